@@ -1,0 +1,51 @@
+import type { ParameterManifest } from './parameters.ts';
+import type { ShardInputs } from './shard-inputs.ts';
+
+/**
+ * What computes gradients. An engine turns (weights, shard) into a leaf and keeps nothing else: the same call gives the
+ * same bits, so a shard may be computed anywhere, again, or twice. It does not average, reduce or optimize.
+ *
+ * Calls on one engine are made one after another.
+ */
+export interface GradientEngine {
+  /** Prepares to run `program`. @throws GantryError E_ENGINE if the engine or device cannot */
+  load(program: Program): Promise<void>;
+
+  /** @param flat laid out as `manifest.trainable`; the engine copies it */
+  setWeights(flat: Float32Array): Promise<void>;
+
+  /**
+   * Computes one shard with the weights last set.
+   * @returns laid out as `leafLayout(manifest)`; the caller owns it
+   */
+  gradients(inputs: ShardInputs): Promise<Float32Array<ArrayBuffer>>;
+
+  dispose(): Promise<void>;
+}
+
+/** A compiled training step for one shard size. */
+export interface ProgramVariant {
+  /** Samples in the shard; baked into the graph's shapes. */
+  readonly samples: number;
+  /** ONNX model whose inputs and outputs carry the names of `trainingStep`. */
+  readonly onnx: Uint8Array;
+}
+
+/** Everything an engine needs to know of a run. */
+export interface Program {
+  readonly seed: number;
+  readonly manifest: ParameterManifest;
+  readonly variants: readonly ProgramVariant[];
+}
+
+/** One piece of work. Noise and dropout masks are not sent: they follow from the seed and the sample's place. */
+export interface ShardWork {
+  /** Step of the run, counted from 0. */
+  readonly step: number;
+  /** Index of the shard in the step. */
+  readonly index: number;
+  /** Place of the shard's first sample in the global batch. */
+  readonly first: number;
+  /** Pixels 0–255, 784 per sample. */
+  readonly images: Uint8Array;
+}

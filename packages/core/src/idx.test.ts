@@ -1,0 +1,27 @@
+import { describe, expect, it } from 'vitest';
+import { decodeIdxImages } from './idx.ts';
+
+function idxFile(count: number, { magic = 0x803, rows = 28, columns = 28 } = {}): Uint8Array {
+  const file = new Uint8Array(16 + count * rows * columns).map((_, i) => i);
+  const header = new DataView(file.buffer);
+  [magic, count, rows, columns].forEach((value, i) => header.setUint32(4 * i, value));
+  return file;
+}
+
+describe('decodeIdxImages', () => {
+  it('gives the pixels behind the header', () => {
+    const { count, pixels } = decodeIdxImages(idxFile(3), 'f');
+    expect([count, pixels.length, pixels[0]]).toEqual([3, 3 * 784, 16]);
+  });
+
+  it.each([
+    ['a wrong magic number', idxFile(2, { magic: 0x801 }), /0x00000801 where 0x00000803/],
+    ['another size of image', idxFile(2, { rows: 32 }), /32×28/],
+    ['a truncated file', idxFile(2).subarray(0, 1000), /1000 bytes where 2 images take 1584/],
+    ['a file that is too long', idxFile(2).subarray(0, -1), /1583 bytes/],
+    ['a file without a header', new Uint8Array(7), /7 bytes are too few/],
+  ])('refuses %s', (_, file, message) => {
+    expect(() => decodeIdxImages(file, 'f')).toThrow(message);
+    expect(() => decodeIdxImages(file, 'f')).toThrow(expect.objectContaining({ code: 'E_DATASET' }));
+  });
+});

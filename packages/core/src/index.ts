@@ -1,0 +1,63 @@
+export { ADAM, type AdamState } from './adam.ts';
+export { resultConfigSchema, trainConfigSchema, type ResultConfig, type TrainConfig } from './config.ts';
+export type { GradientEngine, Program, ProgramVariant, ShardWork } from './engine.ts';
+export { GantryError, type ErrorCode } from './errors.ts';
+export { decodeIdxImages, takeImages, type ImageSet } from './idx.ts';
+export {
+  SUM_NAMES,
+  completeLeaf,
+  leafLayout,
+  leafParts,
+  sumOf,
+  type LeafLayout,
+  type LeafPart,
+  type SumName,
+} from './leaf.ts';
+export {
+  IMAGE_PIXELS,
+  IMAGE_SIDE,
+  NOISE_SIZE,
+  createModels,
+  disposeModels,
+  movingStatisticVariables,
+  trainableVariables,
+  type ModelVariable,
+  type Models,
+} from './model.ts';
+export {
+  gradientName,
+  manifestOf,
+  parameterManifest,
+  viewOf,
+  type Parameter,
+  type ParameterManifest,
+} from './parameters.ts';
+export { Stream, epochPermutation, fillKeepMask, fillNormal, fillUniform } from './random.ts';
+export { philox4x32 } from './philox.ts';
+export {
+  createFrame,
+  decodeFromCoordinator,
+  decodeFromWorker,
+  encodeFrame,
+  floatsOf,
+  type Received,
+} from './protocol/codec.ts';
+export { MAX_FRAME_BYTES, MAX_PAYLOAD_BYTES, PROTOCOL_VERSION, type Frame } from './protocol/frame.ts';
+export { manifestBytes, manifestFromWire, manifestToWire, programsBytes, sha256 } from './protocol/manifest.ts';
+export type { CoordinatorMessage, Message, MessageOf, WorkerMessage } from './protocol/messages.ts';
+export { plainText } from './protocol/text.ts';
+export { ReductionTree, addInPlace, type TreeNode } from './reduction.ts';
+export { decodeSafetensors, encodeSafetensors, type NamedTensor } from './safetensors.ts';
+export { scalePixels, shardInputs, type ShardInputs } from './shard-inputs.ts';
+export {
+  positionOf,
+  shardSizes,
+  shardsOf,
+  stepsPerEpoch,
+  totalSteps,
+  type DataPlan,
+  type Shard,
+  type StepPosition,
+} from './shards.ts';
+export { stepInputSpecs, trainingStep, type StepInputName } from './training-step.ts';
+export { applyStep, initialState, type StepMetrics, type TrainingState } from './training-state.ts';

@@ -1,0 +1,128 @@
+import * as tf from '@tensorflow/tfjs-core';
+// Plain JavaScript, so that variables can be made anywhere; engines choose where the mathematics runs.
+import '@tensorflow/tfjs-backend-cpu';
+import * as layers from '@tensorflow/tfjs-layers';
+
+// Without it, tfjs advertises tfjs-node on the console.
+tf.enableProdMode();
+
+export const NOISE_SIZE = 100;
+export const IMAGE_SIDE = 28;
+export const IMAGE_PIXELS = IMAGE_SIDE * IMAGE_SIDE;
+const LEAKY_RELU_SLOPE = 0.3;
+export const BATCH_NORM_MOMENTUM = 0.99;
+export const DROPOUT_RATE = 0.3;
+/** Feature maps behind the discriminator's two convolutions, [height, width, channels]: the shapes of the dropout masks. */
+export const MASK_1_SHAPE = [14, 14, 64] as const;
+export const MASK_2_SHAPE = [7, 7, 128] as const;
+
+export interface Models {
+  /** noise [B,100] → images [B,28,28,1] in [−1, 1] */
+  readonly generator: layers.Sequential;
+  /** images [B,28,28,1] → logits [B,1] */
+  readonly discriminator: layers.Sequential;
+}
+
+/**
+ * The two networks of the Keras DCGAN tutorial (https://www.tensorflow.org/tutorials/generative/dcgan) with Keras'
+ * defaults. Layer names give the parameter names of the manifest.
+ */
+export function createModels(): Models {
+  const glorotUniform = { kernelInitializer: 'glorotUniform' } as const; // tfjs's own default is another
+  const leakyRelu = () => layers.layers.leakyReLU({ alpha: LEAKY_RELU_SLOPE });
+  const batchNorm = (name: string) =>
+    layers.layers.batchNormalization({ name, momentum: BATCH_NORM_MOMENTUM, epsilon: 1e-3 });
+  const convTranspose = (name: string, filters: number, strides: number, activation: 'linear' | 'tanh' = 'linear') =>
+    layers.layers.conv2dTranspose({
+      ...glorotUniform,
+      name,
+      filters,
+      kernelSize: 5,
+      strides,
+      padding: 'same',
+      useBias: false,
+      activation,
+    });
+  const conv = (name: string, filters: number, inputShape?: number[]) =>
+    layers.layers.conv2d({
+      ...glorotUniform,
+      name,
+      filters,
+      kernelSize: 5,
+      strides: 2,
+      padding: 'same',
+      ...(inputShape && { inputShape }),
+    });
+  const dropout = () => layers.layers.dropout({ rate: DROPOUT_RATE });
+
+  const generator = layers.sequential({
+    name: 'generator',
+    layers: [
+      layers.layers.dense({
+        ...glorotUniform,
+        name: 'dense',
+        units: 7 * 7 * 256,
+        useBias: false,
+        inputShape: [NOISE_SIZE],
+      }),
+      batchNorm('bn0'),
+      leakyRelu(),
+      layers.layers.reshape({ targetShape: [7, 7, 256] }),
+      convTranspose('convT1', 128, 1), // [7,7,128]
+      batchNorm('bn1'),
+      leakyRelu(),
+      convTranspose('convT2', 64, 2), // [14,14,64]
+      batchNorm('bn2'),
+      leakyRelu(),
+      convTranspose('convT3', 1, 2, 'tanh'), // [28,28,1]
+    ],
+  });
+
+  const discriminator = layers.sequential({
+    name: 'discriminator',
+    layers: [
+      conv('conv1', 64, [IMAGE_SIDE, IMAGE_SIDE, 1]), // [14,14,64]
+      leakyRelu(),
+      dropout(),
+      conv('conv2', 128), // [7,7,128]
+      leakyRelu(),
+      dropout(),
+      layers.layers.flatten(),
+      layers.layers.dense({ ...glorotUniform, name: 'dense', units: 1 }),
+    ],
+  });
+  return { generator, discriminator };
+}
+
+/** A weight of a model: its manifest name, e.g. `generator/bn0/gamma`, and the tfjs variable that holds it. */
+export interface ModelVariable {
+  readonly name: string;
+  readonly variable: tf.Variable;
+}
+
+function variablesOf(model: layers.Sequential, trainable: boolean): ModelVariable[] {
+  return model.layers.flatMap((layer) =>
+    (trainable ? layer.trainableWeights : layer.nonTrainableWeights).map((weight) => {
+      const variable = weight.read();
+      if (!(variable instanceof tf.Variable)) throw new TypeError(`${weight.originalName} is not a variable`);
+      const parameter = weight.originalName.slice(weight.originalName.lastIndexOf('/') + 1);
+      return { name: `${model.name}/${layer.name}/${parameter}`, variable };
+    }),
+  );
+}
+
+/** The 16 trainable variables, the generator's first, in the order of the layers. */
+export function trainableVariables({ generator, discriminator }: Models): ModelVariable[] {
+  return [...variablesOf(generator, true), ...variablesOf(discriminator, true)];
+}
+
+/** Moving mean and moving variance of each batch normalization, in the order of the layers. */
+export function movingStatisticVariables({ generator }: Models): ModelVariable[] {
+  return variablesOf(generator, false);
+}
+
+/** Frees the models' variables. */
+export function disposeModels({ generator, discriminator }: Models): void {
+  generator.dispose();
+  discriminator.dispose();
+}

@@ -1,0 +1,319 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { ERROR_CODES, GantryError } from '../errors.ts';
+import { createFrame, decodeFromCoordinator, decodeFromWorker, encodeFrame, floatsOf, type Received } from './codec.ts';
+import { MAX_FRAME_BYTES, MAX_PAYLOAD_BYTES, PROTOCOL_VERSION, layFrame } from './frame.ts';
+import type { Message, MessageOf } from './messages.ts';
+import { plainText } from './text.ts';
+
+const LEAF_LENGTH = 5;
+const WELCOME: MessageOf<'welcome'> = {
+  type: 'welcome',
+  protocol: PROTOCOL_VERSION,
+  run: 'a run',
+  seed: 7,
+  heartbeatMs: 5000,
+  manifest: { trainable: [{ name: 'generator/k', shape: [2, 3] }], movingStatistics: [] },
+  programs: [{ samples: 2, bytes: 13, sha256: '0'.repeat(64) }],
+};
+
+const text = (maxLength: number) =>
+  fc
+    .string({ unit: 'binary', maxLength })
+    .map(plainText)
+    .filter((value) => value !== '');
+const explanation = fc.string({ unit: 'binary', maxLength: 1000 }).map(plainText);
+const hex = (minLength: number, maxLength: number) =>
+  fc.stringMatching(new RegExp(`^[0-9a-f]{${minLength},${maxLength}}$`));
+const sha256 = hex(64, 64);
+const ms = fc.double({ min: 0, max: Number.MAX_SAFE_INTEGER, noNaN: true });
+const step = fc.maxSafeNat();
+const index = fc.nat(60_000);
+const shardSamples = fc.integer({ min: 2, max: 4096 });
+const errorCode = fc.constantFrom(...ERROR_CODES);
+const parameters = (minLength: number) =>
+  fc.array(
+    fc.record({
+      name: fc.stringMatching(/^[\w./-]{1,200}$/),
+      shape: fc.array(fc.integer({ min: 1, max: MAX_PAYLOAD_BYTES }), { maxLength: 8 }),
+    }),
+    { minLength, maxLength: 16 },
+  );
+const is = <const Type extends string>(type: Type) => fc.constant(type);
+const protocol = fc.constant(PROTOCOL_VERSION);
+
+const messages: { [Type in Message['type']]: fc.Arbitrary<MessageOf<Type>> } = {
+  hello: fc.record({
+    type: is('hello'),
+    protocol,
+    name: text(64),
+    engine: fc.stringMatching(/^[a-z0-9-]{1,32}$/),
+    device: text(32),
+    threads: fc.integer({ min: 1, max: 1024 }),
+    gantry: text(32),
+  }),
+  ready: fc.record({ type: is('ready'), manifest: sha256, program: sha256, numericClass: hex(16, 64), probeMs: ms }),
+  result: fc.record({
+    type: is('result'),
+    step,
+    level: fc.nat(16),
+    index,
+    samples: fc.integer({ min: 2, max: 60_000 }),
+    computeMs: ms,
+    waitMs: ms,
+  }),
+  failure: fc.record(
+    { type: is('failure'), code: errorCode, message: explanation, step, index },
+    { requiredKeys: ['type', 'code', 'message'] },
+  ),
+  leaving: fc.record({ type: is('leaving') }),
+  welcome: fc.record({
+    type: is('welcome'),
+    protocol,
+    run: text(200),
+    seed: fc.maxSafeNat(),
+    heartbeatMs: fc.integer({ min: 1, max: 3_600_000 }),
+    manifest: fc.record({ trainable: parameters(1), movingStatistics: parameters(0) }),
+    programs: fc.array(
+      fc.record({ samples: shardSamples, bytes: fc.integer({ min: 1, max: MAX_PAYLOAD_BYTES }), sha256 }),
+      { maxLength: 16 },
+    ),
+  }),
+  program: fc.record({ type: is('program'), samples: fc.constant(2) }),
+  weights: fc.record({ type: is('weights'), version: step }),
+  assign: fc
+    .record({ type: is('assign'), step, index, first: index, samples: fc.integer({ min: 2, max: 5 }) })
+    .map((message) => ({ ...message, version: message.step })),
+  cancel: fc.record({ type: is('cancel'), step, index }),
+  bye: fc.record({ type: is('bye'), reason: fc.constantFrom('finished', 'stopped', 'dropped'), message: explanation }),
+  error: fc.record({ type: is('error'), code: errorCode, message: explanation }),
+};
+const types = Object.keys(messages) as Message['type'][];
+const fromWorker = new Set<Message['type']>(['hello', 'ready', 'result', 'failure', 'leaving']);
+
+function payloadBytes(message: Message): number {
+  if (message.type === 'result') return LEAF_LENGTH * 4;
+  if (message.type === 'weights') return 2 * 3 * 4;
+  if (message.type === 'program') return 13;
+  return message.type === 'assign' ? message.samples * 28 * 28 : 0;
+}
+
+function payloadFor(message: Message): Uint8Array {
+  return Uint8Array.from({ length: payloadBytes(message) }, (_, i) => 31 * i + 7);
+}
+
+function decode(type: Message['type'], frame: Uint8Array): Received<Message> {
+  return fromWorker.has(type) ? decodeFromWorker(frame, LEAF_LENGTH) : decodeFromCoordinator(frame, WELCOME);
+}
+
+/** The code of the refusal, or undefined where there is none; any other error fails the test. */
+function refusal(action: () => unknown): string | undefined {
+  try {
+    action();
+  } catch (error) {
+    expect(error).toBeInstanceOf(GantryError);
+    expect((error as GantryError).message.length).toBeLessThan(500);
+    return (error as GantryError).code;
+  }
+  return undefined;
+}
+
+function example<Type extends Message['type']>(type: Type): MessageOf<Type> {
+  return fc.sample(messages[type], { numRuns: 1, seed: 1 })[0] as MessageOf<Type>;
+}
+
+/** The frame with its bytes moved to an address that is `offset` past a multiple of 8. */
+function movedTo(offset: number, frame: Uint8Array): Uint8Array {
+  const moved = new Uint8Array(frame.length + offset).subarray(offset);
+  moved.set(frame);
+  return moved;
+}
+
+describe.each(types)('message %s', (type) => {
+  it('comes back with its payload, wherever the frame lies in memory', () => {
+    fc.assert(
+      fc.property(messages[type], fc.nat(7), (message, offset) => {
+        const frame = movedTo(offset, encodeFrame(message, payloadFor(message)));
+        const received = decode(type, frame);
+        expect(received.message).toEqual(message);
+        expect(received.payload).toEqual(payloadFor(message));
+        expect(received.payload.buffer).toBe(frame.buffer);
+        expect((received.payload.byteOffset - offset) % 8).toBe(0);
+      }),
+    );
+  });
+
+  it('is encoded to the same bytes whatever the order of its keys', () => {
+    fc.assert(
+      fc.property(messages[type], (message) => {
+        const reordered = Object.fromEntries(Object.entries(message).toReversed()) as Message;
+        expect(encodeFrame(reordered, payloadFor(message))).toEqual(encodeFrame(message, payloadFor(message)));
+      }),
+      { numRuns: 20 },
+    );
+  });
+
+  it('is refused when cut off anywhere or continued', () => {
+    const frame = encodeFrame(example(type), payloadFor(example(type)));
+    for (let length = 0; length < frame.length; length++) {
+      expect(refusal(() => decode(type, frame.subarray(0, length)))).toMatch(/^E_(PROTOCOL|BAD_SHAPE)$/);
+    }
+    expect(refusal(() => decode(type, Uint8Array.of(...frame, 0)))).toBe('E_BAD_SHAPE');
+  });
+
+  it('with one changed byte is refused, or is another valid message', () => {
+    const frame = encodeFrame(example(type), payloadFor(example(type)));
+    const end = frame.length - payloadBytes(example(type));
+    for (let at = 0; at < end; at++) {
+      for (const change of [1, 2, 0x10, 0x20, 0x40, 0x80, 0xff]) {
+        const damaged = frame.slice();
+        damaged[at] = (damaged[at] ?? 0) ^ change;
+        refusal(() => {
+          const { message, payload } = decode(type, damaged);
+          expect(decode(type, encodeFrame(message, payload)).message).toEqual(message);
+        });
+      }
+    }
+  });
+
+  it('is refused when a field is missing, of another type or unknown', () => {
+    const valid: Message = type === 'failure' ? { ...example(type), step: 1, index: 1 } : example(type);
+    const bytes = payloadBytes(valid);
+    const outcome = (header: object) => refusal(() => decode(type, layFrame(header, bytes).frame));
+    expect(outcome(valid)).toBeUndefined();
+    for (const field of Object.keys(valid)) {
+      // An explanation may be any string.
+      const strings = field === 'message' ? [] : ['', '\n', 'x\n'.repeat(9000)];
+      for (const wrong of [null, true, {}, [null], -1, Number.NaN, Infinity, 2 ** 53, ...strings]) {
+        expect([field, wrong, outcome({ ...valid, [field]: wrong })]).toEqual([field, wrong, 'E_PROTOCOL']);
+      }
+      const { [field]: _, ...rest } = valid as Record<string, unknown>;
+      const optional = type === 'failure' && (field === 'step' || field === 'index');
+      expect([field, outcome(rest)]).toEqual([field, optional ? undefined : 'E_PROTOCOL']);
+    }
+    for (const key of ['extra', 'constructor', 'toString', '', 'x'.repeat(200)]) {
+      expect(outcome({ ...valid, [key]: 1 })).toBe('E_PROTOCOL');
+      expect(refusal(() => createFrame({ ...valid, [key]: 1 }, bytes))).toBe('E_PROTOCOL');
+    }
+  });
+
+  it('is refused in the other direction', () => {
+    const frame = encodeFrame(example(type), payloadFor(example(type)));
+    expect(refusal(() => decode(fromWorker.has(type) ? 'welcome' : 'hello', frame))).toBe('E_PROTOCOL');
+  });
+
+  it('is refused with a payload of another length', () => {
+    const bytes = payloadBytes(example(type));
+    for (const wrong of [bytes + 1, bytes + 4, bytes + 8, Math.max(0, bytes - 4)].filter((n) => n !== bytes)) {
+      expect(refusal(() => decode(type, layFrame(example(type), wrong).frame))).toBe('E_BAD_SHAPE');
+    }
+  });
+});
+
+describe('createFrame', () => {
+  it('gives a payload to be written in place', () => {
+    const { frame, payload } = createFrame(example('weights'), 24);
+    expect(payload).toEqual(new Uint8Array(24));
+    floatsOf(payload).set([1, 2, 3, 4, 5, 6]);
+    expect(floatsOf(decode('weights', frame).payload)).toEqual(Float32Array.of(1, 2, 3, 4, 5, 6));
+  });
+
+  it('refuses payloads that the message rules out', () => {
+    expect(refusal(() => createFrame(example('hello'), 8))).toBe('E_BAD_SHAPE');
+    expect(refusal(() => createFrame(example('assign'), 784))).toBe('E_BAD_SHAPE');
+    expect(refusal(() => createFrame(example('weights'), MAX_PAYLOAD_BYTES + 1))).toBe('E_TOO_LARGE');
+  });
+
+  it('copies a view with its own offset', () => {
+    const floats = Float32Array.of(0, 1, 2, 3, 4, 5, 6, 7).subarray(1, 7);
+    expect(floatsOf(decode('weights', encodeFrame(example('weights'), floats)).payload)).toEqual(floats);
+  });
+});
+
+describe('floatsOf', () => {
+  it.each([0, 1, 2, 3, 4, 5, 6, 7])('reads a frame at byte offset %i, in place where it is aligned', (offset) => {
+    const floats = Float32Array.of(1.5, -2, 3, 4, 5, 6e-30);
+    const { payload } = decode('weights', movedTo(offset, encodeFrame(example('weights'), floats)));
+    expect(floatsOf(payload)).toEqual(floats);
+    expect(floatsOf(payload).buffer === payload.buffer).toBe(offset % 4 === 0);
+  });
+
+  it('refuses a fraction of a number', () => {
+    expect(refusal(() => floatsOf(new Uint8Array(6)))).toBe('E_BAD_SHAPE');
+  });
+});
+
+describe('refusals', () => {
+  it.each([
+    ['the frame', encodeFrame({ ...WELCOME }).with(2, 9)],
+    ['welcome', layFrame({ ...WELCOME, protocol: 9 }, 0).frame],
+  ])('name both versions when %s is of another', (_, frame) => {
+    expect(refusal(() => decode('welcome', frame))).toBe('E_VERSION');
+    expect(() => decode('welcome', frame)).toThrow(/version 9.* version 1:/);
+  });
+
+  it('hold limits before reading', () => {
+    const header = layFrame({ type: 'leaving' }, 0).frame;
+    header.set([1, 0, 1, 0], 4); // 65,537
+    expect(refusal(() => decode('leaving', header))).toBe('E_TOO_LARGE');
+    expect(refusal(() => layFrame({ a: 'x'.repeat(40_000), b: 'x'.repeat(40_000) }, 0))).toBe('E_TOO_LARGE');
+    const large = new Uint8Array(MAX_FRAME_BYTES + 8);
+    large.set(encodeFrame({ type: 'leaving' }));
+    expect(refusal(() => decode('leaving', large))).toBe('E_TOO_LARGE');
+  });
+
+  it.each([
+    ['the reserved byte', 3],
+    ['the padding', 23],
+  ])('cover %s', (_, at) => {
+    const frame = encodeFrame({ type: 'leaving' });
+    expect(frame.length).toBe(24);
+    frame[at] = 1;
+    expect(refusal(() => decode('leaving', frame))).toBe('E_PROTOCOL');
+  });
+
+  it('cover weights and programs that no welcome has announced', () => {
+    const early = encodeFrame(example('weights'), payloadFor(example('weights')));
+    expect(refusal(() => decodeFromCoordinator(early, undefined))).toBe('E_PROTOCOL');
+    const unknown = encodeFrame({ type: 'program', samples: 3 }, new Uint8Array(13));
+    expect(refusal(() => decode('program', unknown))).toBe('E_PROTOCOL');
+  });
+
+  it('cover an assignment for other weights than those of its step', () => {
+    const frame = layFrame({ ...example('assign'), step: 3, version: 2 }, payloadBytes(example('assign'))).frame;
+    expect(refusal(() => decode('assign', frame))).toBe('E_PROTOCOL');
+  });
+
+  it('are the only outcome of bytes that are no message', () => {
+    const prefix = fc.nat(80).map((bytes) => [0x47, 0x54, PROTOCOL_VERSION, 0, bytes, 0, 0, 0]);
+    fc.assert(
+      fc.property(fc.oneof(fc.constant([]), prefix), fc.uint8Array({ maxLength: 200 }), (start, rest) => {
+        const frame = Uint8Array.of(...start, ...rest);
+        expect(refusal(() => decode('hello', frame))).toMatch(/^E_/);
+        expect(refusal(() => decode('welcome', frame))).toMatch(/^E_/);
+      }),
+      { numRuns: 5000 },
+    );
+  });
+});
+
+describe('text', () => {
+  const hidden = '\u202e\u200b\u2066\ufeff\u0000\n\u001b\u0085\u2028\u00ad\u3164\ue000\ud800\u{e0041}';
+
+  it('loses what cannot be seen, on either side', () => {
+    const hello = { ...example('hello'), name: ` ${hidden}Gr\u200bün${hidden} 7 ` };
+    expect(decode('hello', encodeFrame(hello)).message).toMatchObject({ name: 'Grün 7' });
+    const { frame } = layFrame({ ...hello, name: `${hidden.replace('\ud800', '')}Grün 7` }, 0);
+    expect(decode('hello', frame).message).toMatchObject({ name: 'Grün 7' });
+  });
+
+  it('must leave something of a name', () => {
+    expect(refusal(() => encodeFrame({ ...example('hello'), name: hidden }))).toBe('E_PROTOCOL');
+    expect(refusal(() => encodeFrame({ ...example('hello'), name: 'x'.repeat(65) }))).toBe('E_PROTOCOL');
+  });
+
+  it('is cut where it explains, so that it arrives', () => {
+    const failure: Message = { type: 'failure', code: 'E_ENGINE', message: `${'x'.repeat(999)}🙂` };
+    expect(decode('failure', encodeFrame(failure)).message).toMatchObject({ message: 'x'.repeat(999) });
+  });
+});

@@ -1,0 +1,133 @@
+import type { z } from 'zod';
+import { GantryError } from '../errors.ts';
+import { IMAGE_PIXELS } from '../model.ts';
+import { PROTOCOL_VERSION, layFrame, readFrame, versionError, type Frame } from './frame.ts';
+import { manifestFromWire } from './manifest.ts';
+import {
+  coordinatorMessageSchema,
+  messageSchema,
+  workerMessageSchema,
+  type CoordinatorMessage,
+  type Message,
+  type MessageOf,
+  type WorkerMessage,
+} from './messages.ts';
+import { plainText } from './text.ts';
+
+/** A decoded frame. */
+export interface Received<M extends Message> {
+  readonly message: M;
+  /** Shares the memory of the frame; `floatsOf` reads it as float32. Empty for messages without payload. */
+  readonly payload: Uint8Array;
+}
+
+/**
+ * A frame for `message` whose payload of `payloadBytes` is still to be written. Made once, it can be sent to everyone.
+ * @throws GantryError E_PROTOCOL for fields that the receiver would refuse, E_BAD_SHAPE, E_TOO_LARGE
+ */
+export function createFrame(message: Message, payloadBytes = 0): Frame {
+  // Parsing also puts the keys in the order of the schema: equal messages give equal bytes.
+  const checked = validate(messageSchema, message);
+  requireBytes(checked, fixedBytes(checked) ?? payloadBytes, payloadBytes);
+  return layFrame(checked, payloadBytes);
+}
+
+/** The frame for `message` with a copy of `payload`. @throws as `createFrame` */
+export function encodeFrame(message: Message, payload?: Uint8Array | Float32Array): Uint8Array<ArrayBuffer> {
+  const created = createFrame(message, payload?.byteLength);
+  if (payload) created.payload.set(new Uint8Array(payload.buffer, payload.byteOffset, payload.byteLength));
+  return created.frame;
+}
+
+/**
+ * Decodes what a worker sent.
+ * @param leafLength float32 numbers in a leaf, `leafLayout(manifest).length`
+ * @throws GantryError E_PROTOCOL, E_VERSION, E_TOO_LARGE, or E_BAD_SHAPE for a payload of the wrong length; never another
+ */
+export function decodeFromWorker(frame: Uint8Array, leafLength: number): Received<WorkerMessage> {
+  const { header, payload } = readFrame(frame);
+  const message = validate(workerMessageSchema, header);
+  requireBytes(message, fixedBytes(message) ?? leafLength * 4, payload.length);
+  return { message, payload };
+}
+
+/**
+ * Decodes what the coordinator sent.
+ * @param welcome the welcome received before, which fixes the lengths of weights and programs; without one they are
+ *   refused
+ * @throws GantryError E_PROTOCOL, E_VERSION, E_TOO_LARGE, E_MANIFEST, or E_BAD_SHAPE for a payload of the wrong length;
+ *   never another
+ */
+export function decodeFromCoordinator(
+  frame: Uint8Array,
+  welcome: MessageOf<'welcome'> | undefined,
+): Received<CoordinatorMessage> {
+  const { header, payload } = readFrame(frame);
+  const message = validate(coordinatorMessageSchema, header);
+  requireBytes(message, fixedBytes(message) ?? promisedBytes(message, welcome), payload.length);
+  return { message, payload };
+}
+
+/**
+ * A payload as float32 numbers: a view of its memory, or a copy where it does not lie at a multiple of 4. Little-endian
+ * machines only, as every machine that runs an engine is.
+ * @throws GantryError E_BAD_SHAPE if the length is no multiple of 4
+ */
+export function floatsOf(payload: Uint8Array): Float32Array {
+  const { buffer, byteOffset, byteLength } = payload;
+  if (byteLength % 4 !== 0) throw new GantryError('E_BAD_SHAPE', `${byteLength} bytes are no float32 numbers`);
+  if (byteOffset % 4 === 0) return new Float32Array(buffer, byteOffset, byteLength / 4);
+  return new Float32Array(new Uint8Array(payload).buffer);
+}
+
+function validate<T extends Message>(schema: z.ZodType<T>, header: unknown): T {
+  const parsed = schema.safeParse(header);
+  if (!parsed.success) {
+    const [issue] = parsed.error.issues;
+    const where = issue?.path.join('.') || 'its fields';
+    // The peer's own keys may be part of it.
+    throw new GantryError('E_PROTOCOL', plainText(`invalid message, ${where}: ${issue?.message ?? ''}`).slice(0, 300));
+  }
+  const message = parsed.data;
+  if ('protocol' in message && message.protocol !== PROTOCOL_VERSION) throw versionError(message.protocol);
+  return message;
+}
+
+/** Length of a message's payload; undefined where the message alone does not fix it. */
+function fixedBytes(message: Message): number | undefined {
+  switch (message.type) {
+    case 'assign':
+      return message.samples * IMAGE_PIXELS;
+    case 'result':
+    case 'weights':
+    case 'program':
+      return undefined;
+    case 'hello':
+    case 'ready':
+    case 'failure':
+    case 'leaving':
+    case 'welcome':
+    case 'cancel':
+    case 'bye':
+    case 'error':
+      return 0;
+  }
+}
+
+/** Length of a payload that the welcome has announced. */
+function promisedBytes(message: CoordinatorMessage, welcome: MessageOf<'welcome'> | undefined): number {
+  if (!welcome) throw new GantryError('E_PROTOCOL', `a message of type ${message.type} came before the welcome`);
+  if (message.type !== 'program') return manifestFromWire(welcome.manifest).trainableSize * 4;
+  const promised = welcome.programs.find(({ samples }) => samples === message.samples);
+  if (!promised) throw new GantryError('E_PROTOCOL', `no program for ${message.samples} samples was announced`);
+  return promised.bytes;
+}
+
+function requireBytes(message: Message, expected: number, actual: number): void {
+  if (actual !== expected) {
+    throw new GantryError(
+      'E_BAD_SHAPE',
+      `a message of type ${message.type} has a payload of ${actual} bytes where ${expected} were expected`,
+    );
+  }
+}

@@ -1,0 +1,89 @@
+import { readFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { ERROR_CODES } from '../errors.ts';
+import { parameterManifest } from '../parameters.ts';
+import { encodeFrame, decodeFromCoordinator } from './codec.ts';
+import { manifestBytes, manifestFromWire, manifestToWire, programsBytes, sha256 } from './manifest.ts';
+import { coordinatorMessageSchema, workerMessageSchema, type MessageOf } from './messages.ts';
+
+const manifest = parameterManifest();
+const programs = [
+  { samples: 64, bytes: 100, sha256: 'a'.repeat(64) },
+  { samples: 32, bytes: 200, sha256: 'b'.repeat(64) },
+];
+const unusable = expect.objectContaining({ code: 'E_MANIFEST' });
+
+describe('manifest', () => {
+  it('of the model survives the welcome', () => {
+    const welcome: MessageOf<'welcome'> = {
+      type: 'welcome',
+      protocol: 1,
+      run: 'run',
+      seed: 0,
+      heartbeatMs: 1000,
+      manifest: manifestToWire(manifest),
+      programs,
+    };
+    const { message } = decodeFromCoordinator(encodeFrame(welcome), undefined);
+    expect(manifestFromWire((message as typeof welcome).manifest)).toEqual(manifest);
+  });
+
+  it('is hashed with every name, shape and place', () => {
+    const bytes = (change: (wire: ReturnType<typeof manifestToWire>) => unknown) => {
+      const wire = manifestToWire(manifest);
+      change(wire);
+      return Buffer.from(manifestBytes(manifestFromWire(wire))).toString();
+    };
+    const variants = [
+      bytes(() => {}),
+      bytes((wire) => (wire.trainable = wire.trainable.toReversed())),
+      bytes(({ trainable: [first] }) => first && (first.shape = first.shape.toReversed())),
+      bytes(({ trainable: [first] }) => first && (first.name = 'generator/other')),
+      bytes(({ trainable, movingStatistics }) => void trainable.push(...movingStatistics.splice(0, 1))),
+    ];
+    expect(new Set(variants).size).toBe(variants.length);
+    expect(bytes(() => {})).toBe(variants[0]);
+  });
+
+  it('with a name that comes twice is refused', () => {
+    const twice = { name: 'generator/k', shape: [1] };
+    expect(() => manifestFromWire({ trainable: [twice, twice], movingStatistics: [] })).toThrow(unusable);
+  });
+
+  it('that no frame could hold is refused', () => {
+    const large = { name: 'generator/k', shape: Array<number>(8).fill(2 ** 26) };
+    expect(() => manifestFromWire({ trainable: [large], movingStatistics: [] })).toThrow(unusable);
+  });
+});
+
+describe('programs', () => {
+  it('are hashed with their order, sizes and hashes', () => {
+    const [first, second] = programs.map((program) => ({ ...program }));
+    if (!first || !second) throw new Error('two programs were expected');
+    const variants = [[first, second], [second, first], [first], [{ ...first, bytes: 101 }, second]];
+    expect(new Set(variants.map((variant) => Buffer.from(programsBytes(variant)).toString())).size).toBe(4);
+  });
+});
+
+describe('sha256', () => {
+  it('is that of the bytes in view', async () => {
+    const bytes = Buffer.from('.abc.').subarray(1, 4);
+    expect(await sha256(bytes)).toBe('ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad');
+  });
+});
+
+describe('docs/protocol.md', () => {
+  const page = readFileSync(new URL('../../../../docs/protocol.md', import.meta.url), 'utf8');
+  const section = (title: string) => page.split(/^#+ /m).find((part) => part.startsWith(`${title}\n`)) ?? '';
+  const firstCells = (part: string) => [...part.matchAll(/^\| `(\w+)`/gm)].map(([, name]) => name);
+  const schemas = [...workerMessageSchema.options, ...coordinatorMessageSchema.options];
+
+  it.each(schemas.map(({ shape }) => [shape.type.value, shape] as const))('lists the fields of %s', (type, shape) => {
+    expect(new Set(['type', ...firstCells(section(type))])).toEqual(new Set(Object.keys(shape)));
+    expect(section(type)).toMatch(/payload/i);
+  });
+
+  it('explains every error code', () => {
+    expect(new Set(firstCells(section('Error codes')))).toEqual(new Set(ERROR_CODES));
+  });
+});

@@ -1,0 +1,171 @@
+import { z } from 'zod';
+import { ERROR_CODES } from '../errors.ts';
+import { MAX_SEED } from '../random.ts';
+import { MAX_PAYLOAD_BYTES } from './frame.ts';
+import { plainText } from './text.ts';
+
+// Zod would otherwise compile its parsers with `new Function`, which a page's content security policy may forbid.
+z.config({ jitless: true });
+
+/** The configuration allows no larger batch, nor shards of one sample. */
+const MAX_BATCH = 60_000;
+const MAX_SHARD = 4096;
+
+/** Text to be shown, see `plainText`; the length counts UTF-16 units and holds after stripping. */
+const text = (maxLength: number) => z.string().transform(plainText).pipe(z.string().min(1).max(maxLength));
+/** An explanation is cut rather than refused: what went wrong must arrive. */
+const explanation = z.string().transform((message) => plainText(message.slice(0, 1000)));
+const milliseconds = z.number().min(0).max(Number.MAX_SAFE_INTEGER);
+const sha256Hex = z.string().regex(/^[0-9a-f]{64}$/);
+const errorCode = z.enum(ERROR_CODES);
+/** Version of the protocol; any is parsed, so that another than ours can be named. */
+const protocol = z.int().min(0).max(65_535);
+/** Step of the run, counted from 0. */
+const step = z.int().min(0);
+/** Index of the shard, or of the tree node on its level. */
+const index = z.int().min(0).max(MAX_BATCH);
+/** Samples of a shard. */
+const shardSamples = z.int().min(2).max(MAX_SHARD);
+
+const parameterList = z
+  .array(
+    z.strictObject({
+      name: z.string().regex(/^[\w./-]{1,200}$/),
+      shape: z.array(z.int().min(1).max(MAX_PAYLOAD_BYTES)).max(8),
+    }),
+  )
+  .max(128);
+
+/** First message of a worker. No payload. */
+const hello = z.strictObject({
+  type: z.literal('hello'),
+  protocol,
+  /** How people call the worker. */
+  name: text(64),
+  /** Engine in use, such as `onnx`. */
+  engine: z.string().regex(/^[a-z0-9-]{1,32}$/),
+  /** Device in use, such as `cpu` or `cuda:0`. */
+  device: text(32),
+  /** Shards it computes at the same time, one thread each. */
+  threads: z.int().min(1).max(1024),
+  /** Version of Gantry. */
+  gantry: text(32),
+});
+
+/** The worker has the program and has computed the probe shard: it can take work. No payload. */
+const ready = z.strictObject({
+  type: z.literal('ready'),
+  /** sha256 of `manifestBytes`, computed by the worker. */
+  manifest: sha256Hex,
+  /** sha256 of `programsBytes`, from hashes that the worker computed of the bytes it received. */
+  program: sha256Hex,
+  /** Hash of the probe shard's gradients: workers of one class round alike. */
+  numericClass: z.string().regex(/^[0-9a-f]{16,64}$/),
+  /** Time that the probe shard took. */
+  probeMs: milliseconds,
+});
+
+/** The sum of the leaves under one tree node. Payload: a leaf, float32. */
+const result = z.strictObject({
+  type: z.literal('result'),
+  step,
+  /** Level 0 holds the shards. */
+  level: z.int().min(0).max(16),
+  index,
+  /** Samples summed up in the node. */
+  samples: z.int().min(2).max(MAX_BATCH),
+  /** Time spent computing. */
+  computeMs: milliseconds,
+  /** Time spent waiting for this work. */
+  waitMs: milliseconds,
+});
+
+/** The worker could not compute, or received something wrong. No payload. */
+const failure = z.strictObject({
+  type: z.literal('failure'),
+  code: errorCode,
+  message: explanation,
+  /** Step and shard concerned, where it was about one. */
+  step: z.exactOptional(step),
+  index: z.exactOptional(index),
+});
+
+/** The worker goes away: no more work, please. No payload. */
+const leaving = z.strictObject({ type: z.literal('leaving') });
+
+/** Answer to hello: what the run is. No payload. */
+const welcome = z.strictObject({
+  type: z.literal('welcome'),
+  protocol,
+  /** Name of the run. */
+  run: text(200),
+  /** All randomness derives from it. */
+  seed: z.int().min(0).max(MAX_SEED),
+  /** Time between heartbeats. */
+  heartbeatMs: z.int().min(1).max(3_600_000),
+  /** Order and shapes of the parameters, see `manifestFromWire`. */
+  manifest: z.strictObject({ trainable: parameterList.min(1), movingStatistics: parameterList }),
+  /** What follows in `program` messages, one per shard size. */
+  programs: z
+    .array(
+      z.strictObject({
+        samples: shardSamples,
+        /** Length of the program. */
+        bytes: z.int().min(1).max(MAX_PAYLOAD_BYTES),
+        sha256: sha256Hex,
+      }),
+    )
+    .max(16),
+});
+
+/** The compiled training step for one shard size. Payload: an ONNX model. */
+const program = z.strictObject({ type: z.literal('program'), samples: shardSamples });
+
+/** Weights to compute with from now on. Payload: all trainable parameters, float32. */
+const weights = z.strictObject({
+  type: z.literal('weights'),
+  /** Steps done. */
+  version: step,
+});
+
+/** One shard to compute. Payload: images, uint8 [samples,28,28]. */
+const assign = z
+  .strictObject({
+    type: z.literal('assign'),
+    step,
+    /** Version of the weights to compute with; equals `step`. */
+    version: step,
+    index,
+    /** Place of the shard's first sample in the batch. */
+    first: z.int().min(0).max(MAX_BATCH),
+    samples: shardSamples,
+  })
+  .refine((message) => message.version === message.step, 'a step is computed with the weights of its own version');
+
+/** The result of this shard is no longer wanted. No payload. */
+const cancel = z.strictObject({ type: z.literal('cancel'), step, index });
+
+/** Last message of the coordinator: the worker reconnects after `stopped` only. No payload. */
+const bye = z.strictObject({
+  type: z.literal('bye'),
+  reason: z.enum(['finished', 'stopped', 'dropped']),
+  message: explanation,
+});
+
+/** A refusal. After a refused result the connection stays; otherwise it is closed. No payload. */
+const error = z.strictObject({ type: z.literal('error'), code: errorCode, message: explanation });
+
+const unknownType = 'not the type of a message in this direction';
+export const workerMessageSchema = z.discriminatedUnion('type', [hello, ready, result, failure, leaving], unknownType);
+export const coordinatorMessageSchema = z.discriminatedUnion(
+  'type',
+  [welcome, program, weights, assign, cancel, bye, error],
+  unknownType,
+);
+export const messageSchema = z.discriminatedUnion('type', [workerMessageSchema, coordinatorMessageSchema], unknownType);
+
+export type WorkerMessage = z.infer<typeof workerMessageSchema>;
+export type CoordinatorMessage = z.infer<typeof coordinatorMessageSchema>;
+export type Message = WorkerMessage | CoordinatorMessage;
+/** The message of one type: `MessageOf<'assign'>`. */
+export type MessageOf<Type extends Message['type']> = Extract<Message, { type: Type }>;

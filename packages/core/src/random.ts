@@ -1,0 +1,120 @@
+import { cosSinTurns, log } from './elementary.ts';
+import { philox4x32 } from './philox.ts';
+
+/**
+ * Every random number of a run, each a pure function of (seed, stream, position). The 128-bit Philox counter is
+ * (block, index, step, stream) and the key is the seed, so no two numbers of a run share a counter.
+ */
+export const Stream = {
+  /** Initial kernels; index = tensor number in the manifest. */
+  initialWeights: 0,
+  /** Order of the data; index 0, step = epoch. */
+  permutation: 1,
+  /** Generator noise; index = sample in the batch. */
+  noise: 2,
+  /** Dropout after the discriminator's convolutions, on real (+0) and fake (+1) samples; index = sample in the batch. */
+  dropout1: 3,
+  dropout2: 5,
+  /** Noise of sample grids and of `gantry generate`; index = picture. */
+  pictures: 7,
+} as const;
+
+/** The upper bound of seeds: they are exact as doubles. */
+export const MAX_SEED = Number.MAX_SAFE_INTEGER;
+
+const TWO_POW_32 = 2 ** 32;
+const words = new Uint32Array(4);
+const lowWords = new Uint32Array(4);
+const cosSin = new Float64Array(2);
+
+function word(i: number): number {
+  return words[i] ?? 0;
+}
+
+function keyHigh(seed: number): number {
+  return Math.floor(seed / TWO_POW_32);
+}
+
+/** Uniforms in the open interval (0, 1): (word + ½) / 2³². One Philox block gives four. */
+export function fillUniform(out: Float64Array, seed: number, stream: number, step: number, index: number): void {
+  for (let i = 0; i < out.length; i += 4) {
+    philox4x32(words, i >>> 2, index, step, stream, seed, keyHigh(seed));
+    const end = Math.min(4, out.length - i);
+    for (let j = 0; j < end; j++) out[i + j] = (word(j) + 0.5) / TWO_POW_32;
+  }
+}
+
+/**
+ * Standard normals as float32, by Box and Muller (1958): r·cos and r·sin of two uniforms.
+ * Bit-identical on every JavaScript engine.
+ */
+export function fillNormal(out: Float32Array, seed: number, stream: number, step: number, index: number): void {
+  for (let i = 0; i < out.length; i += 4) {
+    philox4x32(words, i >>> 2, index, step, stream, seed, keyHigh(seed));
+    for (let pair = 0; pair < 4; pair += 2) {
+      const radius = Math.sqrt(-2 * log((word(pair) + 0.5) / TWO_POW_32));
+      cosSinTurns(word(pair + 1) / TWO_POW_32, cosSin);
+      const at = i + pair;
+      if (at < out.length) out[at] = radius * (cosSin[0] ?? 0);
+      if (at + 1 < out.length) out[at + 1] = radius * (cosSin[1] ?? 0);
+    }
+  }
+}
+
+const DROP_BELOW = Math.round(0.3 * 65536);
+const DROP_LOW_BYTE = DROP_BELOW & 0xff;
+const DROP_HIGH_BYTE = DROP_BELOW >>> 8;
+const EACH_BYTE = 0x01010101;
+/** Added to the low seven bits of a byte, carries into its top bit exactly if the byte is above the threshold's. */
+const CARRY_ABOVE = (127 - DROP_HIGH_BYTE) * EACH_BYTE;
+/** Offset of the block counter for the low bytes: far beyond the blocks of any mask. */
+const LOW_BYTES = 0x8000_0000;
+
+/**
+ * A dropout mask: 1 keeps an element, 0 drops it, with probability 0.3 (19661/65536).
+ * Each decision compares 16 random bits with the threshold, four at a time in the bytes of a word. One Philox block
+ * holds the high bytes of 16 decisions; only where one equals the threshold's (6% of the blocks) are the low bytes drawn.
+ * @param out length a multiple of 16, aligned to 4 bytes
+ */
+export function fillKeepMask(out: Uint8Array, seed: number, stream: number, step: number, index: number): void {
+  const packed = new Uint32Array(out.buffer, out.byteOffset, out.length / 4);
+  const high = keyHigh(seed);
+  for (let block = 0; block * 4 < packed.length; block++) {
+    philox4x32(words, block, index, step, stream, seed, high);
+    let atThreshold = 0;
+    for (let i = 0; i < 4; i++) {
+      const w = word(i);
+      packed[block * 4 + i] = ((((w & (0x7f * EACH_BYTE)) + CARRY_ABOVE) | w) >>> 7) & EACH_BYTE;
+      const zeroWhereEqual = w ^ (DROP_HIGH_BYTE * EACH_BYTE);
+      atThreshold |= (zeroWhereEqual - EACH_BYTE) & ~zeroWhereEqual;
+    }
+    if ((atThreshold & (0x80 * EACH_BYTE)) !== 0) {
+      philox4x32(lowWords, block + LOW_BYTES, index, step, stream, seed, high);
+      for (let j = 0; j < 16; j++) {
+        if (byteOf(words, j) === DROP_HIGH_BYTE) out[block * 16 + j] = byteOf(lowWords, j) >= DROP_LOW_BYTE ? 1 : 0;
+      }
+    }
+  }
+}
+
+function byteOf(block: Uint32Array, j: number): number {
+  return ((block[j >>> 2] ?? 0) >>> ((j & 3) << 3)) & 0xff;
+}
+
+/**
+ * The order of the data in an epoch: a Fisher–Yates shuffle of 0 … count−1.
+ * The bound is applied by multiplication (Lemire 2019) without rejection: the bias is below count/2³².
+ * @param epoch counted from 0
+ */
+export function epochPermutation(seed: number, epoch: number, count: number): Uint32Array<ArrayBuffer> {
+  const order = Uint32Array.from({ length: count }, (_, i) => i);
+  const uniform = new Float64Array(count);
+  fillUniform(uniform, seed, Stream.permutation, epoch, 0);
+  for (let i = count - 1; i > 0; i--) {
+    const j = Math.floor((uniform[i] ?? 0) * (i + 1));
+    const swapped = order[i] ?? 0;
+    order[i] = order[j] ?? 0;
+    order[j] = swapped;
+  }
+  return order;
+}

@@ -1,0 +1,85 @@
+import { describe, expect, it } from 'vitest';
+import { leafLayout } from './leaf.ts';
+import { parameterManifest, viewOf } from './parameters.ts';
+import { applyStep, initialState, type TrainingState } from './training-state.ts';
+
+const manifest = parameterManifest();
+const layout = leafLayout(manifest);
+
+/** A root over 4 samples whose every gradient is `gradient` per sample. */
+function rootOf(gradient: number): Float32Array {
+  const root = new Float32Array(layout.length).fill(4 * gradient, 0, manifest.trainableSize);
+  root.fill(4 * 0.5, layout.statisticsOffset, layout.sumsOffset);
+  root.set([4 * 1, 4 * 2, 4 * 0.25, 4 * 0.75, 4], layout.sumsOffset);
+  return root;
+}
+
+/** Everything in a state, for comparisons of every bit. */
+function bytesOf({ step, weights, movingStatistics, generatorAdam, discriminatorAdam }: TrainingState): Buffer {
+  const moments = [generatorAdam, discriminatorAdam].flatMap(({ m, v }) => [m, v]);
+  const powers = [generatorAdam, discriminatorAdam].flatMap(({ beta1Power, beta2Power }) => [beta1Power, beta2Power]);
+  return Buffer.concat(
+    [weights, movingStatistics, ...moments, Float64Array.of(step, ...powers)].map((a) => new Uint8Array(a.buffer)),
+  );
+}
+
+describe('the models', () => {
+  it('have the tutorial’s parameter counts', () => {
+    expect(manifest.discriminatorOffset).toBe(2_305_472);
+    expect(manifest.trainableSize - manifest.discriminatorOffset).toBe(212_865);
+    expect(manifest.movingStatisticsSize).toBe(2 * (12_544 + 128 + 64));
+  });
+});
+
+describe('initialState', () => {
+  const { weights, movingStatistics } = initialState(manifest, 1);
+  const of = (name: string) =>
+    viewOf(weights, manifest.trainable.find((p) => p.name === name) ?? { name, shape: [], offset: 0, size: 0 });
+
+  it('draws Glorot-uniform kernels', () => {
+    const kernel = of('generator/convT1/kernel');
+    const limit = Math.sqrt(6 / (25 * (256 + 128)));
+    const largest = kernel.reduce((max, w) => Math.max(max, Math.abs(w)), 0);
+    expect(largest).toBeLessThanOrEqual(Math.fround(limit));
+    expect(largest).toBeGreaterThan(0.999 * limit);
+    const variance = kernel.reduce((sum, w) => sum + w * w, 0) / kernel.length;
+    expect(variance / (limit ** 2 / 3)).toBeCloseTo(1, 2);
+  });
+
+  it('sets scales and variances to 1 and all else to 0', () => {
+    expect(of('generator/bn1/gamma').every((w) => w === 1)).toBe(true);
+    expect(of('generator/bn1/beta').every((w) => w === 0)).toBe(true);
+    expect(of('discriminator/conv2/bias').every((w) => w === 0)).toBe(true);
+    expect(movingStatistics.reduce((sum, x) => sum + x, 0)).toBe(manifest.movingStatisticsSize / 2);
+  });
+
+  it('follows from the seed', () => {
+    const first = bytesOf(initialState(manifest, 1));
+    expect(first.equals(bytesOf(initialState(manifest, 1)))).toBe(true);
+    expect(first.equals(bytesOf(initialState(manifest, 2)))).toBe(false);
+  });
+});
+
+describe('applyStep', () => {
+  it('reports means and moves each weight by Adam', () => {
+    const state = initialState(manifest, 1);
+    const before = state.weights.slice();
+    const metrics = applyStep(state, rootOf(-0.5), manifest);
+    expect(metrics).toMatchObject({ generatorLoss: 1, discriminatorLoss: 2, dReal: 0.25, dFake: 0.75 });
+    expect(metrics.generatorGradNorm).toBeCloseTo(0.5 * Math.sqrt(2_305_472), 6);
+    // The first step of Adam is the learning rate against the gradient's sign, but for ε.
+    for (const i of [0, 1000, 2_400_000]) expect((state.weights[i] ?? 0) - (before[i] ?? 0)).toBeCloseTo(1e-4, 8);
+    expect(state.movingStatistics[0]).toBeCloseTo(0.005, 8);
+    expect(state.step).toBe(1);
+  });
+
+  it('is undisturbed by a root that is not finite, and says what diverged', () => {
+    for (const at of [5, 2_400_000, layout.statisticsOffset, layout.sumsOffset]) {
+      const state = initialState(manifest, 1);
+      const root = rootOf(1);
+      root[at] = at % 2 ? NaN : Infinity;
+      expect(() => applyStep(state, root, manifest)).toThrow(expect.objectContaining({ code: 'E_DIVERGED' }));
+      expect(bytesOf(state).equals(bytesOf(initialState(manifest, 1)))).toBe(true);
+    }
+  });
+});

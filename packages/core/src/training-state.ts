@@ -1,0 +1,105 @@
+import { adamStep, initialAdamState, type AdamState } from './adam.ts';
+import { GantryError } from './errors.ts';
+import { leafLayout, sumOf } from './leaf.ts';
+import { BATCH_NORM_MOMENTUM } from './model.ts';
+import { viewOf, type ParameterManifest } from './parameters.ts';
+import { Stream, fillUniform } from './random.ts';
+
+/** Everything that training changes. Two runs with equal states continue with equal bits. */
+export interface TrainingState {
+  /** Steps done. */
+  step: number;
+  /** Both networks' weights, as `manifest.trainable`. */
+  readonly weights: Float32Array;
+  /** As `manifest.movingStatistics`. */
+  readonly movingStatistics: Float32Array;
+  readonly generatorAdam: AdamState;
+  readonly discriminatorAdam: AdamState;
+}
+
+/** Fresh weights as Keras initializes them, drawn from the seed: Glorot-uniform kernels, γ = 1, all else 0; variances 1. */
+export function initialState(manifest: ParameterManifest, seed: number): TrainingState {
+  const weights = new Float32Array(manifest.trainableSize);
+  manifest.trainable.forEach((parameter, index) => {
+    const values = viewOf(weights, parameter);
+    if (parameter.name.endsWith('/gamma')) values.fill(1);
+    if (!parameter.name.endsWith('/kernel')) return;
+    const uniform = new Float64Array(parameter.size);
+    fillUniform(uniform, seed, Stream.initialWeights, 0, index);
+    const limit = glorotLimit(parameter.shape);
+    for (let i = 0; i < values.length; i++) values[i] = ((uniform[i] as number) * 2 - 1) * limit;
+  });
+  const movingStatistics = new Float32Array(manifest.movingStatisticsSize);
+  for (const parameter of manifest.movingStatistics) {
+    if (parameter.name.endsWith('/moving_variance')) viewOf(movingStatistics, parameter).fill(1);
+  }
+  return {
+    step: 0,
+    weights,
+    movingStatistics,
+    generatorAdam: initialAdamState(manifest.discriminatorOffset),
+    discriminatorAdam: initialAdamState(manifest.trainableSize - manifest.discriminatorOffset),
+  };
+}
+
+/** √(6 / (fan in + fan out)) of Glorot and Bengio (2010); a kernel is [...window, a, b] whichever way a and b face. */
+function glorotLimit(shape: readonly number[]): number {
+  const window = shape.slice(0, -2).reduce((product, side) => product * side, 1);
+  const [a = 1, b = 1] = shape.slice(-2);
+  return Math.sqrt(6 / (window * (a + b)));
+}
+
+/** What a step reports: means over the global batch, and the Euclidean norms of the mean gradients. */
+export interface StepMetrics {
+  readonly generatorLoss: number;
+  readonly discriminatorLoss: number;
+  readonly dReal: number;
+  readonly dFake: number;
+  readonly generatorGradNorm: number;
+  readonly discriminatorGradNorm: number;
+}
+
+/**
+ * Applies the sum of a step's leaves: both Adam steps and one update of the moving statistics.
+ * @param root laid out as `leafLayout(manifest)`
+ * @throws GantryError E_DIVERGED if anything in it is not finite; the state is unchanged then
+ */
+export function applyStep(state: TrainingState, root: Float32Array, manifest: ParameterManifest): StepMetrics {
+  const layout = leafLayout(manifest);
+  const scale = 1 / sumOf(root, layout, 'samples');
+  const split = manifest.discriminatorOffset;
+  const generatorGradient = root.subarray(0, split);
+  const discriminatorGradient = root.subarray(split, manifest.trainableSize);
+  const statistics = root.subarray(layout.statisticsOffset, layout.sumsOffset);
+  const metrics = {
+    generatorLoss: sumOf(root, layout, 'generatorLoss') * scale,
+    discriminatorLoss: sumOf(root, layout, 'discriminatorLoss') * scale,
+    dReal: sumOf(root, layout, 'dReal') * scale,
+    dFake: sumOf(root, layout, 'dFake') * scale,
+    generatorGradNorm: norm(generatorGradient) * scale,
+    discriminatorGradNorm: norm(discriminatorGradient) * scale,
+  };
+  // A norm is finite exactly if all it sums is: float32 squares do not overflow a double.
+  for (const [name, value] of [...Object.entries(metrics), ['batch-norm statistics', norm(statistics)] as const]) {
+    if (!Number.isFinite(value)) {
+      throw new GantryError('E_DIVERGED', `training diverged in step ${state.step + 1}: ${name} is ${value}`);
+    }
+  }
+
+  adamStep(state.weights.subarray(0, split), generatorGradient, scale, state.generatorAdam);
+  adamStep(state.weights.subarray(split), discriminatorGradient, scale, state.discriminatorAdam);
+  const { movingStatistics } = state;
+  for (let i = 0; i < movingStatistics.length; i++) {
+    const batchValue = (statistics[i] as number) * scale;
+    movingStatistics[i] =
+      (movingStatistics[i] as number) * BATCH_NORM_MOMENTUM + batchValue * (1 - BATCH_NORM_MOMENTUM);
+  }
+  state.step++;
+  return metrics;
+}
+
+function norm(vector: Float32Array): number {
+  let sum = 0;
+  for (const x of vector) sum += x * x;
+  return Math.sqrt(sum);
+}

@@ -1,0 +1,142 @@
+import * as tf from '@tensorflow/tfjs-core';
+import type * as layers from '@tensorflow/tfjs-layers';
+import {
+  DROPOUT_RATE,
+  MASK_1_SHAPE,
+  MASK_2_SHAPE,
+  NOISE_SIZE,
+  IMAGE_SIDE,
+  trainableVariables,
+  type Models,
+} from './model.ts';
+import { gradientName } from './parameters.ts';
+
+export type StepInputName = 'images' | 'noise' | 'mask1' | 'mask2';
+
+/** The inputs of a step on B samples, by name. Masks hold the real samples first, then the fake ones. */
+export function stepInputSpecs(samples: number): Record<StepInputName, { shape: number[]; dtype: 'float32' | 'bool' }> {
+  return {
+    images: { shape: [samples, IMAGE_SIDE, IMAGE_SIDE, 1], dtype: 'float32' },
+    noise: { shape: [samples, NOISE_SIZE], dtype: 'float32' },
+    mask1: { shape: [2 * samples, ...MASK_1_SHAPE], dtype: 'bool' },
+    mask2: { shape: [2 * samples, ...MASK_2_SHAPE], dtype: 'bool' },
+  };
+}
+
+/**
+ * One training step of the DCGAN on one shard: a pure function of the models' weights and its inputs. Nothing is
+ * averaged and nothing is assigned: sums over shards can be added and divided by the number of samples once.
+ *
+ * Both networks are differentiated in one pass. The discriminator has no batch statistics, so the gradient of a loss
+ * with respect to one image is that sample's dLoss/dlogit times the same Jacobian row, whatever the loss: the
+ * discriminator's backward pass on the fakes serves the generator too, rescaled per sample.
+ *
+ * @returns by name:
+ *   - the gradient of each trainable parameter (`gradientName`): of the sum over the samples of the
+ *     discriminator's loss (discriminator parameters) or of the generator's loss (generator parameters)
+ *   - the batch mean and biased batch variance [channels] of each batch normalization, under the names of the moving
+ *     statistics that they update
+ *   - `generatorLoss`, `discriminatorLoss`, `dReal`, `dFake` []: sums over the samples of the losses and of the
+ *     discriminator's probabilities
+ *   - `realLogits`, `fakeLogits` [B,1] and `fakes` [B,28,28,1]
+ *   The caller disposes them.
+ */
+export function trainingStep(models: Models, inputs: Record<StepInputName, tf.Tensor>): Record<string, tf.Tensor> {
+  const samples = inputs.noise.shape[0] ?? 0;
+  const outputs: Record<string, tf.Tensor> = {};
+  /** tfjs disposes what differentiated functions make, except what is kept. */
+  const output = (tensors: Record<string, tf.Tensor>) => {
+    for (const [name, tensor] of Object.entries(tensors)) outputs[name] = tf.keep(tensor);
+  };
+  let generatorPerDiscriminator: tf.Tensor | undefined;
+
+  /** The identity; backward, it turns the gradient of the discriminator's loss into that of the generator's. */
+  const crossToGenerator = tf.customGrad((fakes) => ({
+    value: (fakes as tf.Tensor).clone(),
+    gradFunc: (dFakes) => {
+      if (!generatorPerDiscriminator) throw new Error('the backward pass ran before the forward pass');
+      return tf.mul(dFakes, generatorPerDiscriminator);
+    },
+  }));
+
+  /** logits [2B,1] → the discriminator's loss, with its gradient written out. */
+  const discriminatorLoss = tf.customGrad((input, save) => {
+    const [realLogits, fakeLogits] = tf.split(input as tf.Tensor, 2) as [tf.Tensor, tf.Tensor]; // 2 × [B,1]
+    // Binary cross-entropy from logits: a label of 1 costs softplus(−logit), a label of 0 softplus(logit).
+    const loss = tf.add(tf.sum(tf.softplus(tf.neg(realLogits))), tf.sum(tf.softplus(fakeLogits)));
+    const probabilityFake = tf.sigmoid(fakeLogits);
+    output({
+      realLogits,
+      fakeLogits,
+      discriminatorLoss: loss,
+      generatorLoss: tf.sum(tf.softplus(tf.neg(fakeLogits))),
+      dReal: tf.sum(tf.sigmoid(realLogits)),
+      dFake: tf.sum(probabilityFake),
+    });
+
+    const dReal = tf.neg(tf.sigmoid(tf.neg(realLogits))); // d softplus(−x)/dx
+    // d softplus(x)/dx, kept away from 0 so that it can be divided out again: a discriminator gradient below 2⁻⁶⁴ is
+    // rounded up to it, and a power of two scales the generator's gradient without error.
+    const dFake = tf.maximum(probabilityFake, 2 ** -64);
+    const dFakeGenerator = tf.neg(tf.sigmoid(tf.neg(fakeLogits)));
+    generatorPerDiscriminator = tf.keep(tf.reshape(tf.div(dFakeGenerator, dFake), [samples, 1, 1, 1]));
+    (save as tf.GradSaveFunc)([tf.concat([dReal, dFake])]);
+    return { value: loss, gradFunc: (dLoss, [dLogits]) => tf.mul(dLoss, dLogits as tf.Tensor) };
+  });
+
+  const { grads } = tf.variableGrads(
+    () => {
+      const { images, statistics } = generate(models.generator, inputs.noise);
+      const fakes = crossToGenerator(images);
+      const logits = discriminate(models.discriminator, tf.concat([inputs.images, fakes]), [
+        inputs.mask1,
+        inputs.mask2,
+      ]);
+      output({ ...statistics, fakes });
+      return discriminatorLoss(logits) as tf.Scalar;
+    },
+    trainableVariables(models).map(({ variable }) => variable),
+  );
+  tf.dispose(generatorPerDiscriminator);
+  for (const { name, variable } of trainableVariables(models)) {
+    const gradient = grads[variable.name];
+    if (!gradient) throw new Error(`no gradient reached ${name}`);
+    outputs[gradientName(name)] = gradient;
+  }
+  return outputs;
+}
+
+/** The generator in training mode: batch normalization by the shard's own statistics, which are returned too. */
+function generate(generator: layers.Sequential, noise: tf.Tensor) {
+  const statistics: Record<string, tf.Tensor> = {};
+  let x = noise;
+  for (const layer of generator.layers) {
+    if (layer.getClassName() === 'BatchNormalization') {
+      const { mean, variance } = tf.moments(x, [...x.shape.keys()].slice(0, -1)); // [channels]
+      const [gamma, beta] = layer.trainableWeights.map((weight) => weight.read()) as [tf.Tensor, tf.Tensor];
+      const scale = tf.mul(gamma, tf.rsqrt(tf.add(variance, layer.getConfig()['epsilon'] as number)));
+      x = tf.add(tf.mul(tf.sub(x, mean), scale), beta);
+      statistics[`${generator.name}/${layer.name}/moving_mean`] = mean;
+      statistics[`${generator.name}/${layer.name}/moving_variance`] = variance;
+    } else {
+      x = layer.apply(x) as tf.Tensor;
+    }
+  }
+  return { images: x, statistics };
+}
+
+/** The discriminator in training mode, its dropout masks given. */
+function discriminate(discriminator: layers.Sequential, images: tf.Tensor, masks: readonly tf.Tensor[]): tf.Tensor {
+  let x = images;
+  let dropouts = 0;
+  for (const layer of discriminator.layers) {
+    const mask = masks[dropouts];
+    if (layer.getClassName() === 'Dropout' && mask) {
+      x = tf.mul(x, tf.mul(tf.cast(mask, 'float32'), 1 / (1 - DROPOUT_RATE)));
+      dropouts++;
+    } else {
+      x = layer.apply(x) as tf.Tensor;
+    }
+  }
+  return x;
+}
