@@ -1,0 +1,51 @@
+import type { DType, Shape } from '../graph.ts';
+
+/** ONNX's TensorProto.DataType. */
+export const ELEMENT_TYPE: Readonly<Record<DType | 'int64', number>> = { float32: 1, int32: 6, int64: 7, bool: 9 };
+
+interface TensorProto {
+  readonly name: string;
+  readonly dims: Shape;
+  readonly dataType: number;
+  /** Little-endian. */
+  readonly rawData: Uint8Array;
+}
+
+/** Small constant tensors of a model, each stored once under a name derived from its content. */
+export class Initializers {
+  readonly #byName = new Map<string, TensorProto>();
+
+  /** A vector of int64 (a shape, axes…). Returns its name. */
+  int64(values: readonly number[]): string {
+    const bytes = new DataView(new ArrayBuffer(8 * values.length));
+    for (const [i, value] of values.entries()) bytes.setBigInt64(8 * i, BigInt(value), true);
+    return this.#add(`%int64[${values.join()}]`, [values.length], 'int64', bytes);
+  }
+
+  /** A scalar. Returns its name. */
+  scalar(value: number, dtype: DType): string {
+    const bytes = new DataView(new ArrayBuffer(dtype === 'bool' ? 1 : 4));
+    switch (dtype) {
+      case 'float32':
+        bytes.setFloat32(0, value, true);
+        break;
+      case 'int32':
+        bytes.setInt32(0, value, true);
+        break;
+      case 'bool':
+        bytes.setUint8(0, value);
+        break;
+    }
+    // String(-0) is '0'.
+    return this.#add(`%${dtype}(${Object.is(value, -0) ? '-0' : value})`, [], dtype, bytes);
+  }
+
+  all(): readonly TensorProto[] {
+    return [...this.#byName.values()];
+  }
+
+  #add(name: string, dims: Shape, dtype: DType | 'int64', { buffer }: DataView<ArrayBuffer>): string {
+    this.#byName.set(name, { name, dims, dataType: ELEMENT_TYPE[dtype], rawData: new Uint8Array(buffer) });
+    return name;
+  }
+}

@@ -1,0 +1,3 @@
+export { compile, type CompiledProgram, type CompileOptions, type TensorSpec } from './compile.ts';
+export { CompileError, type CompileErrorCode } from './errors.ts';
+export { ASSIGNED_SUFFIX } from './trace/trace.ts';

@@ -1,0 +1,13 @@
+import type { KernelTable } from './kernel.ts';
+import { networkKernels } from './network.ts';
+import { pointwiseKernels } from './pointwise.ts';
+import { reductionKernels } from './reduction.ts';
+import { shapeKernels } from './shape.ts';
+
+/** Every tfjs kernel that the compiler translates, by its name in tfjs-core. */
+export const kernelTable: KernelTable = {
+  ...pointwiseKernels,
+  ...reductionKernels,
+  ...shapeKernels,
+  ...networkKernels,
+};

@@ -1,0 +1,119 @@
+import * as tf from '@tensorflow/tfjs-core';
+// Registers the cpu backend.
+import '@tensorflow/tfjs-backend-cpu';
+// Registers the gradients of all kernels.
+import '@tensorflow/tfjs-layers';
+import * as ort from 'onnxruntime-node';
+import { expect } from 'vitest';
+import { compile, type CompiledProgram } from '../index.ts';
+import { ModelProto } from '../emit/schema.ts';
+
+// Keeps tfjs from advertising tfjs-node on the console.
+tf.enableProdMode();
+
+export type Tensors = Record<string, tf.Tensor>;
+export type Traced = (inputs: Tensors) => Tensors;
+
+/** The input called `name`. */
+export function input(inputs: Tensors, name: string): tf.Tensor {
+  const tensor = inputs[name];
+  if (tensor === undefined) throw new Error(`no input '${name}'`);
+  return tensor;
+}
+
+const has4Axes = (x: tf.Tensor): x is tf.Tensor4D => x.rank === 4;
+
+/** `x`, typed as what tf.conv2d takes. */
+export function tensor4d(x: tf.Tensor): tf.Tensor4D {
+  if (!has4Axes(x)) throw new Error(`a tensor of rank ${x.rank}`);
+  return x;
+}
+
+/** Uniform values in [low, high) from a linear congruential generator: the same for every run. */
+export function values(shape: number[], { low = -1, high = 1, seed = 1 } = {}): tf.Tensor {
+  let state = seed;
+  const data = Float32Array.from({ length: tf.util.sizeFromShape(shape) }, () => {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+    return low + (high - low) * (state / 2 ** 32);
+  });
+  return tf.tensor(data, shape);
+}
+
+export const specsOf = (tensors: Tensors) =>
+  Object.fromEntries(
+    Object.entries(tensors).map(([name, { shape, dtype }]) => {
+      if (dtype !== 'float32' && dtype !== 'int32' && dtype !== 'bool') throw new Error(`a test input of ${dtype}`);
+      return [name, { shape, dtype }];
+    }),
+  );
+
+/** tfjs's cpu backend may keep a tensor's values in another array type than its dtype suggests. */
+function ortTensor(tensor: tf.Tensor): ort.Tensor {
+  const { dtype, shape } = tensor;
+  const data = tensor.dataSync();
+  switch (dtype) {
+    case 'float32':
+      return new ort.Tensor(dtype, Float32Array.from(data), shape);
+    case 'int32':
+      return new ort.Tensor(dtype, Int32Array.from(data), shape);
+    case 'bool':
+      return new ort.Tensor(dtype, Uint8Array.from(data), shape);
+    default:
+      throw new Error(`a test input of ${dtype}`);
+  }
+}
+
+/** Runs a program on ONNX Runtime, one thread. */
+export async function run({ onnx }: CompiledProgram, feeds: Tensors): Promise<ort.InferenceSession.OnnxValueMapType> {
+  const session = await ort.InferenceSession.create(onnx, {
+    intraOpNumThreads: 1,
+    interOpNumThreads: 1,
+    logSeverityLevel: 3,
+  });
+  const result = await session.run(
+    Object.fromEntries(Object.entries(feeds).map(([name, tensor]) => [name, ortTensor(tensor)])),
+  );
+  await session.release();
+  return result;
+}
+
+/** The largest difference relative to the largest expected magnitude. */
+function relativeError(actual: ArrayLike<number>, expected: ArrayLike<number>): number {
+  let error = 0;
+  let largest = 0;
+  for (let i = 0; i < expected.length; i++) {
+    error = Math.max(error, Math.abs((actual[i] ?? Number.NaN) - (expected[i] ?? Number.NaN)));
+    largest = Math.max(largest, Math.abs(expected[i] ?? Number.NaN));
+  }
+  return largest === 0 ? error : error / largest;
+}
+
+/** Compiles `fn`, runs it on ONNX Runtime and expects what the tfjs cpu backend computes: within 1e-5 of each tensor's maximum. */
+export async function expectSameAsTfjs(
+  fn: Traced,
+  inputs: Tensors,
+  variables: Record<string, tf.Variable> = {},
+): Promise<CompiledProgram> {
+  const program = compile(fn, { inputs: specsOf(inputs), variables });
+  const actual = await run(program, { ...inputs, ...variables });
+  const expected = tf.tidy(() => fn(inputs));
+  expect(program.outputs.slice(0, Object.keys(expected).length).map(({ name }) => name)).toEqual(Object.keys(expected));
+  for (const [name, tensor] of Object.entries(expected)) {
+    const output = actual[name];
+    if (!(output instanceof ort.Tensor)) throw new Error(`no output '${name}'`);
+    expect([name, output.type, output.dims]).toEqual([name, tensor.dtype, tensor.shape]);
+    expect(program.outputs).toContainEqual({ name, shape: tensor.shape, dtype: tensor.dtype });
+    const error = relativeError(Array.from<unknown, number>(output.data, Number), tensor.dataSync());
+    expect(error, `relative error of '${name}'`).toBeLessThan(1e-5);
+  }
+  tf.dispose(expected);
+  return program;
+}
+
+/** How many nodes of each operator a program has. */
+export function operatorCounts({ onnx }: CompiledProgram): Record<string, number> {
+  const nodes: { opType: string }[] = ModelProto.toObject(ModelProto.decode(onnx))['graph'].node ?? [];
+  const counts: Record<string, number> = {};
+  for (const { opType } of nodes) counts[opType] = (counts[opType] ?? 0) + 1;
+  return counts;
+}
