@@ -1,0 +1,111 @@
+import { GantryError, type Program, type ShardWork } from '@gantry/core';
+import { EngineThread } from './engine-thread.ts';
+import type { EngineName } from './engines.ts';
+
+export interface LaneEvents {
+  /** The lane has nothing to compute any more. */
+  free(): void;
+  /** Something that people should know. */
+  notice(text: string): void;
+}
+
+/** One engine thread that computes one shard at a time, and is replaced when it dies. */
+export class EngineLane {
+  readonly #engine: EngineName;
+  readonly #events: LaneEvents;
+  #thread: EngineThread;
+  #program: Program | undefined;
+  /** What the thread was given last. */
+  #weights: Float32Array | undefined;
+  #busy = false;
+  #idleSince = performance.now();
+
+  constructor(engine: EngineName, events: LaneEvents) {
+    this.#engine = engine;
+    this.#events = events;
+    this.#thread = new EngineThread(engine);
+  }
+
+  get busy(): boolean {
+    return this.#busy;
+  }
+
+  /** When the last shard was done, on the clock of `performance.now()`. */
+  get idleSince(): number {
+    return this.#idleSince;
+  }
+
+  /** Whether the thread died and is not replaced any more. */
+  get dead(): boolean {
+    return this.#thread.dead;
+  }
+
+  /** For calls that are no shards; whoever sets weights here must load again. */
+  get thread(): EngineThread {
+    return this.#thread;
+  }
+
+  /** @throws GantryError E_ENGINE */
+  async load(program: Program): Promise<void> {
+    this.#program = program;
+    this.#weights = undefined;
+    await this.#thread.load(program);
+  }
+
+  /** Lets the thread build a shard's inputs while it has nothing else to do. */
+  prepare(shard: ShardWork): void {
+    // If it fails, computing the shard fails in the same way, and there it is reported.
+    void this.#thread.prepare(shard).catch(() => undefined);
+  }
+
+  /**
+   * Computes a shard. If the thread dies of it, a new one tries once more; if that dies too, the lane is `dead`.
+   * @param weights in shared memory; does not change
+   * @throws GantryError E_ENGINE
+   */
+  async compute(shard: ShardWork, weights: Float32Array): Promise<Float32Array> {
+    this.#busy = true;
+    try {
+      try {
+        return await this.#gradients(shard, weights);
+      } catch (error) {
+        if (!this.dead) throw error;
+        return await this.#computeInNewThread(shard, weights, describe(error));
+      }
+    } finally {
+      this.#busy = false;
+      this.#idleSince = performance.now();
+      this.#events.free();
+    }
+  }
+
+  async dispose(): Promise<void> {
+    await this.#thread.dispose();
+  }
+
+  async #gradients(shard: ShardWork, weights: Float32Array): Promise<Float32Array> {
+    // Both are under way at once: the thread takes calls in order.
+    const set = this.#weights === weights ? undefined : this.#thread.setWeights(weights);
+    this.#weights = weights;
+    const [leaf] = await Promise.all([this.#thread.gradients(shard), set]);
+    return leaf;
+  }
+
+  async #computeInNewThread(shard: ShardWork, weights: Float32Array, cause: string): Promise<Float32Array> {
+    const where = `step ${shard.step}, shard ${shard.index}`;
+    this.#events.notice(`${where}: ${cause}; trying again in a new thread`);
+    this.#thread = new EngineThread(this.#engine);
+    this.#weights = undefined;
+    try {
+      if (this.#program) await this.#thread.load(this.#program);
+      return await this.#gradients(shard, weights);
+    } catch (error) {
+      if (!this.dead) throw error;
+      throw new GantryError('E_ENGINE', `it died twice of one shard (${where}): ${describe(error)}`, { cause: error });
+    }
+  }
+}
+
+function describe(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,59 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Program } from '@gantry/core';
+import { EngineLane } from './engine-lane.ts';
+import type { EngineName } from './engines.ts';
+import { probeNumericClass } from './numeric-class.ts';
+
+/** Shards under way cannot be interrupted; nobody waits longer for them at the end. */
+const DISPOSE_TIMEOUT_MS = 1000;
+
+/** What the probe shard said about the engine. */
+export interface Probe {
+  readonly numericClass: string;
+  readonly probeMs: number;
+}
+
+/** The engine threads of a worker. They outlive its connections, so that reconnecting costs nothing. */
+export class EnginePool {
+  readonly lanes: readonly EngineLane[];
+  /** Called when a lane has become free; the current session sets it. */
+  onFree: () => void = () => undefined;
+  #loaded: { readonly key: string; readonly probe: Promise<Probe> } | undefined;
+
+  /** @param threads shards that are computed at the same time */
+  constructor(engine: EngineName, threads: number, notice: (text: string) => void) {
+    const free = () => this.onFree();
+    this.lanes = Array.from({ length: threads }, () => new EngineLane(engine, { free, notice }));
+  }
+
+  /**
+   * Loads a program on all threads and probes the numeric class, unless the program of the same key is loaded already.
+   * @param key equal for equal programs only
+   * @throws GantryError E_ENGINE
+   */
+  load(key: string, program: Program): Promise<Probe> {
+    if (this.#loaded?.key !== key) {
+      // A probe that is under way would set its weights in the middle of this one.
+      const previous = this.#loaded?.probe.catch(() => undefined);
+      this.#loaded = { key, probe: this.#loadAfter(previous, program) };
+    }
+    return this.#loaded.probe;
+  }
+
+  async dispose(): Promise<void> {
+    const limit = new AbortController();
+    const disposed = Promise.allSettled(this.lanes.map((lane) => lane.dispose()));
+    await Promise.race([disposed, delay(DISPOSE_TIMEOUT_MS, undefined, { signal: limit.signal })]);
+    limit.abort();
+  }
+
+  async #loadAfter(previous: Promise<unknown> | undefined, program: Program): Promise<Probe> {
+    await previous;
+    await Promise.all(this.lanes.map((lane) => lane.load(program)));
+    const [first] = this.lanes;
+    if (!first) throw new RangeError('a pool without threads');
+    const started = performance.now();
+    const numericClass = await probeNumericClass(first.thread, program);
+    return { numericClass, probeMs: performance.now() - started };
+  }
+}

@@ -1,0 +1,84 @@
+import { Worker } from 'node:worker_threads';
+import { GantryError, type Program, type ShardWork } from '@gantry/core';
+import type { EngineReply, EngineRequest } from './engine-thread-main.ts';
+import type { EngineName } from './engines.ts';
+
+type WithoutId<R> = R extends EngineRequest ? Omit<R, 'id'> : never;
+
+interface Pending {
+  readonly resolve: (leaf: Float32Array | undefined) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/**
+ * A gradient engine in a thread of its own, so that computing never blocks the caller's event loop. Calls are carried
+ * out in the order in which they are made. All reject with E_ENGINE once the thread has died.
+ */
+export class EngineThread {
+  readonly #thread: Worker;
+  readonly #pending = new Map<number, Pending>();
+  #nextId = 0;
+  #failure: GantryError | undefined;
+
+  constructor(engine: EngineName) {
+    this.#thread = new Worker(new URL('./engine-thread-main.js', import.meta.url), { workerData: engine });
+    this.#thread.on('message', (reply: EngineReply) => {
+      const pending = this.#pending.get(reply.id);
+      this.#pending.delete(reply.id);
+      if ('error' in reply) pending?.reject(new GantryError(reply.error.code, reply.error.message));
+      else pending?.resolve(reply.leaf);
+    });
+    this.#thread.on('error', (cause) => {
+      this.#fail(new GantryError('E_ENGINE', `the ${engine} engine's thread failed: ${String(cause)}`, { cause }));
+    });
+    this.#thread.on('exit', (code) => {
+      this.#fail(new GantryError('E_ENGINE', `the ${engine} engine's thread ended with code ${code}`));
+    });
+  }
+
+  /** Whether the thread has ended: every call rejects. */
+  get dead(): boolean {
+    return this.#failure !== undefined;
+  }
+
+  async load(program: Program): Promise<void> {
+    await this.#request({ call: 'load', program });
+  }
+
+  /** @param flat laid out as `manifest.trainable`; in shared memory, nothing is copied between the threads */
+  async setWeights(flat: Float32Array): Promise<void> {
+    await this.#request({ call: 'setWeights', flat });
+  }
+
+  /** Builds the inputs of a shard ahead, so that `gradients` finds them; a few at most are kept. */
+  async prepare(shard: ShardWork): Promise<void> {
+    await this.#request({ call: 'prepare', shard });
+  }
+
+  /** The leaf of one shard, with the weights last set. */
+  async gradients(shard: ShardWork): Promise<Float32Array> {
+    const leaf = await this.#request({ call: 'gradients', shard });
+    if (!leaf) throw new Error('the engine gave no leaf');
+    return leaf;
+  }
+
+  async dispose(): Promise<void> {
+    if (!this.#failure) await this.#request({ call: 'dispose' });
+    await this.#thread.terminate();
+  }
+
+  #request(body: WithoutId<EngineRequest>): Promise<Float32Array | undefined> {
+    if (this.#failure) return Promise.reject(this.#failure);
+    return new Promise((resolve, reject) => {
+      const id = this.#nextId++;
+      this.#pending.set(id, { resolve, reject });
+      this.#thread.postMessage({ ...body, id });
+    });
+  }
+
+  #fail(error: GantryError): void {
+    this.#failure ??= error;
+    for (const { reject } of this.#pending.values()) reject(this.#failure);
+    this.#pending.clear();
+  }
+}

@@ -1,0 +1,30 @@
+import { IMAGE_PIXELS, shardInputs, type ShardWork } from '@gantry/core';
+import { describe, expect, it } from 'vitest';
+import { PreparedInputs } from './prepared-inputs.ts';
+
+const SEED = 7;
+
+function shard(step: number, first: number, brightness = 1, samples = 2): ShardWork {
+  const images = Uint8Array.from({ length: samples * IMAGE_PIXELS }, (_, i) => Math.imul(i, brightness));
+  return { step, index: first / samples, first, images };
+}
+
+describe('PreparedInputs', () => {
+  it('gives the same bits for what was built ahead and what was not', () => {
+    const inputs = new PreparedInputs(SEED);
+    for (let first = 0; first < 12; first += 2) inputs.prepare(shard(3, first));
+    for (let first = 0; first < 12; first += 2) {
+      for (let time = 0; time < 2; time++) {
+        expect(inputs.take(shard(3, first))).toEqual(shardInputs(shard(3, first), SEED));
+      }
+    }
+  });
+
+  it('never mixes shards up that differ in step, place, size or images', () => {
+    const inputs = new PreparedInputs(SEED);
+    for (const other of [shard(4, 2), shard(3, 4), shard(3, 2, 1, 3), shard(3, 2, 5)]) {
+      inputs.prepare(shard(3, 2));
+      expect(inputs.take(other)).toEqual(shardInputs(other, SEED));
+    }
+  });
+});

@@ -1,0 +1,131 @@
+import { GantryError, IMAGE_PIXELS, encodeFrame, type MessageOf, type ShardWork } from '@gantry/core';
+import type { EngineLane } from './engine-lane.ts';
+import type { EnginePool } from './engine-pool.ts';
+import type { ShardTally } from './shard-tally.ts';
+import { WorkQueue } from './work-queue.ts';
+import type { WorkerObserver } from './worker-options.ts';
+
+/** On a slow network the threads rest rather than pile up results, 10 MB each. */
+const MAX_UNSENT_RESULTS = 8;
+
+export interface ShardRunnerOptions {
+  readonly pool: EnginePool;
+  readonly tally: ShardTally;
+  readonly observer: WorkerObserver;
+  /** Sends a frame; `sent` is called when it has left or the connection is lost. */
+  readonly send: (frame: Uint8Array, sent?: () => void) => void;
+  /** The engine cannot go on, or there is a bug. */
+  readonly failed: (error: unknown) => void;
+}
+
+/** A shard that a thread computes. */
+interface Job {
+  readonly work: ShardWork;
+  cancelled: boolean;
+}
+
+/** Computes the shards that one connection brings; answers are `result` and `failure` messages. */
+export class ShardRunner {
+  readonly #options: ShardRunnerOptions;
+  readonly #queue = new WorkQueue<EngineLane>();
+  readonly #jobs = new Set<Job>();
+  readonly #startedAt = performance.now();
+  #weights: { readonly version: number; readonly values: Float32Array } | undefined;
+  #unsentResults = 0;
+  #stopped = false;
+
+  constructor(options: ShardRunnerOptions) {
+    this.#options = options;
+    options.pool.onFree = () => this.#startShards();
+    options.tally.pause();
+  }
+
+  /** @throws GantryError E_STALE_STEP for weights older than those that are here */
+  setWeights({ version }: MessageOf<'weights'>, payload: Uint8Array): void {
+    const current = this.#weights?.version ?? -1;
+    if (version < current) throw new GantryError('E_STALE_STEP', `weights of step ${version} came after ${current}`);
+    // In shared memory the threads read them without a copy each. A new block each time: the old one may be in use.
+    const values = new Float32Array(new SharedArrayBuffer(payload.length));
+    new Uint8Array(values.buffer).set(payload);
+    this.#weights = { version, values };
+    this.#queue.dropBefore(version);
+    this.#startShards();
+  }
+
+  assign({ step, index, first }: MessageOf<'assign'>, images: Uint8Array): void {
+    const current = this.#weights?.version ?? -1;
+    const work: ShardWork = { step, index, first, images };
+    try {
+      if (step < current) throw new GantryError('E_STALE_STEP', `the weights here are of step ${current} already`);
+      this.#queue.add(work);
+    } catch (error) {
+      return this.#reportFailure(work, error);
+    }
+    if (step === current) this.#startShards();
+    else this.#queue.laneForLast(this.#options.pool.lanes)?.prepare(work);
+  }
+
+  /** Drops a shard that waits; one that is computed is finished, and its result not sent. */
+  cancel({ step, index }: MessageOf<'cancel'>): void {
+    this.#queue.cancel(step, index);
+    for (const job of this.#jobs) job.cancelled ||= job.work.step === step && job.work.index === index;
+  }
+
+  /** Drops everything; nothing is sent any more. */
+  stop(): void {
+    this.#stopped = true;
+    this.#queue.clear();
+    for (const job of this.#jobs) job.cancelled = true;
+    this.#options.pool.onFree = () => undefined;
+  }
+
+  /** Gives work to every thread that has none. */
+  #startShards(): void {
+    if (this.#stopped || !this.#weights) return;
+    for (const lane of this.#options.pool.lanes) {
+      if (lane.busy || this.#unsentResults >= MAX_UNSENT_RESULTS) continue;
+      const work = this.#queue.takeFor(lane, this.#weights.version);
+      if (work) void this.#compute(lane, work, this.#weights.values).catch((error) => this.#options.failed(error));
+    }
+  }
+
+  async #compute(lane: EngineLane, work: ShardWork, weights: Float32Array): Promise<void> {
+    const job: Job = { work, cancelled: false };
+    const started = performance.now();
+    const waitMs = started - Math.max(lane.idleSince, this.#startedAt);
+    this.#jobs.add(job);
+    try {
+      // When it comes back, the lane has begun its next shard already.
+      const leaf = await lane.compute(work, weights);
+      if (!job.cancelled) this.#sendResult(work, leaf, { computeMs: lane.idleSince - started, waitMs });
+    } catch (error) {
+      if (!job.cancelled) this.#reportFailure(work, error);
+      if (lane.dead) throw error;
+    } finally {
+      this.#jobs.delete(job);
+    }
+  }
+
+  #sendResult(
+    { step, index, images }: ShardWork,
+    leaf: Float32Array,
+    times: { computeMs: number; waitMs: number },
+  ): void {
+    const { tally, observer, send } = this.#options;
+    const samples = images.length / IMAGE_PIXELS;
+    this.#unsentResults++;
+    send(encodeFrame({ type: 'result', step, level: 0, index, samples, ...times }, leaf), () => {
+      this.#unsentResults--;
+      this.#startShards();
+    });
+    observer.shardDone({ step, index, samples, ...times, ...tally.add(samples, times.computeMs) });
+  }
+
+  /** Says that a shard could not be computed; anything but a GantryError is a bug and thrown on. */
+  #reportFailure({ step, index }: ShardWork, error: unknown): void {
+    if (!(error instanceof GantryError)) throw error;
+    const { code, message } = error;
+    this.#options.observer.notice(`step ${step}, shard ${index}: ${message} [${code}]`);
+    this.#options.send(encodeFrame({ type: 'failure', code, message, step, index }));
+  }
+}

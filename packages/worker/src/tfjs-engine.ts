@@ -1,0 +1,71 @@
+import * as tf from '@tensorflow/tfjs-core';
+import {
+  completeLeaf,
+  createModels,
+  disposeModels,
+  leafLayout,
+  leafParts,
+  stepInputSpecs,
+  trainableVariables,
+  trainingStep,
+  viewOf,
+  type GradientEngine,
+  type Models,
+  type Program,
+  type ShardInputs,
+} from '@gantry/core';
+
+/** The training step run eagerly on tfjs's plain JavaScript backend: the reference that tests compare with. Very slow. */
+export class TfjsEngine implements GradientEngine {
+  #loaded: { program: Program; models: Models } | undefined;
+
+  async load(program: Program): Promise<void> {
+    await this.dispose();
+    this.#loaded = { program, models: createModels() };
+  }
+
+  setWeights(flat: Float32Array): Promise<void> {
+    const { program, models } = this.#loadedOrThrow();
+    const parameters = new Map(program.manifest.trainable.map((parameter) => [parameter.name, parameter]));
+    for (const { name, variable } of trainableVariables(models)) {
+      const parameter = parameters.get(name);
+      if (!parameter) throw new Error(`${name} is not in the manifest`);
+      // The tensor keeps the array it is given, and the caller's changes with the next step.
+      tf.tidy(() => variable.assign(tf.tensor(viewOf(flat, parameter).slice(), variable.shape)));
+    }
+    return Promise.resolve();
+  }
+
+  async gradients(inputs: ShardInputs): Promise<Float32Array<ArrayBuffer>> {
+    const { program, models } = this.#loadedOrThrow();
+    const { samples } = inputs;
+    const specs = stepInputSpecs(samples);
+    const tensors = {
+      images: tf.tensor(inputs.images, specs.images.shape),
+      noise: tf.tensor(inputs.noise, specs.noise.shape),
+      mask1: tf.tensor(inputs.mask1, specs.mask1.shape, 'bool'),
+      mask2: tf.tensor(inputs.mask2, specs.mask2.shape, 'bool'),
+    };
+    const outputs = tf.tidy(() => trainingStep(models, tensors));
+    const leaf = new Float32Array(leafLayout(program.manifest).length);
+    for (const { name, values: view } of leafParts(leaf, program.manifest)) {
+      const output = outputs[name];
+      if (!output) throw new Error(`the training step gave no ${name}`);
+      view.set(await output.data());
+    }
+    tf.dispose([tensors, outputs]);
+    completeLeaf(leaf, program.manifest, samples);
+    return leaf;
+  }
+
+  dispose(): Promise<void> {
+    if (this.#loaded) disposeModels(this.#loaded.models);
+    this.#loaded = undefined;
+    return Promise.resolve();
+  }
+
+  #loadedOrThrow() {
+    if (!this.#loaded) throw new Error('no program is loaded');
+    return this.#loaded;
+  }
+}
