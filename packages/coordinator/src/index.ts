@@ -1,0 +1,16 @@
+export { CheckpointStore, readGenerator, weightsDigest } from './checkpoint-store.ts';
+export { openCluster, type Cluster } from './cluster.ts';
+export { loadDataSet, type DataSet } from './data-set.ts';
+export { PictureRenderer, pictureNoise } from './pictures.ts';
+export { compileGenerator, compileTraining } from './programs.ts';
+export type { GivenConfig } from './run-config.ts';
+export { RunDirectory } from './run-directory.ts';
+export type { EventLine, MetricsLine, RunEvent, WorkLine } from './run-lines.ts';
+export { gridPng, writeGif } from './samples.ts';
+export { isLoopback } from './gate.ts';
+export { startServer, type CoordinatorServer, type ServerOptions } from './server.ts';
+export { announceTokens, openTokens, readLocalWorkToken, type Tokens } from './tokens.ts';
+export { Scheduler } from './scheduler.ts';
+export { train, type AttachContext, type AttachedWorkers, type TrainOptions } from './train.ts';
+export type { RunObserver, Summary } from './training-run.ts';
+export type { PublishedWeights, ShardResult, WorkerLink } from './worker-link.ts';

@@ -1,0 +1,134 @@
+import { ftruncateSync, writeSync } from 'node:fs';
+import { open, type FileHandle } from 'node:fs/promises';
+import { GantryError } from '@gantry/core';
+import { diskError } from './durable-files.ts';
+
+const NEWLINE = 0x0a;
+const CHUNK_BYTES = 1 << 16;
+
+/** What every line has. */
+export interface Line {
+  /** Steps done when it was written; never falls from one line to the next. */
+  readonly step: number;
+}
+
+/** A file of JSON lines that only grows, but for `truncateTo`. Lines read are taken to be as they were appended. */
+export class JsonLinesFile<T extends Line> {
+  readonly #path: string;
+  readonly #handle: FileHandle;
+  #size: number;
+
+  private constructor(path: string, handle: FileHandle, size: number) {
+    this.#path = path;
+    this.#handle = handle;
+    this.#size = size;
+  }
+
+  /** Opens a file, or makes an empty one. @throws GantryError E_RUN_DIRECTORY */
+  static async open<T extends Line>(path: string): Promise<JsonLinesFile<T>> {
+    try {
+      const handle = await open(path, 'a+');
+      return new JsonLinesFile<T>(path, handle, (await handle.stat()).size);
+    } catch (cause) {
+      throw diskError(path, cause);
+    }
+  }
+
+  /**
+   * Appends one line. It goes to the operating system at once and in one piece, so that a killed process loses nothing
+   * and readers see whole lines.
+   * @throws GantryError E_RUN_DIRECTORY; the file holds the lines before, then
+   */
+  append(line: T): void {
+    const bytes = Buffer.from(`${JSON.stringify(line)}\n`);
+    try {
+      for (let written = 0; written < bytes.length;) written += writeSync(this.#handle.fd, bytes, written);
+      this.#size += bytes.length;
+    } catch (cause) {
+      ftruncateSync(this.#handle.fd, this.#size);
+      throw diskError(this.#path, cause);
+    }
+  }
+
+  /** Waits until all lines are on the disk. */
+  async flush(): Promise<void> {
+    try {
+      await this.#handle.datasync();
+    } catch (cause) {
+      throw diskError(this.#path, cause);
+    }
+  }
+
+  /**
+   * Cuts off the lines of later steps, and what a crash left of a last line.
+   * @throws GantryError E_RUN_DIRECTORY if a line that has to stay is damaged
+   */
+  async truncateTo(step: number): Promise<void> {
+    let keep = 0;
+    let damaged: number | undefined;
+    for await (const { number, end, value } of this.#lines()) {
+      if (!this.#isLine(value)) damaged ??= number;
+      else if (value.step <= step) {
+        // Damage behind the last line to keep is cut away; before it, cutting would lose what was recorded.
+        if (damaged !== undefined) throw this.#damaged(damaged);
+        keep = end;
+      }
+    }
+    try {
+      await this.#handle.truncate(keep);
+      await this.#handle.sync();
+      this.#size = keep;
+    } catch (cause) {
+      throw diskError(this.#path, cause);
+    }
+  }
+
+  /** All whole lines. @throws GantryError E_RUN_DIRECTORY for a damaged one */
+  async *read(): AsyncGenerator<T> {
+    for await (const { number, value } of this.#lines()) {
+      if (!this.#isLine(value)) throw this.#damaged(number);
+      yield value;
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.#handle.close();
+  }
+
+  /** Lines by number from 1; `end` is the offset behind the newline, `value` undefined where it is not JSON. */
+  async *#lines(): AsyncGenerator<{ number: number; end: number; value: unknown }> {
+    let pending = Buffer.alloc(0);
+    let end = 0;
+    let number = 0;
+    for (let offset = 0; ;) {
+      const chunk = Buffer.alloc(CHUNK_BYTES);
+      const { bytesRead } = await this.#handle.read(chunk, 0, CHUNK_BYTES, offset);
+      if (bytesRead === 0) return;
+      offset += bytesRead;
+      pending = Buffer.concat([pending, chunk.subarray(0, bytesRead)]);
+      for (let newline; (newline = pending.indexOf(NEWLINE)) >= 0;) {
+        const text = pending.toString('utf8', 0, newline);
+        pending = pending.subarray(newline + 1);
+        end += newline + 1;
+        number++;
+        yield { number, end, value: parse(text) };
+      }
+    }
+  }
+
+  #isLine(value: unknown): value is T {
+    return typeof value === 'object' && value !== null && 'step' in value && Number.isSafeInteger(value.step);
+  }
+
+  #damaged(line: number): GantryError {
+    return new GantryError('E_RUN_DIRECTORY', `${this.#path}: line ${line} is damaged; mend or remove it`);
+  }
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,200 @@
+import { readFile, readdir, rm, stat } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { GantryError } from '@gantry/core';
+import {
+  ASIDE_PREFIX,
+  makeDirectory,
+  messageOf,
+  syncDirectory,
+  systemErrorCode,
+  writeFileDurably,
+} from './durable-files.ts';
+import { JsonLinesFile } from './json-lines.ts';
+import type { EventLine, MetricsLine, RunEvent, WorkLine } from './run-lines.ts';
+import { RunLock, isLockFile } from './run-lock.ts';
+
+/**
+ * The directory of one run, held by one process at a time. What is appended survives the process; what is written
+ * replaces the old file at once or not at all. Every method that writes throws GantryError E_RUN_DIRECTORY in one line
+ * that names the file, and leaves what was saved before.
+ */
+export class RunDirectory {
+  /** Absolute. */
+  readonly path: string;
+  /** What run.json held when the run was opened. */
+  readonly runJson: unknown;
+  readonly #lock: RunLock;
+  readonly #metrics: JsonLinesFile<MetricsLine>;
+  readonly #work: JsonLinesFile<WorkLine>;
+  readonly #events: JsonLinesFile<EventLine>;
+
+  private constructor(path: string, runJson: unknown, lock: RunLock, files: LineFiles) {
+    this.path = path;
+    this.runJson = runJson;
+    this.#lock = lock;
+    [this.#metrics, this.#work, this.#events] = files;
+  }
+
+  /**
+   * Makes the directory of a new run; it may exist, if it is empty.
+   * @throws GantryError E_RUN_DIRECTORY if it holds a run or anything else, is locked or cannot be written
+   */
+  static async create(path: string, runJson: unknown): Promise<RunDirectory> {
+    const absolute = resolve(path);
+    await makeDirectory(absolute);
+    return locked(absolute, async (lock) => {
+      // Locks and unfinished files are what a crash leaves of a run that had not begun.
+      const names = (await readdir(absolute)).filter((name) => !isLockFile(name) && !name.startsWith(ASIDE_PREFIX));
+      if (names.includes('run.json')) {
+        throw refusal(`${absolute} holds a run already: go on with it by --resume, or choose another --run`);
+      }
+      if (names.length > 0) throw refusal(`${absolute} is not empty: choose another --run`);
+      await writeFileDurably(join(absolute, 'run.json'), toJson(runJson));
+      return new RunDirectory(absolute, runJson, lock, await openLineFiles(absolute));
+    });
+  }
+
+  /**
+   * Opens a run to go on with it; `truncateTo` comes before the first line that is appended.
+   * @throws GantryError E_RUN_DIRECTORY if it is not a run, is locked or cannot be written
+   */
+  static async open(path: string): Promise<RunDirectory> {
+    const absolute = resolve(path);
+    const file = join(absolute, 'run.json');
+    try {
+      await stat(file);
+    } catch (cause) {
+      throw new GantryError('E_RUN_DIRECTORY', `${absolute} is not a run: it has no run.json`, { cause });
+    }
+    return locked(absolute, async (lock) => {
+      let runJson: unknown;
+      try {
+        runJson = JSON.parse(await readFile(file, 'utf8'));
+      } catch (cause) {
+        throw new GantryError('E_RUN_DIRECTORY', `${file} cannot be read: ${messageOf(cause)}`, { cause });
+      }
+      return new RunDirectory(absolute, runJson, lock, await openLineFiles(absolute));
+    });
+  }
+
+  appendMetrics(line: MetricsLine): void {
+    this.#metrics.append(line);
+  }
+
+  appendWork(line: WorkLine): void {
+    this.#work.append(line);
+  }
+
+  /** Records an event with the present time. */
+  appendEvent(event: RunEvent): void {
+    this.#events.append({ time: new Date().toISOString(), ...event });
+  }
+
+  /** Waits until all appended lines are on the disk. */
+  async flush(): Promise<void> {
+    await Promise.all(this.#lineFiles().map((file) => file.flush()));
+  }
+
+  /**
+   * Goes back to when `step` steps were done: cuts the lines of later ones off the .jsonl files, and torn last lines,
+   * and removes the summary, which only a finished run has.
+   */
+  async truncateTo(step: number): Promise<void> {
+    await rm(this.#summary, { force: true });
+    await Promise.all(this.#lineFiles().map((file) => file.truncateTo(step)));
+  }
+
+  async readMetrics(): Promise<MetricsLine[]> {
+    const lines: MetricsLine[] = [];
+    for await (const line of this.#metrics.read()) lines.push(line);
+    return lines;
+  }
+
+  async writeRunJson(runJson: unknown): Promise<void> {
+    await writeFileDurably(join(this.path, 'run.json'), toJson(runJson));
+  }
+
+  async writeSummary(summary: unknown): Promise<void> {
+    await writeFileDurably(this.#summary, toJson(summary));
+  }
+
+  /** @param epoch 0 before training @returns the file's path */
+  async writeSample(epoch: number, png: Uint8Array): Promise<string> {
+    const file = join(this.#samples, `epoch-${String(epoch).padStart(4, '0')}.png`);
+    await makeDirectory(this.#samples);
+    await writeFileDurably(file, png);
+    return file;
+  }
+
+  /** Paths of the samples written so far, by epoch. */
+  async sampleFiles(): Promise<string[]> {
+    let names: string[] = [];
+    try {
+      names = await readdir(this.#samples);
+    } catch (cause) {
+      if (systemErrorCode(cause) !== 'ENOENT') throw cause;
+    }
+    return names
+      .filter((name) => epochOf(name) >= 0)
+      .toSorted((a, b) => epochOf(a) - epochOf(b))
+      .map((name) => join(this.#samples, name));
+  }
+
+  get gifFile(): string {
+    return join(this.path, 'samples.gif');
+  }
+
+  /** Gives the directory free; nothing may be written any more. */
+  async close(): Promise<void> {
+    await Promise.all(this.#lineFiles().map((file) => file.close()));
+    await this.#lock.release();
+  }
+
+  get #summary(): string {
+    return join(this.path, 'summary.json');
+  }
+
+  get #samples(): string {
+    return join(this.path, 'samples');
+  }
+
+  #lineFiles(): LineFiles {
+    return [this.#metrics, this.#work, this.#events];
+  }
+}
+
+/** NaN for other files. */
+function epochOf(sampleFile: string): number {
+  return Number(/^epoch-(\d+)\.png$/.exec(sampleFile)?.[1]);
+}
+
+type LineFiles = [JsonLinesFile<MetricsLine>, JsonLinesFile<WorkLine>, JsonLinesFile<EventLine>];
+
+async function openLineFiles(path: string): Promise<LineFiles> {
+  const files: LineFiles = [
+    await JsonLinesFile.open(join(path, 'metrics.jsonl')),
+    await JsonLinesFile.open(join(path, 'work.jsonl')),
+    await JsonLinesFile.open(join(path, 'events.jsonl')),
+  ];
+  await syncDirectory(path);
+  return files;
+}
+
+/** Locks a directory; if `use` fails, it is free again. */
+async function locked(path: string, use: (lock: RunLock) => Promise<RunDirectory>): Promise<RunDirectory> {
+  const lock = await RunLock.acquire(path);
+  try {
+    return await use(lock);
+  } catch (error) {
+    await lock.release();
+    throw error;
+  }
+}
+
+function refusal(message: string): GantryError {
+  return new GantryError('E_RUN_DIRECTORY', message);
+}
+
+function toJson(value: unknown): string {
+  return `${JSON.stringify(value, null, 2)}\n`;
+}

@@ -1,0 +1,114 @@
+import { chmod, chown, mkdir, mkdtemp, readFile, readdir, rm, stat, writeFile } from 'node:fs/promises';
+import os from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { announceTokens, openTokens, readLocalWorkToken, secretsEqual } from './tokens.ts';
+
+const PORT = 7070;
+const tokens = { work: 'w'.repeat(43), control: 'c'.repeat(43) };
+
+let directory: string;
+beforeEach(async () => {
+  directory = await mkdtemp(join(os.tmpdir(), 'gantry-tokens-'));
+  vi.stubEnv('XDG_STATE_HOME', directory);
+});
+afterEach(async () => {
+  vi.unstubAllEnvs();
+  await rm(directory, { recursive: true });
+});
+
+async function modeOf(...path: string[]): Promise<string> {
+  return ((await stat(join(directory, ...path))).mode & 0o777).toString(8);
+}
+
+describe('openTokens', () => {
+  test('makes two different tokens of 32 bytes in a private file, and keeps them', async () => {
+    const umask = process.umask(0);
+    const made = await openTokens(directory).finally(() => process.umask(umask));
+    for (const token of [made.work, made.control]) expect(Buffer.from(token, 'base64url')).toHaveLength(32);
+    expect(made.work).not.toBe(made.control);
+    expect(await modeOf('tokens.json')).toBe('600');
+    expect(await readdir(directory)).toEqual(['tokens.json']);
+    expect(await openTokens(directory)).toEqual(made);
+  });
+
+  test('a leftover that others can read is not written into', async () => {
+    await writeFile(join(directory, `.tmp-${process.pid}-tokens.json`), 'old', { mode: 0o666 });
+    await openTokens(directory);
+    expect(await modeOf('tokens.json')).toBe('600');
+  });
+
+  test.each([0o640, 0o604, 0o620])('refuses a file of mode %o', async (mode) => {
+    const { work } = await openTokens(directory);
+    await chmod(join(directory, 'tokens.json'), mode);
+    const message: unknown = expect.stringMatching(/^\S*tokens\.json holds secrets .* chmod 600 on it$/);
+    await expect(openTokens(directory)).rejects.toMatchObject({ code: 'E_AUTH', message });
+    await expect(openTokens(directory)).rejects.not.toThrow(work);
+  });
+
+  test.each(['', '{', 'null', '{"work":"short","control":"short"}', JSON.stringify({ work: tokens.work })])(
+    'refuses a damaged file: %j',
+    async (text) => {
+      await writeFile(join(directory, 'tokens.json'), text, { mode: 0o600 });
+      await expect(openTokens(directory)).rejects.toMatchObject({ code: 'E_AUTH' });
+    },
+  );
+
+  test('names the file that it cannot write', async () => {
+    const message: unknown = expect.stringMatching(/^cannot write \S*absent\/tokens\.json: [^\n]*$/);
+    const attempt = openTokens(join(directory, 'absent'));
+    await expect(attempt).rejects.toMatchObject({ code: 'E_RUN_DIRECTORY', message });
+  });
+});
+
+describe('announceTokens', () => {
+  test('tells local commands the token, privately, until it is removed', async () => {
+    await mkdir(join(directory, 'gantry'), { mode: 0o755 });
+    const remove = await announceTokens(PORT, tokens);
+    expect([await modeOf('gantry'), await modeOf('gantry', '7070.json')]).toEqual(['700', '600']);
+    expect(await readLocalWorkToken(PORT)).toBe(tokens.work);
+    expect(await readLocalWorkToken(PORT + 1)).toBeUndefined();
+    await remove();
+    expect(await readLocalWorkToken(PORT)).toBeUndefined();
+    await remove();
+  });
+
+  test('does not remove what another coordinator announced since', async () => {
+    const remove = await announceTokens(PORT, tokens);
+    const others = { ...tokens, work: 'o'.repeat(43) };
+    await announceTokens(PORT, others);
+    await remove();
+    expect(await readLocalWorkToken(PORT)).toBe(others.work);
+  });
+
+  test('without XDG_STATE_HOME, or with a relative one, it is below the home directory', async () => {
+    vi.stubEnv('HOME', directory);
+    for (const state of ['', 'relative']) {
+      vi.stubEnv('XDG_STATE_HOME', state);
+      const remove = await announceTokens(PORT, tokens);
+      expect(await readFile(join(directory, '.local/state/gantry/7070.json'), 'utf8')).toContain(tokens.work);
+      await remove();
+    }
+  });
+
+  test('a file that others can read is refused', async () => {
+    await announceTokens(PORT, tokens);
+    await chmod(join(directory, 'gantry', '7070.json'), 0o644);
+    await expect(readLocalWorkToken(PORT)).rejects.toMatchObject({ code: 'E_AUTH' });
+  });
+
+  const isRoot = process.getuid?.() === 0;
+  test.skipIf(!isRoot)(`a file of another user is refused${isRoot ? '' : ' (skipped: needs root)'}`, async () => {
+    await announceTokens(PORT, tokens);
+    await chown(join(directory, 'gantry', '7070.json'), 12_345, 12_345);
+    const message: unknown = expect.stringMatching(/belongs to another user \(uid 12345\)/);
+    await expect(readLocalWorkToken(PORT)).rejects.toMatchObject({ code: 'E_AUTH', message });
+  });
+});
+
+test('secretsEqual', () => {
+  expect(secretsEqual(tokens.work, tokens.work)).toBe(true);
+  for (const other of ['', 'w', tokens.work.slice(1), `${tokens.work}w`, tokens.control]) {
+    expect(secretsEqual(other, tokens.work)).toBe(false);
+  }
+});

@@ -1,0 +1,259 @@
+import {
+  GantryError,
+  IMAGE_PIXELS,
+  PROTOCOL_VERSION,
+  createFrame,
+  decodeFromWorker,
+  encodeFrame,
+  floatsOf,
+  leafLayout,
+  type CoordinatorMessage,
+  type MessageOf,
+  type Program,
+  type ShardWork,
+  type WorkerMessage,
+} from '@gantry/core';
+import type { WebSocket } from 'ws';
+import type { Scheduler } from './scheduler.ts';
+import type { PublishedWeights, WorkerLink } from './worker-link.ts';
+
+/** A connection on which nobody says hello is closed after this time. */
+const HELLO_TIMEOUT_MS = 5000;
+/** From the welcome to ready: the worker receives and loads the program and computes the probe shard. */
+const READY_TIMEOUT_MS = 120_000;
+/** A worker that has not been heard for so many heartbeats is taken for dead. */
+const HEARTBEATS_MISSED = 3;
+/** WebSocket close code "policy violation" (RFC 6455, 7.4.1). */
+const CLOSE_POLICY = 1008;
+const CLOSE_NORMAL = 1000;
+/** A worker that lets more than this many weights pile up unread is cut off. */
+const WEIGHTS_BUFFERED = 4;
+
+/** What all connections of a run share. */
+export interface ConnectionContext {
+  readonly program: Program;
+  readonly welcome: MessageOf<'welcome'>;
+  /** sha256 of the manifest and of the programs, which a worker has to confirm. */
+  readonly hashes: { readonly manifest: string; readonly program: string };
+  readonly scheduler: Scheduler;
+  /** Workers that are kept out, by name and address. */
+  readonly quarantine: Set<string>;
+  /** Says what a user should know of a connection that never became a worker. */
+  readonly onRefused: (peer: string, error: GantryError) => void;
+}
+
+/** The coordinator's end of one worker's WebSocket: hello → welcome → ready → work, until it closes. */
+export class WorkerConnection {
+  readonly #socket: WebSocket;
+  readonly #peer: string;
+  readonly #context: ConnectionContext;
+  readonly #leafLength: number;
+  readonly #timers: NodeJS.Timeout[] = [];
+  #hello: MessageOf<'hello'> | undefined;
+  #link: WorkerLink | undefined;
+  #lastHeardMs = performance.now();
+  #cause = 'the connection was closed';
+  #ended = false;
+
+  /** @param peer address, for people */
+  constructor(socket: WebSocket, peer: string, context: ConnectionContext) {
+    this.#socket = socket;
+    this.#peer = peer;
+    this.#context = context;
+    this.#leafLength = leafLayout(context.program.manifest).length;
+    socket.binaryType = 'nodebuffer';
+    socket.on('message', (data, isBinary) => this.#receive(data as Buffer, isBinary));
+    socket.on('pong', () => (this.#lastHeardMs = performance.now()));
+    socket.on('error', (error) => (this.#cause = error.message));
+    socket.on('close', () => this.#closed());
+    this.#deadline(HELLO_TIMEOUT_MS, 'no hello');
+  }
+
+  /** Ends the connection with a goodbye. */
+  bye(reason: MessageOf<'bye'>['reason'], message: string): void {
+    this.#cause = message;
+    this.#send({ type: 'bye', reason, message });
+    this.#socket.close(CLOSE_NORMAL);
+  }
+
+  #receive(data: Buffer, isBinary: boolean): void {
+    this.#lastHeardMs = performance.now();
+    if (this.#ended) return;
+    try {
+      if (!isBinary) throw new GantryError('E_PROTOCOL', 'a text message: frames are binary');
+      const { message, payload } = decodeFromWorker(data, this.#leafLength);
+      this.#handle(message, payload);
+    } catch (error) {
+      if (!(error instanceof GantryError)) throw error;
+      this.#refuse(error);
+    }
+  }
+
+  #handle(message: WorkerMessage, payload: Uint8Array): void {
+    const { scheduler } = this.#context;
+    if (message.type === 'hello') {
+      this.#welcome(message);
+      return;
+    }
+    if (message.type === 'ready') {
+      this.#join(message);
+      return;
+    }
+    const link = this.#link;
+    // A worker that cannot load the program says why: that is the reason to show.
+    if (!link && message.type === 'failure') throw new GantryError(message.code, message.message);
+    if (!link) throw new GantryError('E_PROTOCOL', `${message.type} before ready`);
+    switch (message.type) {
+      case 'result': {
+        const { level, step, index, samples, computeMs, waitMs } = message;
+        if (level !== 0)
+          throw new GantryError('E_NOT_ASSIGNED', `node (${level}, ${index}) was not assigned: only shards are`);
+        scheduler.result(link, { step, index, samples, leaf: floatsOf(payload), computeMs, waitMs });
+        return;
+      }
+      case 'failure':
+        scheduler.failure(link, new GantryError(message.code, message.message), message.step, message.index);
+        return;
+      case 'leaving':
+        this.#cause = 'it said goodbye';
+        this.#closed();
+        this.#socket.close(CLOSE_NORMAL);
+    }
+  }
+
+  #welcome(hello: MessageOf<'hello'>): void {
+    if (this.#hello) throw new GantryError('E_PROTOCOL', 'a second hello');
+    if (hello.protocol !== PROTOCOL_VERSION) {
+      throw new GantryError(
+        'E_VERSION',
+        `protocol version ${hello.protocol}, this coordinator speaks ${PROTOCOL_VERSION}`,
+      );
+    }
+    if (this.#context.quarantine.has(this.#identity(hello))) {
+      throw new GantryError(
+        'E_QUARANTINED',
+        `${hello.name} gave invalid results before; restart the coordinator to let it in`,
+      );
+    }
+    this.#hello = hello;
+    this.#clearTimers();
+    this.#send(this.#context.welcome);
+    for (const { samples, onnx } of this.#context.program.variants) {
+      this.#socket.send(encodeFrame({ type: 'program', samples }, onnx));
+    }
+    this.#deadline(READY_TIMEOUT_MS, 'not ready');
+    this.#startHeartbeat();
+  }
+
+  #join(ready: MessageOf<'ready'>): void {
+    const hello = this.#hello;
+    if (!hello || this.#link) throw new GantryError('E_PROTOCOL', 'ready at the wrong time');
+    const { hashes, scheduler, program } = this.#context;
+    if (ready.manifest !== hashes.manifest || ready.program !== hashes.program) {
+      throw new GantryError('E_MANIFEST', 'the worker has other parameters or another program than the run');
+    }
+    this.#clearTimers();
+    this.#startHeartbeat();
+    const taken = new Set(scheduler.workers.map(({ name }) => name));
+    const samples = program.variants[0]?.samples ?? 1;
+    this.#link = {
+      name: uniqueName(hello.name, taken),
+      numericClass: ready.numericClass,
+      slots: hello.threads,
+      msPerSample: ready.probeMs / samples,
+      setWeights: (weights) => this.#sendWeights(weights),
+      assign: (work) => this.#sendShard(work),
+      cancel: (step, index) => this.#send({ type: 'cancel', step, index }),
+      refuse: (error) => this.#send({ type: 'error', code: error.code, message: error.message }),
+      drop: (error) => {
+        this.#context.quarantine.add(this.#identity(hello));
+        this.#refuse(error);
+      },
+    };
+    scheduler.join(this.#link);
+  }
+
+  /** A worker is known by its name and where it comes from, not by its port. */
+  #identity({ name }: MessageOf<'hello'>): string {
+    return `${name}@${this.#peer}`;
+  }
+
+  #sendWeights({ frame }: PublishedWeights): void {
+    if (this.#socket.bufferedAmount > WEIGHTS_BUFFERED * frame.length) {
+      this.#terminate('it does not read what it is sent');
+      return;
+    }
+    this.#socket.send(frame);
+  }
+
+  #sendShard({ step, index, first, images }: ShardWork): void {
+    const { frame, payload } = createFrame(
+      { type: 'assign', step, version: step, index, first, samples: images.length / IMAGE_PIXELS },
+      images.length,
+    );
+    payload.set(images);
+    this.#socket.send(frame);
+  }
+
+  #send(message: CoordinatorMessage): void {
+    this.#socket.send(encodeFrame(message));
+  }
+
+  /** Says what is wrong and closes. */
+  #refuse(error: GantryError): void {
+    this.#cause = `${error.message} [${error.code}]`;
+    if (!this.#link) this.#context.onRefused(this.#peer, error);
+    this.#send({ type: 'error', code: error.code, message: error.message });
+    this.#closed();
+    this.#socket.close(CLOSE_POLICY, error.code);
+    // Who does not answer the closing handshake is cut off.
+    this.#deadline(HELLO_TIMEOUT_MS, 'the closing was not answered');
+  }
+
+  #terminate(cause: string): void {
+    this.#cause = cause;
+    this.#closed();
+    this.#socket.terminate();
+  }
+
+  /** Nothing more is expected from the worker. */
+  #closed(): void {
+    this.#ended = true;
+    this.#clearTimers();
+    const link = this.#link;
+    this.#link = undefined;
+    if (link) this.#context.scheduler.leave(link, this.#cause);
+  }
+
+  #startHeartbeat(): void {
+    const { heartbeatMs } = this.#context.welcome;
+    this.#timers.push(
+      setInterval(() => {
+        const silentMs = performance.now() - this.#lastHeardMs;
+        if (silentMs > HEARTBEATS_MISSED * heartbeatMs) this.#terminate(`silent for ${(silentMs / 1000).toFixed(1)} s`);
+        else this.#socket.ping();
+      }, heartbeatMs),
+    );
+  }
+
+  #deadline(ms: number, what: string): void {
+    this.#timers.push(
+      setTimeout(() => {
+        if (!this.#link)
+          this.#context.onRefused(this.#peer, new GantryError('E_TIMEOUT', `${what} within ${ms / 1000} s`));
+        this.#terminate(`${what} within ${ms / 1000} s`);
+      }, ms),
+    );
+  }
+
+  #clearTimers(): void {
+    for (const timer of this.#timers.splice(0)) clearTimeout(timer);
+  }
+}
+
+/** The name, or the name with the first number that makes it unique. */
+function uniqueName(name: string, taken: ReadonlySet<string>): string {
+  let unique = name;
+  for (let i = 2; taken.has(unique); i++) unique = `${name}-${i}`;
+  return unique;
+}

@@ -1,0 +1,49 @@
+import type { GantryError, ShardWork } from '@gantry/core';
+
+/** The weights of one step, made once for all workers. */
+export interface PublishedWeights {
+  /** Steps done. */
+  readonly version: number;
+  /** As `manifest.trainable`; does not change. */
+  readonly values: Float32Array;
+  /** The `weights` message that carries them. */
+  readonly frame: Uint8Array<ArrayBuffer>;
+}
+
+/**
+ * What computes shards for the coordinator: a thread of this process, or a worker at the other end of a connection. It
+ * answers by `Scheduler.result` and `Scheduler.failure`, in any order, and may vanish at any moment.
+ */
+export interface WorkerLink {
+  /** Unique among the workers of the run. */
+  readonly name: string;
+  /** Workers of one numeric class give the same bits for the same shard. */
+  readonly numericClass: string;
+  /** Shards it computes at the same time. */
+  readonly slots: number;
+  /** Expected time for one sample, in ms, before any result is known. */
+  readonly msPerSample: number;
+
+  /** Hands over the weights of a step. */
+  setWeights(weights: PublishedWeights): void;
+  /** Hands over a shard; it is computed once the weights of its step are there. */
+  assign(shard: ShardWork): void;
+  /** Says that a shard's result is no longer wanted; it may come all the same. */
+  cancel(step: number, shard: number): void;
+  /** Says that an answer was not accepted. */
+  refuse(cause: GantryError): void;
+  /** Ends the relation. */
+  drop(cause: GantryError): void;
+}
+
+/** The answer to one shard. */
+export interface ShardResult {
+  readonly step: number;
+  readonly index: number;
+  readonly samples: number;
+  /** Laid out as `leafLayout(manifest)`; the scheduler takes it over. */
+  readonly leaf: Float32Array;
+  readonly computeMs: number;
+  /** Time in which the worker had nothing to compute before this shard. */
+  readonly waitMs: number;
+}
