@@ -1,0 +1,60 @@
+import type { AttachContext, AttachedWorkers, WorkerLink } from '@gantry/coordinator';
+import { GantryError, IMAGE_PIXELS, decodeFromWorker, floatsOf, leafLayout } from '@gantry/core';
+import { EnginePool, ShardRunner, ShardTally } from '@gantry/worker';
+
+const NAME = 'in-process';
+
+/** Lets `threads` threads of this process join as one worker: the worker's own code, without a socket between. */
+export async function attachThreads(
+  { program, scheduler }: AttachContext,
+  threads: number,
+  notice: (text: string) => void,
+): Promise<AttachedWorkers> {
+  const pool = new EnginePool('onnx', threads, notice);
+  const close = () => pool.dispose();
+  try {
+    const { numericClass, probeMs } = await pool.load(NAME, program);
+    const leafLength = leafLayout(program.manifest).length;
+    const lost = (error: unknown) => scheduler.leave(link, error instanceof Error ? error.message : String(error));
+    const runner = new ShardRunner({
+      pool,
+      tally: new ShardTally(),
+      observer: { connected: () => undefined, waiting: () => undefined, shardDone: () => undefined, notice },
+      failed: lost,
+      send: (frame, sent) => {
+        const { message, payload } = decodeFromWorker(frame, leafLength);
+        sent?.();
+        if (message.type === 'result') scheduler.result(link, { ...message, leaf: floatsOf(payload) });
+        if (message.type === 'failure') {
+          scheduler.failure(link, new GantryError(message.code, message.message), message.step, message.index);
+        }
+      },
+    });
+    const link: WorkerLink = {
+      name: NAME,
+      numericClass,
+      slots: threads,
+      msPerSample: probeMs / (program.variants[0]?.samples ?? 1),
+      setWeights: ({ version, values }) => {
+        runner.setWeights(
+          { type: 'weights', version },
+          new Uint8Array(values.buffer, values.byteOffset, values.byteLength),
+        );
+      },
+      assign: ({ step, index, first, images }) => {
+        runner.assign(
+          { type: 'assign', step, version: step, index, first, samples: images.length / IMAGE_PIXELS },
+          images,
+        );
+      },
+      cancel: (step, index) => runner.cancel({ type: 'cancel', step, index }),
+      refuse: ({ message, code }) => notice(`${NAME}: ${message} [${code}]`),
+      drop: () => runner.stop(),
+    };
+    scheduler.join(link);
+  } catch (error) {
+    await close();
+    throw error;
+  }
+  return { close };
+}

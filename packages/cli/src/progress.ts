@@ -1,0 +1,121 @@
+import type { RunEvent, RunObserver } from '@gantry/coordinator';
+import { positionOf, stepsPerEpoch, totalSteps, type DataPlan, type StepMetrics } from '@gantry/core';
+import { Presets, SingleBar } from 'cli-progress';
+
+/** Without a terminal, one line about the steps at most this often. */
+const LINE_INTERVAL_MS = 10_000;
+
+function describe(metrics: StepMetrics, imagesPerSecond: number): string {
+  const { generatorLoss, discriminatorLoss, dReal, dFake } = metrics;
+  return (
+    `loss G ${generatorLoss.toFixed(3)} D ${discriminatorLoss.toFixed(3)}, ` +
+    `D(real) ${dReal.toFixed(2)} D(fake) ${dFake.toFixed(2)}, ${imagesPerSecond.toFixed(0)} images/s`
+  );
+}
+
+/** Events worth a line on the terminal; events.jsonl has them all. */
+function describeEvent(event: RunEvent): string | undefined {
+  const detail = (name: string) => {
+    const value = event[name];
+    return typeof value === 'string' || typeof value === 'number' ? value : '';
+  };
+  switch (event.type) {
+    case 'joined':
+      return `${detail('worker')} joined`;
+    case 'left':
+    case 'invalid':
+    case 'quarantined':
+      return `${detail('worker')} ${event.type}: ${detail('cause')}`;
+    case 'classes-mixed':
+    case 'bits-differ':
+      return `warning: ${detail('cause')}`;
+    case 'stall': {
+      const where = 'worker' in event ? ` on ${detail('worker')}, shard ${detail('shard')}` : '';
+      return `stalled${where}: ${detail('cause')}; ${detail('remedy')}`;
+    }
+    default:
+      return undefined;
+  }
+}
+
+/**
+ * Shows a run on standard error: a progress bar on a terminal, plain lines otherwise. Standard output stays free for
+ * `--json`.
+ */
+export class Progress implements RunObserver {
+  readonly #out: NodeJS.WriteStream;
+  readonly #bar: SingleBar | undefined;
+  #plan: DataPlan | undefined;
+  #description = '';
+  #lastLine = performance.now();
+
+  constructor(out: NodeJS.WriteStream) {
+    this.#out = out;
+    if (out.isTTY) {
+      const format = 'epoch {epoch} {bar} step {value}/{total} | {description} | ETA {eta_formatted}';
+      this.#bar = new SingleBar(
+        { stream: out, format, etaBuffer: 50, hideCursor: true, barsize: 20 },
+        Presets.shades_classic,
+      );
+    }
+  }
+
+  started({ step, plan }: { step: number; plan: DataPlan }): void {
+    this.#plan = plan;
+    const { images, epochs, batch, shardSize } = plan;
+    this.#line(
+      `${images} images, ${epochs} epochs of ${stepsPerEpoch(plan)} steps, global batch ${batch} in shards of ${shardSize}` +
+        (step > 0 ? `; going on after step ${step}` : ''),
+    );
+    this.#bar?.start(totalSteps(plan), step, { epoch: this.#epoch(step), description: 'starting' });
+  }
+
+  stepped(step: number, metrics: StepMetrics, imagesPerSecond: number): void {
+    this.#description = describe(metrics, imagesPerSecond);
+    if (this.#bar) {
+      this.#bar.update(step, { epoch: this.#epoch(step - 1), description: this.#description });
+    } else if (performance.now() - this.#lastLine >= LINE_INTERVAL_MS) {
+      this.#lastLine = performance.now();
+      const total = this.#plan ? totalSteps(this.#plan) : step;
+      this.#line(`epoch ${this.#epoch(step - 1)}, step ${step}/${total}: ${this.#description}`);
+    }
+  }
+
+  sampled(picture: string): void {
+    this.#line(`samples before training: ${picture}`);
+  }
+
+  epochDone(epoch: number, seconds: number, picture: string): void {
+    this.#line(
+      `epoch ${epoch}/${this.#plan?.epochs ?? '?'}: ${seconds.toFixed(1)} s, ${this.#description}, ${picture}`,
+    );
+  }
+
+  event(event: RunEvent): void {
+    const text = describeEvent(event);
+    if (text !== undefined) this.#line(text);
+  }
+
+  notice(text: string): void {
+    this.#line(text);
+  }
+
+  /** Takes the bar away; what follows on the terminal starts on a new line. */
+  stop(): void {
+    this.#bar?.stop();
+  }
+
+  #epoch(step: number): number {
+    return this.#plan ? positionOf(step, this.#plan).epoch + 1 : 1;
+  }
+
+  /** A line that stays, above the bar. */
+  #line(text: string): void {
+    if (this.#bar?.isActive) {
+      // cli-progress draws on the current line: clear it, write, and let the bar draw itself again below.
+      this.#out.clearLine(0);
+      this.#out.cursorTo(0);
+    }
+    this.#out.write(`${text}\n`);
+  }
+}

@@ -1,0 +1,63 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import type { Progress } from './progress.ts';
+
+const GANTRY = fileURLToPath(new URL('../bin/gantry.js', import.meta.url));
+/** A worker that dies sooner after its start than this is not started again: it would die again. */
+const SOUND_START_MS = 10_000;
+/** What a worker may take to say goodbye. */
+const GOODBYE_MS = 3000;
+
+/** Worker processes on this machine, one thread each; one that dies is replaced. */
+export class WorkerProcesses {
+  readonly #url: string;
+  readonly #token: string;
+  readonly #progress: Progress;
+  readonly #children = new Set<ChildProcess>();
+  #closing = false;
+
+  constructor(url: string, token: string, progress: Progress) {
+    this.#url = url;
+    this.#token = token;
+    this.#progress = progress;
+  }
+
+  start(name: string): void {
+    const begin = performance.now();
+    // The IPC channel carries nothing: it closes when this process dies, and the worker then ends, too.
+    const child = spawn(process.execPath, [GANTRY, 'worker', this.#url, '--threads', '1', '--name', name], {
+      env: { ...process.env, GANTRY_TOKEN: this.#token },
+      stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+      // Ctrl-C is for this process, which ends its workers in order.
+      detached: true,
+    });
+    this.#children.add(child);
+    let complaints = '';
+    child.stderr?.setEncoding('utf8').on('data', (text: string) => (complaints = (complaints + text).slice(-500)));
+    child.on('error', (error) => this.#progress.notice(`${name} cannot be started: ${error.message}`));
+    child.on('exit', (code, signal) => {
+      this.#children.delete(child);
+      if (this.#closing || code === 0) return;
+      const last = complaints.trim().split('\n').at(-1) ?? '';
+      const again = performance.now() - begin > SOUND_START_MS;
+      this.#progress.notice(`${name} ended (${signal ?? code})${again ? ', starting it again' : `: ${last}`}`);
+      if (again) this.start(name);
+    });
+  }
+
+  async close(): Promise<void> {
+    this.#closing = true;
+    await Promise.all(
+      [...this.#children].map(
+        (child) =>
+          new Promise<void>((resolve) => {
+            const timer = setTimeout(() => child.kill('SIGKILL'), GOODBYE_MS);
+            child.on('exit', () => {
+              clearTimeout(timer);
+              resolve();
+            });
+          }),
+      ),
+    );
+  }
+}
