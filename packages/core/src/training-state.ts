@@ -100,6 +100,7 @@ export function applyStep(state: TrainingState, root: Float32Array, manifest: Pa
 
 function norm(vector: Float32Array): number {
   let sum = 0;
-  for (const x of vector) sum += x * x;
+  // By index: over 10 MB, `for … of` takes ten times as long.
+  for (let i = 0; i < vector.length; i++) sum += (vector[i] as number) * (vector[i] as number);
   return Math.sqrt(sum);
 }
