@@ -1,11 +1,11 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { Command, InvalidArgumentError } from 'commander';
-import { isLoopback, openCluster, openTokens, type AttachContext, type AttachedWorkers } from '@gantry/coordinator';
+import { isLoopback, openCluster, openTokens, type AttachContext } from '@gantry/coordinator';
 import { GantryError } from '@gantry/core';
 import type { Progress } from './progress.ts';
 import { addRunOptions, type RunFlags } from './run-options.ts';
-import { runTraining } from './run-training.ts';
+import { runTraining, type Attached } from './run-training.ts';
 
 interface Address {
   readonly host: string;
@@ -33,7 +33,7 @@ export function coordinatorCommand(): Command {
     );
 }
 
-async function listen(flags: CoordinatorFlags, context: AttachContext, progress: Progress): Promise<AttachedWorkers> {
+async function listen(flags: CoordinatorFlags, context: AttachContext, progress: Progress): Promise<Attached> {
   const { listen: address, tlsCert, tlsKey, allowHost } = flags;
   if ((tlsCert === undefined) !== (tlsKey === undefined)) {
     throw new GantryError('E_CONFIG', '--tls-cert and --tls-key belong together: give both or neither');
@@ -53,8 +53,15 @@ async function listen(flags: CoordinatorFlags, context: AttachContext, progress:
   for (const warning of cluster.warnings) progress.notice(`warning: ${warning}`);
   // On this machine the token is found by itself.
   const token = isLoopback(address.host) ? '' : `GANTRY_TOKEN=${tokens.work} `;
-  progress.notice(`attach workers with: ${token}gantry worker ${cluster.url}${tls ? ' --tls-ca ca.pem' : ''}`);
-  return cluster;
+  progress.notice(`attach workers with: ${token}${cluster.joinCommand}`);
+  progress.notice(`dashboard: ${cluster.dashboardUrl}`);
+  return {
+    cluster,
+    close: (reason) => {
+      cluster.dismiss(reason);
+      return Promise.resolve();
+    },
+  };
 }
 
 function readPem(option: string, file: string): string {

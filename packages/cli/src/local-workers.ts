@@ -1,16 +1,20 @@
 import type { AttachContext, AttachedWorkers, WorkerLink } from '@gantry/coordinator';
 import { GantryError, IMAGE_PIXELS, decodeFromWorker, floatsOf, leafLayout } from '@gantry/core';
-import { EnginePool, ShardRunner, ShardTally } from '@gantry/worker';
+import { EnginePool, ShardRunner, ShardTally, type Device } from '@gantry/worker';
 
 const NAME = 'in-process';
 
-/** Lets `threads` threads of this process join as one worker: the worker's own code, without a socket between. */
+/**
+ * Lets `threads` threads of this process join as one worker: the worker's own code, without a socket between.
+ * @param device one that `prepareDevice` has found
+ */
 export async function attachThreads(
   { program, scheduler }: AttachContext,
+  device: Device,
   threads: number,
   notice: (text: string) => void,
 ): Promise<AttachedWorkers> {
-  const pool = new EnginePool('onnx', threads, notice);
+  const pool = new EnginePool('onnx', device, threads, notice);
   const close = () => pool.dispose();
   try {
     const { numericClass, probeMs } = await pool.load(NAME, program);
@@ -32,9 +36,12 @@ export async function attachThreads(
     });
     const link: WorkerLink = {
       name: NAME,
+      identity: NAME,
       numericClass,
       slots: threads,
       msPerSample: probeMs / (program.variants[0]?.samples ?? 1),
+      place: { address: 'this process', engine: 'onnx', device },
+      traffic: () => ({ bytesIn: 0, bytesOut: 0, roundTripMs: null, lastSeenMs: 0 }),
       setWeights: ({ version, values }) => {
         runner.setWeights(
           { type: 'weights', version },
@@ -50,6 +57,7 @@ export async function attachThreads(
       cancel: (step, index) => runner.cancel({ type: 'cancel', step, index }),
       refuse: ({ message, code }) => notice(`${NAME}: ${message} [${code}]`),
       drop: () => runner.stop(),
+      dismiss: () => runner.stop(),
     };
     scheduler.join(link);
   } catch (error) {

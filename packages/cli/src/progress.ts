@@ -28,6 +28,7 @@ function describeEvent(event: RunEvent): string | undefined {
       return `${detail('worker')} ${event.type}: ${detail('cause')}`;
     case 'classes-mixed':
     case 'bits-differ':
+    case 'workers-idle':
       return `warning: ${detail('cause')}`;
     case 'stall': {
       const where = 'worker' in event ? ` on ${detail('worker')}, shard ${detail('shard')}` : '';

@@ -15,6 +15,7 @@ export interface RunFlags {
   readonly run?: string;
   readonly resume?: boolean;
   readonly json?: boolean;
+  readonly exit?: boolean;
 }
 
 export function addRunOptions(command: Command): Command {
@@ -28,6 +29,7 @@ export function addRunOptions(command: Command): Command {
     .option('--data <dir>', "folder with MNIST's IDX files, plain or .gz (default: the set that comes with Gantry)")
     .option('--run <dir>', 'run directory (default: runs/<date-time>, or with --resume the newest run)')
     .option('--resume', 'go on with the run from its newest checkpoint')
+    .option('--exit', 'end with the run; on a terminal, the dashboard stays until Ctrl-C otherwise')
     .option('--json', 'print the summary as JSON on standard output');
 }
 

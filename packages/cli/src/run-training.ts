@@ -1,43 +1,66 @@
-import { train, type AttachContext, type AttachedWorkers, type Summary } from '@gantry/coordinator';
+import { once } from 'node:events';
+import { train, type AttachContext, type AttachedWorkers, type Cluster, type Summary } from '@gantry/coordinator';
+import { reportFailure } from './errors.ts';
 import { Progress } from './progress.ts';
 import { runSettings, type RunFlags } from './run-options.ts';
 import { abortOnSignals } from './signals.ts';
 
+/** The workers of a run, and what serves them and the dashboard, where something does. */
+export interface Attached extends AttachedWorkers {
+  readonly cluster?: Cluster;
+}
+
 /**
  * Trains a run, shows how it goes, and reports its end; the first SIGINT or SIGTERM stops it after the step under way.
+ * On a terminal the dashboard stays until another one.
  * @param command how to call this command again, for the hint how to resume
  * @param attachWorkers brings the workers, and may show something by `progress`
  */
 export async function runTraining(
   flags: RunFlags,
   command: string,
-  attachWorkers: (context: AttachContext, progress: Progress) => Promise<AttachedWorkers>,
+  attachWorkers: (context: AttachContext, progress: Progress) => Promise<Attached>,
 ): Promise<void> {
   const settings = runSettings(flags);
   const progress = new Progress(process.stderr);
+  let ended = false;
   let stopCode = 0;
   const { signal } = abortOnSignals((exitCode) => {
+    if (ended) return;
     stopCode = exitCode;
     progress.notice('stopping after this step; once more to stop at once');
   });
   progress.notice(`${settings.resume ? 'resuming run' : 'run'} ${settings.path}`);
-  let summary: Summary | undefined;
+  let cluster: Cluster | undefined;
   try {
-    summary = await train({
+    const summary = await train({
       ...settings,
-      attachWorkers: (context) => attachWorkers(context, progress),
+      attachWorkers: async (context) => {
+        const attached = await attachWorkers(context, progress);
+        cluster = attached.cluster;
+        return attached;
+      },
       observer: progress,
       signal,
     });
-  } finally {
     progress.stop();
+    if (summary) {
+      report(settings.path, summary, flags.json ?? false);
+    } else {
+      process.stderr.write(`stopped; go on with: ${command} --run ${settings.path} --resume\n`);
+      process.exitCode = stopCode;
+    }
+  } catch (error) {
+    progress.stop();
+    reportFailure(error);
   }
-  if (summary) {
-    report(settings.path, summary, flags.json ?? false);
-  } else {
-    process.stderr.write(`stopped; go on with: ${command} --run ${settings.path} --resume\n`);
-    process.exitCode = stopCode;
+  ended = true;
+  if (!cluster) return;
+  if (process.stderr.isTTY && !flags.exit && !signal.aborted) {
+    process.stderr.write('the dashboard stays; Ctrl-C ends it\n');
+    await once(signal, 'abort');
   }
+  await cluster.close();
 }
 
 function report(path: string, summary: Summary, json: boolean): void {

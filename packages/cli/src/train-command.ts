@@ -1,18 +1,23 @@
 import { availableParallelism } from 'node:os';
 import path from 'node:path';
 import { Command } from 'commander';
-import { openCluster, openTokens, type AttachContext, type AttachedWorkers } from '@gantry/coordinator';
+import { openCluster, openTokens, type AttachContext } from '@gantry/coordinator';
+import { dealGpus, gpuAt, parseDevice, prepareDevice, visibleGpus, type Device } from '@gantry/worker';
 import { attachThreads } from './local-workers.ts';
 import { wholeNumber } from './options.ts';
 import type { Progress } from './progress.ts';
 import { addRunOptions, type RunFlags } from './run-options.ts';
-import { runTraining } from './run-training.ts';
+import { runTraining, type Attached } from './run-training.ts';
 import { WorkerProcesses } from './worker-processes.ts';
 
 interface TrainFlags extends RunFlags {
   readonly workers: number;
   readonly threads: number;
+  readonly device: TrainDevice;
 }
+
+/** `cuda` deals the GPUs out to the workers. */
+type TrainDevice = Device | 'cuda';
 
 export function trainCommand(): Command {
   return addRunOptions(new Command('train'))
@@ -24,16 +29,42 @@ export function trainCommand(): Command {
       availableParallelism(),
     )
     .option('--threads <n>', 'threads that compute with --workers 0', wholeNumber(1, 1024), availableParallelism())
-    .action((flags: TrainFlags) =>
-      runTraining(flags, 'gantry train', (context, progress) =>
-        flags.workers === 0
-          ? attachThreads(context, flags.threads, (text) => progress.notice(text))
-          : startWorkers(flags.workers, context, progress),
-      ),
-    );
+    .option(
+      '--device <name>',
+      'where workers compute: cpu, cuda, which gives each its own GPU, or cuda:INDEX',
+      (text): TrainDevice => (text === 'cuda' ? text : parseDevice(text)),
+      'cpu',
+    )
+    .action(runTrain);
 }
 
-async function startWorkers(count: number, context: AttachContext, progress: Progress): Promise<AttachedWorkers> {
+async function runTrain(flags: TrainFlags): Promise<void> {
+  const { workers, threads } = flags;
+  // Devices are looked for here: where one is not there, nothing shall have been made.
+  if (workers === 0) {
+    const device = flags.device === 'cuda' ? 'cuda:0' : flags.device;
+    await prepareDevice('onnx', device);
+    await runTraining(flags, 'gantry train', (context, progress) =>
+      attachThreads(context, device, threads, (text) => progress.notice(text)),
+    );
+  } else {
+    const gpus = await gpusOf(flags.device);
+    await runTraining(flags, 'gantry train', (context, progress) => startWorkers(workers, gpus, context, progress));
+  }
+}
+
+/** What is dealt out to the workers; nothing, where they compute on the CPU. */
+async function gpusOf(device: TrainDevice): Promise<string[]> {
+  if (device === 'cpu') return [];
+  return device === 'cuda' ? visibleGpus() : [await gpuAt(device)];
+}
+
+async function startWorkers(
+  count: number,
+  gpus: readonly string[],
+  context: AttachContext,
+  progress: Progress,
+): Promise<Attached> {
   const tokens = await openTokens(context.path);
   const cluster = await openCluster({
     ...context,
@@ -46,12 +77,18 @@ async function startWorkers(count: number, context: AttachContext, progress: Pro
   progress.notice(
     `${count} worker${count === 1 ? '' : 's'} on this machine; attach more with: gantry worker ${cluster.url}`,
   );
+  progress.notice(`dashboard: ${cluster.dashboardUrl}`);
+  if (gpus.length > 0 && gpus.length < count) {
+    progress.notice(`${count} workers share ${gpus.length} GPU${gpus.length === 1 ? '' : 's'} in turn`);
+  }
   const processes = new WorkerProcesses(cluster.url, tokens.work, progress);
-  for (let i = 1; i <= count; i++) processes.start(`local-${i}`);
+  const gpuOf = dealGpus(gpus, count);
+  for (let i = 0; i < count; i++) processes.start(`local-${i + 1}`, gpuOf[i]);
   return {
+    cluster,
     close: async (reason) => {
       const ended = processes.close();
-      await cluster.close(reason);
+      cluster.dismiss(reason);
       await ended;
     },
   };

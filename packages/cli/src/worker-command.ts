@@ -2,7 +2,16 @@ import { readFile } from 'node:fs/promises';
 import { availableParallelism, hostname } from 'node:os';
 import { readLocalWorkToken } from '@gantry/coordinator';
 import { GantryError, plainText } from '@gantry/core';
-import { ENGINE_NAMES, parseEndpoint, runWorker, type Endpoint, type EngineName } from '@gantry/worker';
+import {
+  ENGINE_NAMES,
+  parseDevice,
+  parseEndpoint,
+  prepareDevice,
+  runWorker,
+  type Device,
+  type Endpoint,
+  type EngineName,
+} from '@gantry/worker';
 import { Command, Option } from 'commander';
 import { wholeNumber } from './options.ts';
 import { abortOnSignals } from './signals.ts';
@@ -10,7 +19,7 @@ import { WorkerProgress } from './worker-progress.ts';
 
 interface WorkerFlags {
   readonly engine: EngineName;
-  readonly device: string;
+  readonly device: Device;
   readonly threads: number;
   readonly name: string;
   readonly tokenFile?: string;
@@ -22,7 +31,7 @@ export function workerCommand(): Command {
     .description('compute for a coordinator, here or on another machine')
     .argument('<url>', 'the coordinator, such as ws://127.0.0.1:7070')
     .addOption(new Option('--engine <name>', 'what computes').choices(ENGINE_NAMES).default('onnx'))
-    .option('--device <name>', 'where it computes', 'cpu')
+    .option('--device <name>', 'where it computes: cpu, cuda or cuda:INDEX', parseDevice, 'cpu')
     .option('--threads <n>', 'shards at the same time, one thread each', wholeNumber(1, 1024), availableParallelism())
     .option('--name <name>', 'how the worker is called', `${hostname().slice(0, 50)}-${process.pid}`)
     .option('--token-file <file>', 'file with the token (default: $GANTRY_TOKEN, or that of a coordinator here)')
@@ -31,12 +40,12 @@ export function workerCommand(): Command {
 }
 
 async function runWorkerCommand(url: string, flags: WorkerFlags): Promise<void> {
-  const { engine, threads } = flags;
-  const device = requireCpu(flags.device);
+  const { engine, device, threads } = flags;
+  await prepareDevice(engine, device);
   const name = requireName(flags.name);
   const endpoint = parseEndpoint(url);
   const tlsCa = await readCertificates(flags.tlsCa, endpoint);
-  const token = await findToken(flags.tokenFile, endpoint);
+  const { token, source } = await findToken(flags.tokenFile, endpoint);
   const progress = new WorkerProgress(process.stderr);
   const signal = leaveOnSignals(progress);
   progress.notice(
@@ -54,14 +63,12 @@ async function runWorkerCommand(url: string, flags: WorkerFlags): Promise<void> 
       signal,
       observer: progress,
     });
+  } catch (error) {
+    if (!(error instanceof GantryError) || error.code !== 'E_AUTH') throw error;
+    throw new GantryError('E_AUTH', `${error.message} (used: ${source})`, { cause: error });
   } finally {
     progress.stop();
   }
-}
-
-function requireCpu(device: string): 'cpu' {
-  if (device === 'cpu') return device;
-  throw new GantryError('E_ENGINE', `device ${plainText(device)} is not available: this version runs on cpu`);
 }
 
 function requireName(text: string): string {
@@ -78,23 +85,37 @@ async function readCertificates(file: string | undefined, { url }: Endpoint): Pr
   throw new GantryError('E_CONFIG', `--tls-ca ${file}: not a PEM file with certificates`);
 }
 
+interface FoundToken {
+  readonly token: string;
+  /** For people. */
+  readonly source: string;
+}
+
 /** The token: from the URL's fragment, $GANTRY_TOKEN, `--token-file`, or a coordinator of this machine, in that order. */
-async function findToken(file: string | undefined, { token: inUrl, loopback, port }: Endpoint): Promise<string> {
-  const token =
-    inUrl ||
-    process.env['GANTRY_TOKEN']?.trim() ||
-    (await tokenIn(file)) ||
-    (loopback ? await readLocalWorkToken(port) : undefined);
-  if (token === undefined) {
-    const local = loopback ? `no coordinator of this user on port ${port} here; ` : '';
-    throw new GantryError(
-      'E_AUTH',
-      `no token: ${local}set GANTRY_TOKEN, give --token-file FILE, or start a coordinator on this machine`,
-    );
+async function findToken(file: string | undefined, { token: inUrl, loopback, port }: Endpoint): Promise<FoundToken> {
+  const sources: readonly (readonly [source: string, look: () => Promise<string | undefined> | string | undefined])[] =
+    [
+      ['that of the URL', () => inUrl],
+      ['that of GANTRY_TOKEN', () => process.env['GANTRY_TOKEN']?.trim()],
+      [`that of ${file}`, () => tokenIn(file)],
+      // Whoever noted it may have been killed, and another coordinator may listen now.
+      [
+        `the one that a coordinator of this user noted for port ${port}`,
+        () => (loopback ? readLocalWorkToken(port) : undefined),
+      ],
+    ];
+  for (const [source, look] of sources) {
+    const token = await look();
+    if (!token) continue;
+    // Anything else could not stand in a header.
+    if (/^[\x21-\x7e]+$/.test(token)) return { token, source };
+    throw new GantryError('E_AUTH', 'the token contains characters that no token has');
   }
-  // Anything else could not stand in a header.
-  if (!/^[\x21-\x7e]+$/.test(token)) throw new GantryError('E_AUTH', 'the token contains characters that no token has');
-  return token;
+  const local = loopback ? `no coordinator of this user on port ${port} here; ` : '';
+  throw new GantryError(
+    'E_AUTH',
+    `no token: ${local}set GANTRY_TOKEN, give --token-file FILE, or start a coordinator on this machine`,
+  );
 }
 
 async function tokenIn(file: string | undefined): Promise<string | undefined> {

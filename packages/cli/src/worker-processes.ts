@@ -22,11 +22,14 @@ export class WorkerProcesses {
     this.#progress = progress;
   }
 
-  start(name: string): void {
+  /** @param gpu the only one that the worker sees, as CUDA_VISIBLE_DEVICES names it; absent: it computes on the CPU */
+  start(name: string, gpu?: string): void {
     const begin = performance.now();
     // The IPC channel carries nothing: it closes when this process dies, and the worker then ends, too.
-    const child = spawn(process.execPath, [GANTRY, 'worker', this.#url, '--threads', '1', '--name', name], {
-      env: { ...process.env, GANTRY_TOKEN: this.#token },
+    const device = gpu === undefined ? 'cpu' : 'cuda:0';
+    const options = ['--threads', '1', '--name', name, '--device', device];
+    const child = spawn(process.execPath, [GANTRY, 'worker', this.#url, ...options], {
+      env: { ...process.env, GANTRY_TOKEN: this.#token, ...(gpu !== undefined && { CUDA_VISIBLE_DEVICES: gpu }) },
       stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
       // Ctrl-C is for this process, which ends its workers in order.
       detached: true,
@@ -41,7 +44,7 @@ export class WorkerProcesses {
       const last = complaints.trim().split('\n').at(-1) ?? '';
       const again = performance.now() - begin > SOUND_START_MS;
       this.#progress.notice(`${name} ended (${signal ?? code})${again ? ', starting it again' : `: ${last}`}`);
-      if (again) this.start(name);
+      if (again) this.start(name, gpu);
     });
   }
 

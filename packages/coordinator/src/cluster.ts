@@ -8,9 +8,15 @@ import {
   type GantryError,
   type Program,
 } from '@gantry/core';
+import { DashboardRoutes } from './dashboard-routes.ts';
+import { isLoopback } from './gate.ts';
+import { loadPage, pageDirectory } from './page-files.ts';
+import type { RunControl } from './run-control.ts';
+import type { RunWatch } from './run-watch.ts';
 import type { Scheduler } from './scheduler.ts';
 import { startServer } from './server.ts';
 import { announceTokens, type Tokens } from './tokens.ts';
+import { WatchHub } from './watch-hub.ts';
 import { WorkerConnection, type ConnectionContext } from './worker-connection.ts';
 
 const HEARTBEAT_MS = 1000;
@@ -30,21 +36,31 @@ export interface ClusterOptions {
   readonly tokens: Tokens;
   readonly program: Program;
   readonly scheduler: Scheduler;
+  /** Run directory. */
+  readonly path: string;
+  readonly watch: RunWatch;
+  readonly control: RunControl;
   readonly onRefused: (peer: string, error: GantryError) => void;
 }
 
-/** The coordinator's server: remote workers join the scheduler through it. */
+/** The coordinator's server: remote workers join the scheduler through it, and people watch and steer the run. */
 export interface Cluster {
   /** `ws://…` or `wss://…` */
   readonly url: string;
   readonly warnings: readonly string[];
-  /** Says goodbye to all workers and stops listening. */
-  close(reason: 'finished' | 'stopped'): Promise<void>;
+  /** Attaches a worker; without a token, which only workers on this machine find by themselves. */
+  readonly joinCommand: string;
+  /** Link to the dashboard, with the token to watch and control in its fragment. */
+  readonly dashboardUrl: string;
+  /** Says goodbye to all workers, which have left when this returns; the dashboard stays. */
+  dismiss(reason: 'finished' | 'stopped'): void;
+  /** Stops listening. */
+  close(): Promise<void>;
 }
 
 /** Starts to listen for workers. @throws GantryError E_CONFIG if the address or certificate cannot be used */
 export async function openCluster(options: ClusterOptions): Promise<Cluster> {
-  const { program, scheduler, run, tokens, onRefused } = options;
+  const { program, scheduler, run, tokens, path, watch, control, onRefused } = options;
   const programs = await Promise.all(
     program.variants.map(async ({ samples, onnx }) => ({ samples, bytes: onnx.length, sha256: await sha256(onnx) })),
   );
@@ -62,9 +78,11 @@ export async function openCluster(options: ClusterOptions): Promise<Cluster> {
       programs,
     },
     hashes: { manifest: await sha256(manifestBytes(program.manifest)), program: await sha256(programsBytes(programs)) },
-    quarantine: new Set(),
   };
   const connections = new Set<WorkerConnection>();
+  const hub = new WatchHub(watch);
+  const routes = new DashboardRoutes({ path, tokens, watch, control, page: await loadPage(pageDirectory()) });
+  let over: 'finished' | 'stopped' | undefined;
   const { host, port, tls, allowedHosts } = options;
   const server = await startServer({
     host,
@@ -73,8 +91,11 @@ export async function openCluster(options: ClusterOptions): Promise<Cluster> {
     ...(tls && { tls }),
     ...(allowedHosts && { allowedHosts }),
     maxPayloadBytes: leafLayout(program.manifest).length * 4 + HEADER_ROOM_BYTES,
-    onWorker: (socket, { address }) => {
-      const connection = new WorkerConnection(socket, address, context);
+    onRequest: routes.answer,
+    onWatcher: (socket) => hub.add(socket),
+    onWorker: (socket, peer) => {
+      const connection = new WorkerConnection(socket, peer, context);
+      if (over) connection.bye(over, `the run is ${over}`);
       connections.add(connection);
       socket.on('close', () => connections.delete(connection));
     },
@@ -83,11 +104,19 @@ export async function openCluster(options: ClusterOptions): Promise<Cluster> {
     await server.close();
     throw error;
   });
+  const joinCommand = `gantry worker ${server.url}${tls ? ' --tls-ca ca.pem' : ''}`;
+  watch.joinBy(isLoopback(host) ? joinCommand : `GANTRY_TOKEN=… ${joinCommand}`);
   return {
     url: server.url,
     warnings: server.warnings,
-    close: async (reason) => {
+    joinCommand,
+    dashboardUrl: `${server.url.replace(/^ws/, 'http')}/#token=${tokens.control}`,
+    dismiss: (reason) => {
+      over = reason;
       for (const connection of connections) connection.bye(reason, `the run is ${reason}`);
+    },
+    close: async () => {
+      hub.close();
       await forget();
       await server.close();
     },

@@ -1,5 +1,5 @@
 import { constants } from 'node:fs';
-import { mkdir, open, rename, rm } from 'node:fs/promises';
+import { mkdir, open, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { GantryError } from '@gantry/core';
 
@@ -46,15 +46,40 @@ export async function syncDirectory(path: string): Promise<void> {
   }
 }
 
-/** Makes a directory, and its parents, where it is not there yet. @throws GantryError E_RUN_DIRECTORY */
-export async function makeDirectory(path: string): Promise<void> {
+/**
+ * Makes a directory, and its parents, where it is not there yet. Not by Node's `recursive`, which never returns where a
+ * file system takes no directories, such as /proc.
+ * @param path absolute
+ * @param mode permissions of what is made
+ * @throws GantryError E_RUN_DIRECTORY
+ */
+export async function makeDirectory(path: string, mode = 0o777): Promise<void> {
   try {
-    if ((await mkdir(path, { recursive: true })) !== undefined) await syncDirectory(dirname(path));
+    await mkdirInParent(path, mode);
   } catch (cause) {
+    if (await isDirectory(path)) return;
     if (systemErrorCode(cause) !== 'ENOENT') throw diskError(path, cause);
-    // With all parents made on the way, only this can be the cause; Node hides the true code.
-    const message = `cannot write ${path}: the file system is read-only or takes no directories`;
-    throw new GantryError('E_RUN_DIRECTORY', message, { cause });
+    // The parent is there by now.
+    throw new GantryError('E_RUN_DIRECTORY', `cannot write ${path}: its file system takes no directories`, { cause });
+  }
+  await syncDirectory(dirname(path));
+}
+
+async function mkdirInParent(path: string, mode: number): Promise<void> {
+  try {
+    await mkdir(path, { mode });
+  } catch (cause) {
+    if (systemErrorCode(cause) !== 'ENOENT') throw cause;
+    await makeDirectory(dirname(path), mode);
+    await mkdir(path, { mode });
+  }
+}
+
+async function isDirectory(path: string): Promise<boolean> {
+  try {
+    return (await stat(path)).isDirectory();
+  } catch {
+    return false;
   }
 }
 

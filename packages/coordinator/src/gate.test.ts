@@ -1,9 +1,14 @@
 import { describe, expect, test } from 'vitest';
-import { allowedHosts, isLoopback, parseAllowedHost, refuseUpgrade } from './gate.ts';
+import { admitUpgrade, allowedHosts, isLoopback, parseAllowedHost, type Refusal } from './gate.ts';
 
 const tokens = { work: 'w'.repeat(43), control: 'c'.repeat(43) };
 const local = allowedHosts('127.0.0.1', 7070, [], []);
 const authorization = `Bearer ${tokens.work}`;
+
+function refuseUpgrade(...args: Parameters<typeof admitUpgrade>): Refusal | undefined {
+  const admitted = admitUpgrade(...args);
+  return typeof admitted === 'string' ? undefined : admitted;
+}
 
 function statusOf(headers: Record<string, string>, url = '/work', hosts = local): number {
   return (
@@ -68,6 +73,16 @@ describe('token', () => {
       expect(refusal?.message).not.toContain(tokens.work);
     },
   );
+});
+
+test('watching takes the other token', () => {
+  const admit = (url: string, token: string) =>
+    admitUpgrade({ url, headers: { host: '127.0.0.1:7070', authorization: `Bearer ${token}` } }, local, tokens);
+  expect(admit('/watch', tokens.control)).toBe('watch');
+  expect(admit('/work', tokens.work)).toBe('work');
+  expect(admit('/watch', tokens.work)).toMatchObject({ status: 401, message: expect.stringContaining('watch token') });
+  expect(admit('/work', tokens.control)).toMatchObject({ status: 401, message: expect.stringContaining('work token') });
+  expect(admit(`/watch?${tokens.control}`, tokens.control)).toMatchObject({ status: 400 });
 });
 
 test.each(['/', '', '/work/', '/Work', '//work', '/healthz', 'http://127.0.0.1:7070/work'])(

@@ -86,16 +86,19 @@ export function allowedHosts(
   return { names: new Set(names), withPort: new Set(withPort.map(hostText)) };
 }
 
+/** What a WebSocket is for. */
+export type Purpose = 'work' | 'watch';
+
 /**
- * Decides on a request to become a worker's WebSocket. Host and Origin come first: a page that reaches the server by DNS
- * rebinding learns nothing about tokens.
- * @returns why not; undefined to let it in
+ * Decides on a request to become the WebSocket of a worker (`/work`) or of one who watches (`/watch`). Host and Origin
+ * come first: a page that reaches the server by DNS rebinding learns nothing about tokens.
+ * @returns what it is for, or why not
  */
-export function refuseUpgrade(
+export function admitUpgrade(
   request: { url: string; headers: IncomingHttpHeaders },
   hosts: AllowedHosts,
   tokens: Tokens,
-): Refusal | undefined {
+): Purpose | Refusal {
   const misdirected = refuseHost(request.headers, hosts);
   if (misdirected) return misdirected;
   const [path, query] = request.url.split('?', 2);
@@ -103,12 +106,36 @@ export function refuseUpgrade(
     // Queries end up in the logs of proxies.
     return { status: 400, code: 'E_PROTOCOL', message: `no query is taken; if this was a token, ${HOW_TO_PASS}` };
   }
-  if (path !== '/work')
+  if (path !== '/work' && path !== '/watch') {
     return { status: 404, code: 'E_PROTOCOL', message: 'nothing is here; workers connect to /work' };
-  if (!secretsEqual(tokenOf(request.headers) ?? '', tokens.work)) {
-    return { status: 401, code: 'E_AUTH', message: `the work token is missing or wrong: ${HOW_TO_PASS}` };
   }
-  return undefined;
+  const purpose = path === '/work' ? 'work' : 'watch';
+  const expected = purpose === 'work' ? tokens.work : tokens.control;
+  if (!secretsEqual(tokenOf(request.headers) ?? '', expected)) return tokenRefusal(purpose);
+  return purpose;
+}
+
+/** Refuses plain requests without the token to watch. */
+export function refuseWatcher({ authorization }: IncomingHttpHeaders, tokens: Tokens): Refusal | undefined {
+  return secretsEqual(bearerOf(authorization) ?? '', tokens.control) ? undefined : tokenRefusal('watch');
+}
+
+/**
+ * Refuses requests that change something and come from a page of another origin, even of one that may read.
+ * Commands, which send neither header, pass.
+ */
+export function refuseCrossSite(headers: IncomingHttpHeaders): Refusal | undefined {
+  const site = headers['sec-fetch-site'];
+  // The scheme may differ: a proxy may do TLS.
+  const origin = headers.origin?.replace(/^https?:\/\//, '');
+  if ((site === undefined || site === 'same-origin') && (origin === undefined || origin === headers.host)) {
+    return undefined;
+  }
+  return { status: 403, code: 'E_AUTH', message: 'requests from the pages of other sites are refused' };
+}
+
+function tokenRefusal(purpose: Purpose): Refusal {
+  return { status: 401, code: 'E_AUTH', message: `the ${purpose} token is missing or wrong: ${HOW_TO_PASS}` };
 }
 
 /** Refuses requests that name another host as their target, or come from a page of another host. */
@@ -148,12 +175,15 @@ function parseHost(text: string): HostAndPort | undefined {
 }
 
 function tokenOf(headers: IncomingHttpHeaders): string | undefined {
-  if (headers.authorization !== undefined)
-    return /^Bearer +(?<token>\S+)$/i.exec(headers.authorization)?.groups?.['token'];
+  if (headers.authorization !== undefined) return bearerOf(headers.authorization);
   const offered = (headers['sec-websocket-protocol'] ?? '').split(',').map((each) => each.trim());
   // The answer may not contain the token, so there has to be something else to agree on.
   if (!offered.includes(SUBPROTOCOL)) return undefined;
   return offered.find((each) => each.startsWith(TOKEN_SUBPROTOCOL))?.slice(TOKEN_SUBPROTOCOL.length);
+}
+
+function bearerOf(authorization = ''): string | undefined {
+  return /^Bearer +(?<token>\S+)$/i.exec(authorization)?.groups?.['token'];
 }
 
 /** What a peer sent, fit for a message. */

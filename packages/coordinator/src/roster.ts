@@ -3,8 +3,12 @@ import type { WorkerLink } from './worker-link.ts';
 
 /** How much a new measurement of a worker's speed counts. */
 const SPEED_WEIGHT = 0.3;
+/** How much nearer to the others a worker without work is believed to be after each step. */
+const BENEFIT_OF_DOUBT = 0.03;
 /** A worker may answer long after others did; of so many of its assignments that is remembered. */
 const UNANSWERED_REMEMBERED = 4096;
+/** Workers that left and are still shown. */
+const DEPARTED_REMEMBERED = 20;
 
 /** A shard of a step on its way from "nobody has it" to "accepted". */
 export interface ShardState {
@@ -12,28 +16,43 @@ export interface ShardState {
   readonly samples: number;
   /** Workers that were given it and whose answer is awaited. */
   readonly holders: Set<RosterEntry>;
-  /** Workers whose answer was not finite. */
-  readonly nonFinite: Set<RosterEntry>;
+  /** Names, by identity, of the workers whose answer was not finite: who comes back is no second opinion. */
+  readonly nonFinite: Map<string, string>;
   /** Who gave the answer that counts; its hash where another answer may come. */
   accepted: { readonly worker: RosterEntry; readonly hash: string | undefined } | undefined;
+  /** A holder was lost, or failed at it. */
+  requeued: boolean;
+  /** It was late and was given to a second worker. */
+  duplicated: boolean;
 }
 
 /** A shard in the hands of a worker. */
-interface HeldShard {
+export interface HeldShard {
   readonly shard: ShardState;
   /** When the worker is thought to have begun with it, by performance.now(). */
   startedMs: number | undefined;
 }
 
+/** How a worker came to be gone. */
+interface Departure {
+  readonly state: 'left' | 'quarantined';
+  readonly cause: string;
+}
+
 /** A worker as the scheduler sees it. */
 export class RosterEntry {
   readonly link: WorkerLink;
-  invalidResults = 0;
+  /** When it joined. */
+  readonly since = new Date();
+  /** What was accepted of it. */
+  readonly accepted = { shards: 0, samples: 0 };
+  departure: Departure | undefined;
   /** What it was given and still has to answer, oldest first. */
   #held: HeldShard[] = [];
   /** All it was given and has not answered, also what no longer counts. */
   readonly #unanswered = new Set<string>();
   #msPerSample: number;
+  #measuredSinceStep = true;
 
   constructor(link: WorkerLink) {
     this.link = link;
@@ -44,8 +63,22 @@ export class RosterEntry {
     return this.#msPerSample;
   }
 
+  /**
+   * A step begins. A worker that seemed slow gets no work, and would never be measured again: with each step it is
+   * believed a little more to be as fast as others.
+   * @param usualMsPerSample undefined before the first result
+   */
+  beginStep(usualMsPerSample: number | undefined): void {
+    const msPerSample = this.#msPerSample;
+    if (!this.#measuredSinceStep && usualMsPerSample !== undefined && usualMsPerSample < msPerSample) {
+      this.#msPerSample += BENEFIT_OF_DOUBT * (usualMsPerSample - msPerSample);
+    }
+    this.#measuredSinceStep = false;
+  }
+
   /** Learns from a result. */
   measured(samples: number, computeMs: number): void {
+    this.#measuredSinceStep = true;
     this.#msPerSample += SPEED_WEIGHT * (computeMs / samples - this.#msPerSample);
   }
 
@@ -65,6 +98,11 @@ export class RosterEntry {
     if (oldest !== undefined && this.#unanswered.size > UNANSWERED_REMEMBERED) this.#unanswered.delete(oldest);
     shard.holders.add(this);
     this.link.assign(shard.work);
+  }
+
+  /** Time since it is thought to have begun with a shard that it holds, in ms. */
+  timeOn(shard: ShardState, now: number): number {
+    return now - (this.#held.find((held) => held.shard === shard)?.startedMs ?? now);
   }
 
   /** Takes a shard back; the worker may answer all the same. */
@@ -90,16 +128,58 @@ export class RosterEntry {
   }
 }
 
+/** The workers that are there, and the last ones that left. */
+export class Roster {
+  readonly #present = new Map<WorkerLink, RosterEntry>();
+  #departed: RosterEntry[] = [];
+
+  get size(): number {
+    return this.#present.size;
+  }
+
+  get links(): readonly WorkerLink[] {
+    return [...this.#present.keys()];
+  }
+
+  get departed(): readonly RosterEntry[] {
+    return this.#departed;
+  }
+
+  get(link: WorkerLink): RosterEntry | undefined {
+    return this.#present.get(link);
+  }
+
+  values(): IterableIterator<RosterEntry> {
+    return this.#present.values();
+  }
+
+  add(link: WorkerLink): void {
+    this.#present.set(link, new RosterEntry(link));
+    // It is back, and its name is the one that people know.
+    this.#departed = this.#departed.filter((entry) => entry.link.name !== link.name);
+  }
+
+  remove(entry: RosterEntry, departure: Departure): void {
+    this.#present.delete(entry.link);
+    entry.departure = departure;
+    this.#departed = [...this.#departed, entry].slice(-DEPARTED_REMEMBERED);
+  }
+}
+
 function keyOf(step: number, index: number): string {
   return `${step}/${index}`;
 }
 
-/** Median of the last shards' times per sample over all workers: what counts as late is measured by it. */
+/**
+ * Median of the last shards' times per sample over all workers, from their begin until the answer was here: what counts
+ * as late is measured by it. Computing alone is not enough: where the network or the coordinator is the bottleneck,
+ * everyone would be late.
+ */
 export class RecentPace {
   readonly #msPerSample: number[] = [];
 
-  record(samples: number, computeMs: number): void {
-    this.#msPerSample.push(computeMs / samples);
+  record(samples: number, ms: number): void {
+    this.#msPerSample.push(ms / samples);
     if (this.#msPerSample.length > 64) this.#msPerSample.shift();
   }
 

@@ -55,6 +55,12 @@ async function linesOf(file: string): Promise<RecordedLine[]> {
 
 const stepsOf = async (file: string) => (await linesOf(file)).map(({ step }) => step);
 
+async function metricsOf(run: RunDirectory): Promise<MetricsLine[]> {
+  const lines: MetricsLine[] = [];
+  for await (const line of run.metrics()) lines.push(line);
+  return lines;
+}
+
 /** A run of 5 steps with two pieces of work each, an event before the first step and one after each. */
 async function recordedRun(): Promise<RunDirectory> {
   const run = await RunDirectory.create(path, RUN_JSON);
@@ -82,7 +88,7 @@ describe('a new run', () => {
     ]);
     for (const { time = '' } of events) expect(new Date(time).toISOString()).toBe(time);
     await run.flush();
-    expect(await run.readMetrics()).toEqual([1, 2, 3, 4, 5].map(metricsLine));
+    expect(await metricsOf(run)).toEqual([1, 2, 3, 4, 5].map(metricsLine));
     await run.close();
     expect((await readdir(path)).filter((name) => name.startsWith('.'))).toEqual([]);
   });
@@ -196,9 +202,9 @@ describe('truncateTo', () => {
     await writeFile(file, whole.replace('{"step":3', '!"step":3'));
     const run = await RunDirectory.open(path);
     await expect(run.truncateTo(4)).rejects.toThrow(/metrics\.jsonl: line 3 is damaged/);
-    await expect(run.readMetrics()).rejects.toThrow(/metrics\.jsonl: line 3 is damaged/);
+    await expect(metricsOf(run)).rejects.toThrow(/metrics\.jsonl: line 3 is damaged/);
     await run.truncateTo(2);
-    expect(await run.readMetrics()).toEqual([1, 2].map(metricsLine));
+    expect(await metricsOf(run)).toEqual([1, 2].map(metricsLine));
     await run.close();
   });
 
@@ -207,7 +213,7 @@ describe('truncateTo', () => {
     for (let step = 1; step <= 3000; step++) run.appendMetrics(metricsLine(step));
     expect((await stat(join(path, 'metrics.jsonl'))).size).toBeGreaterThan(5 * 65_536);
     await run.truncateTo(2500);
-    expect(await run.readMetrics()).toEqual(Array.from({ length: 2500 }, (_, i) => metricsLine(i + 1)));
+    expect(await metricsOf(run)).toEqual(Array.from({ length: 2500 }, (_, i) => metricsLine(i + 1)));
     await run.close();
   });
 

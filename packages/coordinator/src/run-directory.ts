@@ -1,5 +1,5 @@
 import { readFile, readdir, rm, stat } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { basename, join, resolve } from 'node:path';
 import { GantryError } from '@gantry/core';
 import {
   ASIDE_PREFIX,
@@ -12,6 +12,8 @@ import {
 import { JsonLinesFile } from './json-lines.ts';
 import type { EventLine, MetricsLine, RunEvent, WorkLine } from './run-lines.ts';
 import { RunLock, isLockFile } from './run-lock.ts';
+
+const SAMPLES = 'samples';
 
 /**
  * The directory of one run, held by one process at a time. What is appended survives the process; what is written
@@ -85,9 +87,11 @@ export class RunDirectory {
     this.#work.append(line);
   }
 
-  /** Records an event with the present time. */
-  appendEvent(event: RunEvent): void {
-    this.#events.append({ time: new Date().toISOString(), ...event });
+  /** Records an event with the present time. @returns the line */
+  appendEvent(event: RunEvent): EventLine {
+    const line = { time: new Date().toISOString(), ...event };
+    this.#events.append(line);
+    return line;
   }
 
   /** Waits until all appended lines are on the disk. */
@@ -104,10 +108,14 @@ export class RunDirectory {
     await Promise.all(this.#lineFiles().map((file) => file.truncateTo(step)));
   }
 
-  async readMetrics(): Promise<MetricsLine[]> {
-    const lines: MetricsLine[] = [];
-    for await (const line of this.#metrics.read()) lines.push(line);
-    return lines;
+  /** All lines of metrics.jsonl. @throws GantryError E_RUN_DIRECTORY for a damaged one */
+  metrics(): AsyncGenerator<MetricsLine> {
+    return this.#metrics.read();
+  }
+
+  /** All lines of events.jsonl. @throws GantryError E_RUN_DIRECTORY for a damaged one */
+  events(): AsyncGenerator<EventLine> {
+    return this.#events.read();
   }
 
   async writeRunJson(runJson: unknown): Promise<void> {
@@ -120,7 +128,7 @@ export class RunDirectory {
 
   /** @param epoch 0 before training @returns the file's path */
   async writeSample(epoch: number, png: Uint8Array): Promise<string> {
-    const file = join(this.#samples, `epoch-${String(epoch).padStart(4, '0')}.png`);
+    const file = sampleFile(this.path, epoch);
     await makeDirectory(this.#samples);
     await writeFileDurably(file, png);
     return file;
@@ -140,6 +148,11 @@ export class RunDirectory {
       .map((name) => join(this.#samples, name));
   }
 
+  /** Epochs with a sample, in order. */
+  async sampleEpochs(): Promise<number[]> {
+    return (await this.sampleFiles()).map((file) => epochOf(basename(file)));
+  }
+
   get gifFile(): string {
     return join(this.path, 'samples.gif');
   }
@@ -155,7 +168,7 @@ export class RunDirectory {
   }
 
   get #samples(): string {
-    return join(this.path, 'samples');
+    return join(this.path, SAMPLES);
   }
 
   #lineFiles(): LineFiles {
@@ -163,16 +176,26 @@ export class RunDirectory {
   }
 }
 
+/** The record of all steps in a run directory. */
+export function metricsFile(path: string): string {
+  return join(path, 'metrics.jsonl');
+}
+
+/** The sample grid of an epoch in a run directory. */
+export function sampleFile(path: string, epoch: number): string {
+  return join(path, SAMPLES, `epoch-${String(epoch).padStart(4, '0')}.png`);
+}
+
 /** NaN for other files. */
-function epochOf(sampleFile: string): number {
-  return Number(/^epoch-(\d+)\.png$/.exec(sampleFile)?.[1]);
+function epochOf(fileName: string): number {
+  return Number(/^epoch-(\d+)\.png$/.exec(fileName)?.[1]);
 }
 
 type LineFiles = [JsonLinesFile<MetricsLine>, JsonLinesFile<WorkLine>, JsonLinesFile<EventLine>];
 
 async function openLineFiles(path: string): Promise<LineFiles> {
   const files: LineFiles = [
-    await JsonLinesFile.open(join(path, 'metrics.jsonl')),
+    await JsonLinesFile.open(metricsFile(path)),
     await JsonLinesFile.open(join(path, 'work.jsonl')),
     await JsonLinesFile.open(join(path, 'events.jsonl')),
   ];

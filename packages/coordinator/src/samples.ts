@@ -32,12 +32,16 @@ export async function gridPng(images: Float32Array): Promise<Uint8Array> {
     .toBuffer();
 }
 
-/**
- * Writes an animated GIF that loops for ever: 150 ms per picture, the last one held for 2 s.
- * @param pngs paths of at least one picture, all of one size; of more than 1000, evenly chosen ones are shown
- * @throws GantryError E_RUN_DIRECTORY
- */
+/** Writes an animated GIF, see `encodeGif`. @throws GantryError E_RUN_DIRECTORY */
 export async function writeGif(pngs: readonly string[], out: string): Promise<void> {
+  await writeFileDurably(out, await encodeGif(pngs));
+}
+
+/**
+ * An animated GIF that loops for ever: 150 ms per picture, the last one held for 2 s.
+ * @param pngs paths of at least one picture, all of one size; of more than 1000, evenly chosen ones are shown
+ */
+export async function encodeGif(pngs: readonly string[]): Promise<Buffer> {
   const stride = Math.ceil(pngs.length / MAX_FRAMES);
   // Counted from the end: the last picture is always shown.
   const frames = pngs.filter((_, i) => (pngs.length - 1 - i) % stride === 0);
@@ -46,9 +50,5 @@ export async function writeGif(pngs: readonly string[], out: string): Promise<vo
   const animation = frames.length === 1 ? sharp(frames[0]) : sharp(frames, { join: { animated: true } });
   // Left alone, sharp takes joined grey pictures for their own alpha channel. More effort chooses colours better, and is
   // not needed: greys are off by 1 of 256 at most.
-  const gif = await animation
-    .removeAlpha()
-    .gif({ delay, loop: 0, dither: 0, effort: 1, keepDuplicateFrames: true })
-    .toBuffer();
-  await writeFileDurably(out, gif);
+  return animation.removeAlpha().gif({ delay, loop: 0, dither: 0, effort: 1, keepDuplicateFrames: true }).toBuffer();
 }

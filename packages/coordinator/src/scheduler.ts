@@ -1,34 +1,16 @@
 import { createHash } from 'node:crypto';
 import { GantryError, IMAGE_PIXELS, ReductionTree, type ShardWork } from '@gantry/core';
-import { findLate, findTheft, soonest } from './distribution.ts';
-import { RecentPace, RosterEntry, type ShardState } from './roster.ts';
+import { describeStalls, findLate, findTheft, soonest } from './distribution.ts';
+import { Quarantine } from './quarantine.ts';
+import { RecentPace, Roster, type RosterEntry, type ShardState } from './roster.ts';
 import type { RunEvent } from './run-lines.ts';
+import type { AcceptedWork, StepResult } from './step-result.ts';
 import type { PublishedWeights, ShardResult, WorkerLink } from './worker-link.ts';
 
 /** How often lateness and stalls are looked for. */
 const WATCH_MS = 50;
 /** Without an accepted result for so long a stall is reported, and again each time so much more has passed. */
-const STALL_MS = 4000;
-/** With one invalid result more, a worker is dropped. */
-const INVALID_RESULTS_ALLOWED = 2;
-
-/** One accepted leaf, for the record. */
-interface AcceptedWork {
-  readonly shard: number;
-  readonly worker: string;
-  readonly numericClass: string;
-  readonly samples: number;
-  readonly computeMs: number;
-  readonly waitMs: number;
-}
-
-export interface StepResult {
-  /** Sum of the leaves. */
-  readonly root: Float32Array;
-  readonly work: readonly AcceptedWork[];
-  /** Spent checking and adding leaves. */
-  readonly reduceMs: number;
-}
+export const STALL_MS = 4000;
 
 interface StepState {
   readonly step: number;
@@ -36,11 +18,25 @@ interface StepState {
   readonly shards: readonly ShardState[];
   readonly tree: ReductionTree;
   readonly work: AcceptedWork[];
+  readonly beginMs: number;
   reduceMs: number;
   lastProgressMs: number;
   stallsReported: number;
   readonly resolve: (result: StepResult) => void;
   readonly reject: (error: GantryError) => void;
+}
+
+/** How things stand, for those who watch; it is live. */
+export interface SchedulerView {
+  /** Steps begun. */
+  readonly step: number;
+  readonly roster: Roster;
+  /** Of the step under way. */
+  readonly shards: readonly ShardState[];
+  /** Since something was accepted, or the step began; 0 between steps. */
+  readonly silentMs: number;
+  /** Median over all workers; undefined before the first result. */
+  readonly msPerSample: number | undefined;
 }
 
 /** What happened, without the step, which the scheduler adds. */
@@ -54,7 +50,8 @@ type SchedulerEvent = { readonly type: string; readonly [detail: string]: unknow
  * not begun; what is late is computed twice, and the first valid answer counts.
  */
 export class Scheduler {
-  readonly #roster = new Map<WorkerLink, RosterEntry>();
+  readonly quarantine = new Quarantine();
+  readonly #roster = new Roster();
   readonly #pace = new RecentPace();
   readonly #onEvent: (event: RunEvent) => void;
   #current: StepState | undefined;
@@ -68,13 +65,24 @@ export class Scheduler {
   }
 
   get workers(): readonly WorkerLink[] {
-    return [...this.#roster.keys()];
+    return this.#roster.links;
+  }
+
+  get view(): SchedulerView {
+    const current = this.#current;
+    return {
+      step: this.#step,
+      roster: this.#roster,
+      shards: current?.shards ?? [],
+      silentMs: current ? performance.now() - current.lastProgressMs : 0,
+      msPerSample: this.#pace.medianMsPerSample,
+    };
   }
 
   /** A worker is ready for work. */
   join(link: WorkerLink): void {
     const others = new Set(this.workers.map(({ numericClass }) => numericClass));
-    this.#roster.set(link, new RosterEntry(link));
+    this.#roster.add(link);
     this.#event({ type: 'joined', worker: link.name, class: link.numericClass, slots: link.slots });
     if (others.size > 0 && !others.has(link.numericClass)) {
       const cause = 'numeric classes differ: the bits of the result now depend on which worker computes what';
@@ -89,13 +97,22 @@ export class Scheduler {
   }
 
   /** A worker is gone; what it held goes to others. */
-  leave(link: WorkerLink, cause: string): void {
+  leave(link: WorkerLink, cause: string, state: 'left' | 'quarantined' = 'left'): void {
     const entry = this.#roster.get(link);
     if (!entry) return;
-    this.#roster.delete(link);
+    this.#roster.remove(entry, { state, cause });
     this.#event({ type: 'left', worker: link.name, cause });
     for (const shard of entry.heldShards) this.#release(entry, shard, cause);
     this.#distribute();
+  }
+
+  /** Sends a worker away for good, at a user's wish. @returns whether there is such a worker */
+  drop(name: string, cause: string): boolean {
+    const link = this.workers.find((each) => each.name === name);
+    if (!link) return false;
+    this.leave(link, cause);
+    link.dismiss(cause);
+    return true;
   }
 
   /**
@@ -113,6 +130,7 @@ export class Scheduler {
     const prepared = this.#ahead;
     this.#ahead = ahead.map(newShard);
     this.#step = weights.version;
+    const beginMs = performance.now();
     const watch = setInterval(() => this.#watch(signal), WATCH_MS);
     try {
       return await new Promise<StepResult>((resolve, reject) => {
@@ -122,13 +140,17 @@ export class Scheduler {
           shards: shards.map((work) => prepared.find((shard) => sameShard(shard.work, work)) ?? newShard(work)),
           tree: new ReductionTree(shards.length),
           work: [],
+          beginMs,
           reduceMs: 0,
-          lastProgressMs: performance.now(),
+          lastProgressMs: beginMs,
           stallsReported: 0,
           resolve,
           reject,
         };
-        for (const { link } of this.#roster.values()) link.setWeights(weights);
+        for (const entry of this.#roster.values()) {
+          entry.beginStep(this.#pace.medianMsPerSample);
+          entry.link.setWeights(weights);
+        }
         this.#distribute();
       });
     } finally {
@@ -169,6 +191,13 @@ export class Scheduler {
     this.#distribute();
   }
 
+  /** A worker broke the protocol, and its connection ends: that counts like an invalid result. */
+  violation(link: WorkerLink, error: GantryError): void {
+    if (!this.#roster.get(link)) return;
+    const quarantined = this.#countInvalid(link, error);
+    this.leave(link, `${error.message} [${error.code}]`, quarantined ? 'quarantined' : 'left');
+  }
+
   #answer(current: StepState, shard: ShardState, entry: RosterEntry, result: ShardResult): void {
     const { leaf, samples, computeMs, waitMs, index } = result;
     const begin = performance.now();
@@ -184,9 +213,9 @@ export class Scheduler {
       this.#notFinite(current, shard, entry);
       return;
     }
-    entry.take(shard);
     entry.measured(samples, computeMs);
-    this.#pace.record(samples, computeMs);
+    this.#pace.record(samples, Math.max(computeMs, entry.timeOn(shard, begin)));
+    entry.take(shard);
     if (shard.accepted) {
       this.#compare(shard, entry, leaf);
       return;
@@ -198,14 +227,20 @@ export class Scheduler {
       other.link.cancel(current.step, index);
     }
     const { name: worker, numericClass } = entry.link;
-    current.work.push({ shard: index, worker, numericClass, samples, computeMs, waitMs });
+    entry.accepted.shards++;
+    entry.accepted.samples += samples;
+    const { requeued, duplicated } = shard;
+    const endMs = begin - current.beginMs;
+    current.work.push({ shard: index, worker, numericClass, samples, computeMs, waitMs, endMs, requeued, duplicated });
     const now = performance.now();
     current.reduceMs += now - begin;
     current.lastProgressMs = now;
     current.stallsReported = 0;
     if (current.tree.missing === 0) {
       this.#current = undefined;
-      current.resolve({ root: current.tree.root(), work: current.work, reduceMs: current.reduceMs });
+      const { work, reduceMs } = current;
+      const root = current.tree.root();
+      current.resolve({ root, work, reduceMs, elapsedMs: performance.now() - current.beginMs });
     }
   }
 
@@ -223,11 +258,12 @@ export class Scheduler {
   }
 
   #notFinite(current: StepState, shard: ShardState, entry: RosterEntry): void {
-    // With a single worker, its second answer has to do for a second opinion.
-    const confirmed = shard.nonFinite.size > 0 && (!shard.nonFinite.has(entry) || this.#roster.size === 1);
-    shard.nonFinite.add(entry);
+    const failed = ({ identity }: WorkerLink) => shard.nonFinite.has(identity);
+    // Where nobody else is there, a worker's second answer has to do for a second opinion.
+    const confirmed = shard.nonFinite.size > 0 && (!failed(entry.link) || this.workers.every(failed));
+    shard.nonFinite.set(entry.link.identity, entry.link.name);
     if (confirmed) {
-      const workers = [...shard.nonFinite].map(({ link }) => link.name).join(' and ');
+      const workers = [...shard.nonFinite.values()].join(' and ');
       const where = `training diverged in step ${current.step + 1}`;
       current.reject(new GantryError('E_DIVERGED', `${where}: ${workers} found gradients that are not finite`));
       return;
@@ -241,24 +277,31 @@ export class Scheduler {
     this.#invalid(entry, error);
   }
 
-  #invalid(entry: RosterEntry, error: GantryError): void {
-    const { link } = entry;
-    entry.invalidResults++;
-    this.#event({ type: 'invalid', worker: link.name, code: error.code, cause: error.message });
-    if (entry.invalidResults <= INVALID_RESULTS_ALLOWED) {
+  #invalid({ link }: RosterEntry, error: GantryError): void {
+    const quarantined = this.#countInvalid(link, error);
+    if (!quarantined) {
       link.refuse(error);
       return;
     }
-    const cause = `${entry.invalidResults} invalid results, the last: ${error.message}`;
+    this.leave(link, 'quarantined', 'quarantined');
+    link.drop(quarantined);
+  }
+
+  /** @returns why the worker is kept out from now on, if it is */
+  #countInvalid(link: WorkerLink, error: GantryError): GantryError | undefined {
+    this.#event({ type: 'invalid', worker: link.name, code: error.code, cause: error.message });
+    const count = this.quarantine.count(link.identity);
+    if (!this.quarantine.has(link.identity)) return undefined;
+    const cause = `${count} invalid results, the last: ${error.message}`;
     this.#event({ type: 'quarantined', worker: link.name, cause });
-    this.leave(link, 'quarantined');
-    link.drop(new GantryError('E_QUARANTINED', cause));
+    return new GantryError('E_QUARANTINED', cause);
   }
 
   /** A worker will not answer a shard: it waits for another one. */
   #release(entry: RosterEntry, shard: ShardState, cause: string): void {
     entry.take(shard);
     if (shard.accepted) return;
+    shard.requeued = true;
     this.#event({ type: 'requeued', shard: shard.work.index, of: shard.work.step + 1, worker: entry.link.name, cause });
   }
 
@@ -309,13 +352,16 @@ export class Scheduler {
       const cause = `no answer for ${seconds(late.elapsedMs)} s where ${seconds(late.usualMs)} s is usual`;
       const names = { from: holder.link.name, worker: idle.link.name };
       this.#event({ type: 'duplicated', shard: shard.work.index, ...names, cause });
+      shard.duplicated = true;
       idle.give(shard);
       idle.noteStarts(current.step, now);
     }
     const silentMs = now - current.lastProgressMs;
     if (silentMs <= STALL_MS * (current.stallsReported + 1)) return;
     current.stallsReported++;
-    for (const stall of describeStall(current.shards, this.#roster.size, `${seconds(silentMs)} s`)) this.#event(stall);
+    for (const stall of describeStalls(current.shards, this.#roster.size, silentMs)) {
+      this.#event({ type: 'stall', ...stall });
+    }
   }
 
   #event(event: SchedulerEvent): void {
@@ -323,25 +369,17 @@ export class Scheduler {
   }
 }
 
-/** Who keeps a step from going on, why, and what helps. */
-function describeStall(shards: readonly ShardState[], workers: number, duration: string): SchedulerEvent[] {
-  if (workers === 0) {
-    return [{ type: 'stall', cause: `no worker for ${duration}`, remedy: 'attach one with: gantry worker URL' }];
-  }
-  return shards
-    .filter(({ accepted }) => !accepted)
-    .map(({ work, holders }) => ({
-      type: 'stall',
-      shard: work.index,
-      worker: [...holders].map(({ link }) => link.name).join(' and '),
-      cause: `no answer for ${duration}`,
-      remedy: 'the first worker that is free computes it, too; attach more workers, or end this one',
-    }));
-}
-
 function newShard(work: ShardWork): ShardState {
   const samples = work.images.length / IMAGE_PIXELS;
-  return { work, samples, holders: new Set(), nonFinite: new Set(), accepted: undefined };
+  return {
+    work,
+    samples,
+    holders: new Set(),
+    nonFinite: new Map(),
+    accepted: undefined,
+    requeued: false,
+    duplicated: false,
+  };
 }
 
 function sameShard(a: ShardWork, b: ShardWork): boolean {

@@ -109,6 +109,15 @@ test('an upgrade that trickles, and a peer that says nothing, are cut off within
   for (const answer of answers) expect(answer).toMatch(/^HTTP\/1.1 408 .*"code":"E_TIMEOUT"/s);
 });
 
+test('a peer that does not answer a close is cut off within 5 s', async () => {
+  const answer = answerTo(upgrade(KEY, VERSION));
+  await vi.waitFor(() => expect(workers.size).toBe(2), WAIT);
+  const start = performance.now();
+  [...workers].at(-1)?.close(1008);
+  await answer;
+  expect(performance.now() - start).toBeLessThan(5000);
+});
+
 describe('frames', () => {
   /** The code that a connection is closed with after `send` has had it. */
   async function closeCode(send: (socket: WebSocket) => void): Promise<unknown> {

@@ -12,8 +12,8 @@ import {
   isLoopback,
   isWildcard,
   parseAllowedHost,
+  admitUpgrade,
   refuseHost,
-  refuseUpgrade,
   type Refusal,
 } from './gate.ts';
 import type { Tokens } from './tokens.ts';
@@ -27,8 +27,20 @@ const REQUEST_MS = 2500;
 const REQUEST_CHECK_MS = 250;
 /** What `close` grants peers to take what was sent to them. */
 const FLUSH_MS = 1000;
+/** What a peer may take to answer a close; until then, one that does not holds its place. */
+const CLOSE_ANSWER_MS = 2000;
 /** Going away (RFC 6455, 7.4.1). */
 const CLOSE_GOING_AWAY = 1001;
+
+/** Of a message of one who watches: none is expected. */
+const MAX_WATCHER_BYTES = 1024;
+
+/** The other end of a connection. */
+export interface Peer {
+  readonly address: string;
+  /** Below the WebSocket. */
+  readonly socket: Socket;
+}
 
 export interface ServerOptions {
   /** Address or name to listen on; `0.0.0.0` and `::` mean all of the machine. */
@@ -41,7 +53,11 @@ export interface ServerOptions {
   /** HOST or HOST:PORT under which clients may address the server besides its own ones; none by default. */
   readonly allowedHosts?: readonly string[];
   /** Takes over the connection of a worker whose token was right; it has said nothing yet. */
-  readonly onWorker: (socket: WebSocket, peer: { readonly address: string }) => void;
+  readonly onWorker: (socket: WebSocket, peer: Peer) => void;
+  /** Takes over the connection of one who watches; by default there is nothing to see. */
+  readonly onWatcher?: (socket: WebSocket) => void;
+  /** Answers what is no WebSocket, for an allowed host; must not throw. By default 404. */
+  readonly onRequest?: (request: http.IncomingMessage, response: http.ServerResponse) => void;
   /** TCP connections of any kind; those above are cut at once. Default 1024. */
   readonly maxConnections?: number;
   /** Largest WebSocket message; a larger one closes its connection with 1009. Default: the largest frame there is. */
@@ -69,36 +85,38 @@ export async function startServer(options: ServerOptions): Promise<CoordinatorSe
   const server = createServer(options);
   server.maxConnections = options.maxConnections ?? 1024;
   const connections = trackConnections(server);
-  const webSockets = new WebSocketServer({
-    noServer: true,
-    perMessageDeflate: false,
-    maxPayload: options.maxPayloadBytes ?? MAX_FRAME_BYTES,
-    handleProtocols: (offered) => (offered.has(SUBPROTOCOL) ? SUBPROTOCOL : false),
-  });
+  const webSockets = {
+    work: webSocketServer(options.maxPayloadBytes ?? MAX_FRAME_BYTES),
+    watch: webSocketServer(MAX_WATCHER_BYTES),
+  };
   const { host, port } = await listen(server, options);
   const hosts = allowedHosts(options.host, port, extraHosts, [host, ...ownNames()]);
 
   server.on('request', (request: http.IncomingMessage, response: http.ServerResponse) => {
-    const refusal = refuseHost(request.headers, hosts) ?? notFound;
-    const isHealthCheck = refusal === notFound && request.url === '/healthz';
-    const { status, ...body } = isHealthCheck ? { status: 200, ok: true } : refusal;
+    const refusal = refuseHost(request.headers, hosts);
+    const isHealthCheck = request.url === '/healthz';
+    if (!refusal && !isHealthCheck && options.onRequest) {
+      options.onRequest(request, response);
+      return;
+    }
+    const { status, ...body } = refusal ?? (isHealthCheck ? { status: 200, ok: true } : notFound);
     response.writeHead(status, { 'Content-Type': 'application/json', Connection: 'close' });
     response.end(JSON.stringify(body));
   });
   server.on('upgrade', (request: http.IncomingMessage, socket: Socket, head: Buffer) => {
     // Nobody else listens from here on; that the socket closes is all there is to know.
     socket.on('error', () => socket.destroy());
-    const refusal = refuseUpgrade({ url: request.url ?? '', headers: request.headers }, hosts, options.tokens);
-    if (refusal) return refuse(socket, refusal);
-    webSockets.handleUpgrade(request, socket, head, (webSocket) => {
+    const purpose = admitUpgrade({ url: request.url ?? '', headers: request.headers }, hosts, options.tokens);
+    if (typeof purpose !== 'string') return refuse(socket, purpose);
+    const { onWorker, onWatcher } = options;
+    if (purpose === 'watch' && !onWatcher) return refuse(socket, notFound);
+    webSockets[purpose].handleUpgrade(request, socket, head, (webSocket) => {
       // What a peer did wrong is in the code of the close event that follows.
       webSocket.on('error', () => {});
-      options.onWorker(webSocket, { address: socket.remoteAddress ?? 'unknown' });
+      if (purpose === 'watch') onWatcher?.(webSocket);
+      else onWorker(webSocket, { address: socket.remoteAddress ?? 'unknown', socket });
     });
   });
-  webSockets.on('wsClientError', (error, socket) =>
-    refuse(socket, { status: 400, code: 'E_PROTOCOL', message: error.message }),
-  );
   server.on('clientError', (error, socket) => {
     const refusal = refusalOf(error);
     if (refusal) refuse(socket, refusal);
@@ -114,7 +132,7 @@ export async function startServer(options: ServerOptions): Promise<CoordinatorSe
       options.tls || isLoopback(host)
         ? []
         : [`tokens and weights travel in the clear to and from ${host}: use --tls-cert and --tls-key, or a VPN`],
-    close: () => (closing ??= closeServer(server, webSockets, connections)),
+    close: () => (closing ??= closeServer(server, Object.values(webSockets), connections)),
   };
 }
 
@@ -133,6 +151,22 @@ function createServer(options: ServerOptions): http.Server {
   } catch (cause) {
     throw new GantryError('E_CONFIG', `the TLS certificate or its key cannot be used: ${messageOf(cause)}`, { cause });
   }
+}
+
+function webSocketServer(maxPayload: number): WebSocketServer {
+  // The types of ws lack this option.
+  const closeTimeout = { closeTimeout: CLOSE_ANSWER_MS };
+  const server = new WebSocketServer({
+    ...closeTimeout,
+    noServer: true,
+    perMessageDeflate: false,
+    maxPayload,
+    handleProtocols: (offered) => (offered.has(SUBPROTOCOL) ? SUBPROTOCOL : false),
+  });
+  server.on('wsClientError', (error, socket) =>
+    refuse(socket, { status: 400, code: 'E_PROTOCOL', message: error.message }),
+  );
+  return server;
 }
 
 /** The TCP connections that are open, whatever they have become. */
@@ -166,17 +200,26 @@ function listenError(host: string, port: number, cause: unknown): GantryError {
   return new GantryError('E_CONFIG', `cannot listen on ${urlHost(host)}:${port}: ${reason}`, { cause });
 }
 
-async function closeServer(server: http.Server, webSockets: WebSocketServer, connections: ReadonlySet<Socket>) {
+async function closeServer(
+  server: http.Server,
+  webSockets: readonly WebSocketServer[],
+  connections: ReadonlySet<Socket>,
+) {
   const closed = Promise.all([
     new Promise<void>((resolve) => {
       server.close(() => resolve());
     }),
-    // It refuses upgrades from here on, and ends with the last close event of a WebSocket.
-    new Promise<void>((resolve) => {
-      webSockets.close(() => resolve());
-    }),
+    // They refuse upgrades from here on, and end with the last close event of a WebSocket.
+    ...webSockets.map(
+      (each) =>
+        new Promise<void>((resolve) => {
+          each.close(() => resolve());
+        }),
+    ),
   ]);
-  for (const webSocket of webSockets.clients) webSocket.close(CLOSE_GOING_AWAY, 'the coordinator stops');
+  for (const webSocket of webSockets.flatMap(({ clients }) => [...clients])) {
+    webSocket.close(CLOSE_GOING_AWAY, 'the coordinator stops');
+  }
   server.closeAllConnections();
   const deadline = setTimeout(() => {
     for (const socket of connections) socket.destroy();

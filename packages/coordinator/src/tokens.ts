@@ -1,10 +1,10 @@
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
-import { chmod, mkdir, open, readFile, rename, rm } from 'node:fs/promises';
+import { chmod, open, readFile, rename, rm } from 'node:fs/promises';
 import os from 'node:os';
 import { basename, dirname, isAbsolute, join } from 'node:path';
 import { GantryError } from '@gantry/core';
 import { z } from 'zod';
-import { ASIDE_PREFIX, diskError, syncDirectory, systemErrorCode } from './durable-files.ts';
+import { ASIDE_PREFIX, diskError, makeDirectory, syncDirectory, systemErrorCode } from './durable-files.ts';
 
 const TOKEN_BYTES = 32;
 
@@ -47,7 +47,7 @@ export async function announceTokens(port: number, tokens: Tokens): Promise<() =
   const path = announcementPath(port);
   const directory = dirname(path);
   try {
-    await mkdir(directory, { recursive: true, mode: 0o700 });
+    await makeDirectory(directory, 0o700);
     // It may have been there, with any mode.
     await chmod(directory, 0o700);
   } catch (cause) {

@@ -1,4 +1,5 @@
 import { createRequire } from 'node:module';
+import { basename } from 'node:path';
 import {
   GantryError,
   initialState,
@@ -15,7 +16,9 @@ import { loadDataSet, type DataSet } from './data-set.ts';
 import { PictureRenderer } from './pictures.ts';
 import { compileTraining } from './programs.ts';
 import { newConfig, resumedConfig, runJsonSchema, type GivenConfig, type RunJson } from './run-config.ts';
+import { RunControl } from './run-control.ts';
 import { RunDirectory } from './run-directory.ts';
+import { RunWatch } from './run-watch.ts';
 import { Scheduler } from './scheduler.ts';
 import { TrainingRun, type RunObserver, type Summary } from './training-run.ts';
 
@@ -39,6 +42,9 @@ export interface TrainOptions {
 export interface AttachContext {
   readonly program: Program;
   readonly scheduler: Scheduler;
+  /** For those who watch and steer the run. */
+  readonly watch: RunWatch;
+  readonly control: RunControl;
   /** Absolute path of the run directory. */
   readonly path: string;
 }
@@ -66,11 +72,15 @@ export async function train(options: TrainOptions): Promise<Summary | undefined>
     const plan = planOf(config, data);
     renderer = new PictureRenderer(manifest);
     const scheduler = new Scheduler((event) => {
-      directory.appendEvent(event);
+      // The scheduler counts a step from its publication to the next one's; in between, it is done.
+      watch.happened(directory.appendEvent({ ...event, step: state.step }));
       observer.event(event);
     });
+    const control = new RunControl(scheduler);
+    const watch = new RunWatch({ name: basename(directory.path), config, plan, scheduler, control });
+    await watch.load(directory);
     const program = compileTraining(plan, config.seed);
-    workers = await options.attachWorkers({ program, scheduler, path: directory.path });
+    workers = await options.attachWorkers({ program, scheduler, watch, control, path: directory.path });
     const images = data.images;
     const run = new TrainingRun({
       config,
@@ -82,6 +92,8 @@ export async function train(options: TrainOptions): Promise<Summary | undefined>
       checkpoints,
       renderer,
       scheduler,
+      control,
+      watch,
       observer,
     });
     summary = await run.run(signal);

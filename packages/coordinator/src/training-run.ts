@@ -17,11 +17,16 @@ import {
   type TrainingState,
 } from '@gantry/core';
 import { weightsDigest, type CheckpointStore } from './checkpoint-store.ts';
+import { messageOf } from './durable-files.ts';
 import { GRID_PICTURES, pictureNoise, type PictureRenderer } from './pictures.ts';
+import { idleWorkers } from './idle-workers.ts';
+import type { RunControl } from './run-control.ts';
 import type { RunDirectory } from './run-directory.ts';
 import type { RunEvent } from './run-lines.ts';
+import type { RunWatch } from './run-watch.ts';
 import { gridPng, writeGif } from './samples.ts';
-import type { Scheduler, StepResult } from './scheduler.ts';
+import type { Scheduler } from './scheduler.ts';
+import { phasesOf, type StepResult } from './step-result.ts';
 import type { PublishedWeights } from './worker-link.ts';
 
 /** What a run tells while it goes on. */
@@ -50,6 +55,8 @@ export interface TrainingRunParts {
   readonly checkpoints: CheckpointStore;
   readonly renderer: PictureRenderer;
   readonly scheduler: Scheduler;
+  readonly control: RunControl;
+  readonly watch: RunWatch;
   readonly observer: RunObserver;
 }
 
@@ -67,19 +74,35 @@ export interface Summary {
 export class TrainingRun {
   readonly #parts: TrainingRunParts;
   #order = { epoch: -1, indices: new Uint32Array() };
+  /** What was said last of workers that have nothing to do. */
+  #idleWorkers: string | undefined;
 
   constructor(parts: TrainingRunParts) {
     this.#parts = parts;
   }
 
   /**
-   * Trains until the last epoch or the abort: the step under way is finished, if there is anyone to finish it, and a
-   * checkpoint is written.
-   * @returns the summary, or undefined if it was aborted before the end
+   * Trains until the last epoch, or until it is aborted or told to stop: the step under way is finished, if there is
+   * anyone to finish it, and a checkpoint is written.
+   * @returns the summary, or undefined if it did not come to the end
    * @throws GantryError E_DIVERGED after a checkpoint of the last good state
    */
   async run(signal: AbortSignal): Promise<Summary | undefined> {
-    const { config, plan, state, observer } = this.#parts;
+    const { control, watch } = this.#parts;
+    try {
+      const summary = await this.#train(AbortSignal.any([signal, control.stopSignal]));
+      watch.ended(summary ? { state: 'finished', weightsDigest: summary.weightsDigest } : { state: 'stopped' });
+      control.end(true);
+      return summary;
+    } catch (error) {
+      watch.ended({ state: 'failed', failure: messageOf(error) });
+      control.end(false);
+      throw error;
+    }
+  }
+
+  async #train(signal: AbortSignal): Promise<Summary | undefined> {
+    const { config, plan, state, control, observer } = this.#parts;
     const last = totalSteps(plan);
     observer.started({ step: state.step, plan });
     if (state.step === 0) observer.sampled(await this.#sample(0));
@@ -88,10 +111,15 @@ export class TrainingRun {
     let stepBegin = epochBegin;
     let shards = this.#shardsOf(state.step);
     while (state.step < last && !signal.aborted) {
+      const pausedMs = await control.obey(this.#steered, signal);
+      if (signal.aborted) break;
+      stepBegin += pausedMs;
+      epochBegin += pausedMs;
       const { epoch, samples, lastOfEpoch } = positionOf(state.step, plan);
       const ahead = state.step + 1 < last ? this.#shardsOf(state.step + 1) : [];
       const result = await this.#compute(shards, ahead, signal);
       if (!result) break;
+      this.#noteIdleWorkers();
       shards = ahead;
       const adamBegin = performance.now();
       const metrics = await this.#savingOnDivergence(() => applyStep(state, result.root, this.#parts.manifest));
@@ -109,6 +137,28 @@ export class TrainingRun {
       if (lastOfEpoch || state.step % config.checkpointEvery === 0) await this.#checkpoint();
     }
     return state.step < last ? this.#stop() : this.#finish();
+  }
+
+  readonly #steered = {
+    checkpoint: () => this.#checkpoint(),
+    event: (type: string, cause: string) => this.#event({ type, cause }),
+  };
+
+  /** Records an event, and shows it. */
+  #event(event: { readonly type: string; readonly [detail: string]: unknown }): void {
+    const { state, directory, watch } = this.#parts;
+    watch.happened(directory.appendEvent({ step: state.step, ...event }));
+  }
+
+  /** Says that workers have nothing to do: once for each change of their number. */
+  #noteIdleWorkers(): void {
+    const { plan, state, scheduler, observer } = this.#parts;
+    const cause = idleWorkers(scheduler.workers, plan);
+    if (cause === this.#idleWorkers) return;
+    this.#idleWorkers = cause;
+    if (cause === undefined) return;
+    this.#event({ type: 'workers-idle', cause });
+    observer.event({ step: state.step, type: 'workers-idle', cause });
   }
 
   /** The work of one step. */
@@ -140,12 +190,12 @@ export class TrainingRun {
 
   /** When training diverges, the last good state becomes a checkpoint. */
   async #savingOnDivergence<T>(act: () => T | Promise<T>): Promise<T> {
-    const { state, directory } = this.#parts;
+    const { state } = this.#parts;
     try {
       return await act();
     } catch (error) {
       if (!(error instanceof GantryError) || error.code !== 'E_DIVERGED') throw error;
-      directory.appendEvent({ step: state.step, type: 'diverged', cause: error.message });
+      this.#event({ type: 'diverged', cause: error.message });
       await this.#checkpoint();
       throw new GantryError(
         'E_DIVERGED',
@@ -157,58 +207,44 @@ export class TrainingRun {
   #record(
     epoch: number,
     metrics: StepMetrics,
-    { work, reduceMs }: StepResult,
+    { work, reduceMs, elapsedMs }: StepResult,
     { adam, total }: { adam: number; total: number },
     imagesPerSecond: number,
   ): void {
-    const { state, directory, scheduler } = this.#parts;
-    const busy = new Map<string, { compute: number; wait: number }>();
-    for (const { worker, computeMs, waitMs } of work) {
-      const { compute, wait } = busy.get(worker) ?? { compute: 0, wait: 0 };
-      busy.set(worker, { compute: compute + computeMs, wait: wait + waitMs });
-    }
-    const workers = [...busy.values()];
-    const compute = Math.max(...workers.map((worker) => worker.compute));
-    const wait = workers.reduce((sum, worker) => sum + worker.wait, 0) / workers.length;
-    const wire = Math.max(0, total - compute - reduceMs - adam);
-    const ms = { wait, compute, wire, reduce: reduceMs, adam, total };
-    directory.appendMetrics({
-      step: state.step,
-      epoch,
-      ...metrics,
-      imagesPerSecond,
-      workers: scheduler.workers.length,
-      ms,
-    });
+    const { state, directory, scheduler, watch } = this.#parts;
+    const ms = phasesOf(work, reduceMs, adam, total);
+    const line = { step: state.step, epoch, ...metrics, imagesPerSecond, workers: scheduler.workers.length, ms };
+    directory.appendMetrics(line);
+    watch.stepped(line, elapsedMs + adam, work);
     for (const { shard, worker, numericClass, samples, computeMs } of work) {
       directory.appendWork({ step: state.step, node: [0, shard], worker, class: numericClass, samples, ms: computeMs });
     }
   }
 
   async #endEpoch(epoch: number, seconds: number): Promise<void> {
-    const { state, directory, observer } = this.#parts;
     const picture = await this.#sample(epoch);
-    directory.appendEvent({ step: state.step, type: 'epoch', epoch, seconds });
-    observer.epochDone(epoch, seconds, picture);
+    this.#event({ type: 'epoch', epoch, seconds });
+    this.#parts.observer.epochDone(epoch, seconds, picture);
   }
 
   async #sample(epoch: number): Promise<string> {
-    const { config, state, directory, renderer } = this.#parts;
+    const { config, state, directory, renderer, watch } = this.#parts;
     const pictures = await renderer.render(state, pictureNoise(config.seed, GRID_PICTURES));
-    return directory.writeSample(epoch, await gridPng(pictures));
+    const file = await directory.writeSample(epoch, await gridPng(pictures));
+    watch.sampled(epoch);
+    return file;
   }
 
   async #checkpoint(): Promise<void> {
     const { state, directory, checkpoints, plan } = this.#parts;
     await directory.flush();
     await checkpoints.save(state, plan);
-    directory.appendEvent({ step: state.step, type: 'checkpoint' });
+    this.#event({ type: 'checkpoint' });
   }
 
   async #stop(): Promise<undefined> {
-    const { state, directory } = this.#parts;
     await this.#checkpoint();
-    directory.appendEvent({ step: state.step, type: 'stopped' });
+    this.#event({ type: 'stopped' });
     return undefined;
   }
 
@@ -216,7 +252,9 @@ export class TrainingRun {
     const { config, state, plan, directory } = this.#parts;
     await writeGif(await directory.sampleFiles(), directory.gifFile);
     await directory.flush();
-    const seconds = (await directory.readMetrics()).reduce((sum, { ms }) => sum + ms.total, 0) / 1000;
+    let totalMs = 0;
+    for await (const { ms } of directory.metrics()) totalMs += ms.total;
+    const seconds = totalMs / 1000;
     const summary = {
       steps: state.step,
       epochs: config.epochs,
@@ -224,7 +262,7 @@ export class TrainingRun {
       imagesPerSecond: (config.epochs * plan.images) / seconds,
       weightsDigest: weightsDigest(state),
     };
-    directory.appendEvent({ step: state.step, type: 'finished' });
+    this.#event({ type: 'finished' });
     await directory.writeSummary(summary);
     return summary;
   }

@@ -14,8 +14,10 @@ import {
   type WorkerMessage,
 } from '@gantry/core';
 import type { WebSocket } from 'ws';
+import { Heartbeat } from './heartbeat.ts';
 import type { Scheduler } from './scheduler.ts';
-import type { PublishedWeights, WorkerLink } from './worker-link.ts';
+import type { Peer } from './server.ts';
+import type { PublishedWeights, Traffic, WorkerLink } from './worker-link.ts';
 
 /** A connection on which nobody says hello is closed after this time. */
 const HELLO_TIMEOUT_MS = 5000;
@@ -26,6 +28,8 @@ const HEARTBEATS_MISSED = 3;
 /** WebSocket close code "policy violation" (RFC 6455, 7.4.1). */
 const CLOSE_POLICY = 1008;
 const CLOSE_NORMAL = 1000;
+/** What a worker gets to answer the closing handshake. */
+const CLOSE_TIMEOUT_MS = 2000;
 /** A worker that lets more than this many weights pile up unread is cut off. */
 const WEIGHTS_BUFFERED = 4;
 
@@ -36,8 +40,6 @@ export interface ConnectionContext {
   /** sha256 of the manifest and of the programs, which a worker has to confirm. */
   readonly hashes: { readonly manifest: string; readonly program: string };
   readonly scheduler: Scheduler;
-  /** Workers that are kept out, by name and address. */
-  readonly quarantine: Set<string>;
   /** Says what a user should know of a connection that never became a worker. */
   readonly onRefused: (peer: string, error: GantryError) => void;
 }
@@ -45,39 +47,43 @@ export interface ConnectionContext {
 /** The coordinator's end of one worker's WebSocket: hello → welcome → ready → work, until it closes. */
 export class WorkerConnection {
   readonly #socket: WebSocket;
-  readonly #peer: string;
+  readonly #peer: Peer;
   readonly #context: ConnectionContext;
   readonly #leafLength: number;
   readonly #timers: NodeJS.Timeout[] = [];
+  #silence: NodeJS.Timeout | undefined;
   #hello: MessageOf<'hello'> | undefined;
   #link: WorkerLink | undefined;
-  #lastHeardMs = performance.now();
+  readonly #heartbeat: Heartbeat;
   #cause = 'the connection was closed';
   #ended = false;
 
-  /** @param peer address, for people */
-  constructor(socket: WebSocket, peer: string, context: ConnectionContext) {
+  constructor(socket: WebSocket, peer: Peer, context: ConnectionContext) {
     this.#socket = socket;
     this.#peer = peer;
     this.#context = context;
     this.#leafLength = leafLayout(context.program.manifest).length;
+    this.#heartbeat = new Heartbeat(socket);
+    // Any byte is a sign of life: a large frame on a slow network holds up the pongs behind it.
+    peer.socket.on('data', () => this.#heartbeat.heard());
     socket.binaryType = 'nodebuffer';
     socket.on('message', (data, isBinary) => this.#receive(data as Buffer, isBinary));
-    socket.on('pong', () => (this.#lastHeardMs = performance.now()));
-    socket.on('error', (error) => (this.#cause = error.message));
+    socket.on('error', (error) => this.#refuse(webSocketError(error)));
     socket.on('close', () => this.#closed());
     this.#deadline(HELLO_TIMEOUT_MS, 'no hello');
   }
 
-  /** Ends the connection with a goodbye. */
+  /** Ends the connection with a goodbye: the worker has left when this returns, and what it still says is ignored. */
   bye(reason: MessageOf<'bye'>['reason'], message: string): void {
     this.#cause = message;
     this.#send({ type: 'bye', reason, message });
+    this.#closed();
     this.#socket.close(CLOSE_NORMAL);
+    // A frozen worker does not answer the closing handshake.
+    this.#timers.push(setTimeout(() => this.#socket.terminate(), CLOSE_TIMEOUT_MS));
   }
 
   #receive(data: Buffer, isBinary: boolean): void {
-    this.#lastHeardMs = performance.now();
     if (this.#ended) return;
     try {
       if (!isBinary) throw new GantryError('E_PROTOCOL', 'a text message: frames are binary');
@@ -106,8 +112,11 @@ export class WorkerConnection {
     switch (message.type) {
       case 'result': {
         const { level, step, index, samples, computeMs, waitMs } = message;
-        if (level !== 0)
-          throw new GantryError('E_NOT_ASSIGNED', `node (${level}, ${index}) was not assigned: only shards are`);
+        if (level !== 0) {
+          const problem = `node (${level}, ${index}) was not assigned: only shards are`;
+          scheduler.failure(link, new GantryError('E_NOT_ASSIGNED', problem));
+          return;
+        }
         scheduler.result(link, { step, index, samples, leaf: floatsOf(payload), computeMs, waitMs });
         return;
       }
@@ -129,7 +138,7 @@ export class WorkerConnection {
         `protocol version ${hello.protocol}, this coordinator speaks ${PROTOCOL_VERSION}`,
       );
     }
-    if (this.#context.quarantine.has(this.#identity(hello))) {
+    if (this.#context.scheduler.quarantine.has(this.#identity(hello))) {
       throw new GantryError(
         'E_QUARANTINED',
         `${hello.name} gave invalid results before; restart the coordinator to let it in`,
@@ -158,24 +167,31 @@ export class WorkerConnection {
     const samples = program.variants[0]?.samples ?? 1;
     this.#link = {
       name: uniqueName(hello.name, taken),
+      identity: this.#identity(hello),
       numericClass: ready.numericClass,
       slots: hello.threads,
+      place: { address: this.#peer.address, engine: hello.engine, device: hello.device },
+      traffic: () => this.#traffic(),
       msPerSample: ready.probeMs / samples,
       setWeights: (weights) => this.#sendWeights(weights),
       assign: (work) => this.#sendShard(work),
       cancel: (step, index) => this.#send({ type: 'cancel', step, index }),
       refuse: (error) => this.#send({ type: 'error', code: error.code, message: error.message }),
-      drop: (error) => {
-        this.#context.quarantine.add(this.#identity(hello));
-        this.#refuse(error);
-      },
+      drop: (error) => this.#refuse(error),
+      dismiss: (cause) => this.bye('dropped', cause),
     };
     scheduler.join(this.#link);
   }
 
   /** A worker is known by its name and where it comes from, not by its port. */
   #identity({ name }: MessageOf<'hello'>): string {
-    return `${name}@${this.#peer}`;
+    return `${name}@${this.#peer.address}`;
+  }
+
+  #traffic(): Traffic {
+    const { silentMs: lastSeenMs, roundTripMs } = this.#heartbeat;
+    const { bytesRead: bytesIn, bytesWritten: bytesOut } = this.#peer.socket;
+    return { bytesIn, bytesOut, roundTripMs, lastSeenMs };
   }
 
   #sendWeights({ frame }: PublishedWeights): void {
@@ -201,13 +217,13 @@ export class WorkerConnection {
 
   /** Says what is wrong and closes. */
   #refuse(error: GantryError): void {
+    if (this.#ended) return;
     this.#cause = `${error.message} [${error.code}]`;
-    if (!this.#link) this.#context.onRefused(this.#peer, error);
+    if (this.#link) this.#context.scheduler.violation(this.#link, error);
+    else this.#context.onRefused(this.#peer.address, error);
     this.#send({ type: 'error', code: error.code, message: error.message });
     this.#closed();
     this.#socket.close(CLOSE_POLICY, error.code);
-    // Who does not answer the closing handshake is cut off.
-    this.#deadline(HELLO_TIMEOUT_MS, 'the closing was not answered');
   }
 
   #terminate(cause: string): void {
@@ -227,28 +243,38 @@ export class WorkerConnection {
 
   #startHeartbeat(): void {
     const { heartbeatMs } = this.#context.welcome;
-    this.#timers.push(
-      setInterval(() => {
-        const silentMs = performance.now() - this.#lastHeardMs;
-        if (silentMs > HEARTBEATS_MISSED * heartbeatMs) this.#terminate(`silent for ${(silentMs / 1000).toFixed(1)} s`);
-        else this.#socket.ping();
-      }, heartbeatMs),
-    );
+    this.#timers.push(setInterval(() => this.#heartbeat.ping(), heartbeatMs));
+    this.#endSilence(HEARTBEATS_MISSED * heartbeatMs, HEARTBEATS_MISSED * heartbeatMs);
+  }
+
+  /** Takes the worker for dead once it has been silent for `limitMs`. @param nextMs when to look */
+  #endSilence(limitMs: number, nextMs: number): void {
+    const look = () => {
+      const { silentMs } = this.#heartbeat;
+      if (this.#ended) return;
+      if (silentMs < limitMs) this.#endSilence(limitMs, limitMs - silentMs);
+      else this.#terminate(`silent for ${(silentMs / 1000).toFixed(1)} s`);
+    };
+    // After the coordinator itself was held up, what came meanwhile is read before anyone is taken for dead.
+    this.#silence = setTimeout(() => setImmediate(look), nextMs);
   }
 
   #deadline(ms: number, what: string): void {
     this.#timers.push(
-      setTimeout(() => {
-        if (!this.#link)
-          this.#context.onRefused(this.#peer, new GantryError('E_TIMEOUT', `${what} within ${ms / 1000} s`));
-        this.#terminate(`${what} within ${ms / 1000} s`);
-      }, ms),
+      setTimeout(() => this.#refuse(new GantryError('E_TIMEOUT', `${what} within ${ms / 1000} s`)), ms),
     );
   }
 
   #clearTimers(): void {
     for (const timer of this.#timers.splice(0)) clearTimeout(timer);
+    clearTimeout(this.#silence);
   }
+}
+
+/** What a peer did against the WebSocket protocol; ws has closed with a code of its own, and only the record gets this. */
+function webSocketError(error: Error): GantryError {
+  const isTooLarge = 'code' in error && error.code === 'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH';
+  return new GantryError(isTooLarge ? 'E_TOO_LARGE' : 'E_PROTOCOL', error.message);
 }
 
 /** The name, or the name with the first number that makes it unique. */

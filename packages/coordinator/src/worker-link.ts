@@ -10,6 +10,23 @@ export interface PublishedWeights {
   readonly frame: Uint8Array<ArrayBuffer>;
 }
 
+/** Where a worker computes, for people. */
+interface WorkerPlace {
+  readonly address: string;
+  readonly engine: string;
+  readonly device: string;
+}
+
+/** What went through a worker's connection since it was made. */
+export interface Traffic {
+  readonly bytesIn: number;
+  readonly bytesOut: number;
+  /** Of the last heartbeat; null before the first. */
+  readonly roundTripMs: number | null;
+  /** Since anything came from it. */
+  readonly lastSeenMs: number;
+}
+
 /**
  * What computes shards for the coordinator: a thread of this process, or a worker at the other end of a connection. It
  * answers by `Scheduler.result` and `Scheduler.failure`, in any order, and may vanish at any moment.
@@ -17,12 +34,19 @@ export interface PublishedWeights {
 export interface WorkerLink {
   /** Unique among the workers of the run. */
   readonly name: string;
+  /** Who it is: the same over all its connections, which `name` need not be. */
+  readonly identity: string;
   /** Workers of one numeric class give the same bits for the same shard. */
   readonly numericClass: string;
   /** Shards it computes at the same time. */
   readonly slots: number;
   /** Expected time for one sample, in ms, before any result is known. */
   readonly msPerSample: number;
+  /** Where it computes, for people. */
+  readonly place: WorkerPlace;
+
+  /** How its connection fares. */
+  traffic(): Traffic;
 
   /** Hands over the weights of a step. */
   setWeights(weights: PublishedWeights): void;
@@ -32,8 +56,10 @@ export interface WorkerLink {
   cancel(step: number, shard: number): void;
   /** Says that an answer was not accepted. */
   refuse(cause: GantryError): void;
-  /** Ends the relation. */
+  /** Ends the relation: it cannot be trusted. */
   drop(cause: GantryError): void;
+  /** Ends the relation at a user's wish; it does not come back by itself. */
+  dismiss(cause: string): void;
 }
 
 /** The answer to one shard. */

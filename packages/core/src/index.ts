@@ -46,6 +46,23 @@ export { MAX_FRAME_BYTES, MAX_PAYLOAD_BYTES, PROTOCOL_VERSION, type Frame } from
 export { manifestBytes, manifestFromWire, manifestToWire, programsBytes, sha256 } from './protocol/manifest.ts';
 export type { CoordinatorMessage, Message, MessageOf, WorkerMessage } from './protocol/messages.ts';
 export { plainText } from './protocol/text.ts';
+export {
+  controlSchema,
+  type Control,
+  type ControlResult,
+  type RunState,
+  type WatchMessage,
+  type WatchSnapshot,
+  type WatchUpdate,
+  type WatchedEvent,
+  type WatchedHistory,
+  type WatchedMetrics,
+  type WatchedRun,
+  type WatchedStall,
+  type WatchedStep,
+  type WatchedWorker,
+  type WatchedWorkerState,
+} from './protocol/watch.ts';
 export { ReductionTree, addInPlace, type TreeNode } from './reduction.ts';
 export { decodeSafetensors, encodeSafetensors, type NamedTensor } from './safetensors.ts';
 export { scalePixels, shardInputs, type ShardInputs } from './shard-inputs.ts';

@@ -8,6 +8,8 @@ const HANDSHAKE_TIMEOUT_MS = 10_000;
 /** How long the other end may take to answer a close. */
 const CLOSE_TIMEOUT_MS = 700;
 const MAX_REFUSAL_CHARACTERS = 4096;
+const TOKEN_REFUSED =
+  'the coordinator does not accept this token: take that of its join command, or "work" in tokens.json of its run directory';
 
 /** The network or the server at the other end failed; trying again may help. */
 export class ConnectionError extends Error {}
@@ -28,6 +30,7 @@ export class Connection {
   #ended = false;
   #cause: Error | undefined;
   #silence: NodeJS.Timeout | undefined;
+  #signsOfLife: NodeJS.Timeout | undefined;
 
   constructor(endpoint: Endpoint, token: string, tlsCa: string | undefined, events: ConnectionEvents) {
     this.#events = events;
@@ -65,6 +68,16 @@ export class Connection {
     }, limitMs);
   }
 
+  /**
+   * Sends a sign of life at intervals, until the end. Answers to pings are not enough: on a slow network the pings
+   * themselves wait behind the weights.
+   */
+  showLife(intervalMs: number): void {
+    clearInterval(this.#signsOfLife);
+    if (this.#ended) return;
+    this.#signsOfLife = setInterval(() => this.#socket.pong(), intervalMs);
+  }
+
   /** @param sent called when the frame has left or the connection is lost */
   send(frame: Uint8Array, sent?: () => void): void {
     if (this.#socket.readyState !== WebSocket.CONNECTING) this.#socket.send(frame, () => sent?.());
@@ -74,6 +87,7 @@ export class Connection {
   async close(): Promise<void> {
     this.#ended = true;
     clearTimeout(this.#silence);
+    clearInterval(this.#signsOfLife);
     const timer = setTimeout(() => this.#socket.terminate(), CLOSE_TIMEOUT_MS);
     this.#socket.close(1000);
     await this.#closed;
@@ -84,6 +98,7 @@ export class Connection {
     if (this.#ended) return;
     this.#ended = true;
     clearTimeout(this.#silence);
+    clearInterval(this.#signsOfLife);
     this.#socket.terminate();
     this.#events.closed(cause);
   }
@@ -117,8 +132,10 @@ async function refusalOf(response: IncomingMessage): Promise<Error> {
   } catch {
     // The status says enough.
   }
+  // There is a token in every request: it is known what is wrong, and better than a server can say what helps a worker.
+  if (status === 401) return new GantryError('E_AUTH', TOKEN_REFUSED);
   const message = messageIn(body) ?? `the server answered with HTTP status ${status}`;
-  if (status === 401 || status === 403) return new GantryError('E_AUTH', message);
+  if (status === 403) return new GantryError('E_AUTH', message);
   return new ConnectionError(message);
 }
 

@@ -1,4 +1,5 @@
 import { GantryError, type Program, type ShardWork } from '@gantry/core';
+import type { Device } from './device.ts';
 import { EngineThread } from './engine-thread.ts';
 import type { EngineName } from './engines.ts';
 
@@ -12,6 +13,7 @@ export interface LaneEvents {
 /** One engine thread that computes one shard at a time, and is replaced when it dies. */
 export class EngineLane {
   readonly #engine: EngineName;
+  readonly #device: Device;
   readonly #events: LaneEvents;
   #thread: EngineThread;
   #program: Program | undefined;
@@ -20,10 +22,11 @@ export class EngineLane {
   #busy = false;
   #idleSince = performance.now();
 
-  constructor(engine: EngineName, events: LaneEvents) {
+  constructor(engine: EngineName, device: Device, events: LaneEvents) {
     this.#engine = engine;
+    this.#device = device;
     this.#events = events;
-    this.#thread = new EngineThread(engine);
+    this.#thread = new EngineThread(engine, device);
   }
 
   get busy(): boolean {
@@ -94,7 +97,7 @@ export class EngineLane {
   async #computeInNewThread(shard: ShardWork, weights: Float32Array, cause: string): Promise<Float32Array> {
     const where = `step ${shard.step}, shard ${shard.index}`;
     this.#events.notice(`${where}: ${cause}; trying again in a new thread`);
-    this.#thread = new EngineThread(this.#engine);
+    this.#thread = new EngineThread(this.#engine, this.#device);
     this.#weights = undefined;
     try {
       if (this.#program) await this.#thread.load(this.#program);

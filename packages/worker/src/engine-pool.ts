@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Program } from '@gantry/core';
+import type { Device } from './device.ts';
 import { EngineLane } from './engine-lane.ts';
 import type { EngineName } from './engines.ts';
 import { probeNumericClass } from './numeric-class.ts';
@@ -20,10 +21,13 @@ export class EnginePool {
   onFree: () => void = () => undefined;
   #loaded: { readonly key: string; readonly probe: Promise<Probe> } | undefined;
 
-  /** @param threads shards that are computed at the same time */
-  constructor(engine: EngineName, threads: number, notice: (text: string) => void) {
+  /**
+   * @param device one that `prepareDevice` has found
+   * @param threads shards that are computed at the same time
+   */
+  constructor(engine: EngineName, device: Device, threads: number, notice: (text: string) => void) {
     const free = () => this.onFree();
-    this.lanes = Array.from({ length: threads }, () => new EngineLane(engine, { free, notice }));
+    this.lanes = Array.from({ length: threads }, () => new EngineLane(engine, device, { free, notice }));
   }
 
   /**

@@ -1,5 +1,6 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { GantryError, type ErrorCode, type Program, type ShardWork } from '@gantry/core';
+import type { Device } from './device.ts';
 import { createEngine, type EngineName } from './engines.ts';
 import { PreparedInputs } from './prepared-inputs.ts';
 
@@ -11,13 +12,20 @@ export type EngineRequest =
   | { readonly id: number; readonly call: 'gradients'; readonly shard: ShardWork }
   | { readonly id: number; readonly call: 'dispose' };
 
+/** What the thread is started with. */
+export interface EngineThreadData {
+  readonly engine: EngineName;
+  readonly device: Device;
+}
+
 export type EngineReply =
   | { readonly id: number; readonly leaf: Float32Array<ArrayBuffer> | undefined }
   | { readonly id: number; readonly error: { readonly code: ErrorCode; readonly message: string } };
 
 const port = parentPort;
 if (!port) throw new Error('this module runs in a worker thread only');
-const engine = await createEngine(workerData as EngineName);
+const data = workerData as EngineThreadData;
+const engine = await createEngine(data.engine, data.device);
 let inputs = new PreparedInputs(0);
 
 /** Runs one call; only `gradients` has a result. */

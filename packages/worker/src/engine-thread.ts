@@ -1,6 +1,7 @@
 import { Worker } from 'node:worker_threads';
 import { GantryError, type Program, type ShardWork } from '@gantry/core';
-import type { EngineReply, EngineRequest } from './engine-thread-main.ts';
+import type { Device } from './device.ts';
+import type { EngineReply, EngineRequest, EngineThreadData } from './engine-thread-main.ts';
 import type { EngineName } from './engines.ts';
 
 type WithoutId<R> = R extends EngineRequest ? Omit<R, 'id'> : never;
@@ -20,8 +21,10 @@ export class EngineThread {
   #nextId = 0;
   #failure: GantryError | undefined;
 
-  constructor(engine: EngineName) {
-    this.#thread = new Worker(new URL('./engine-thread-main.js', import.meta.url), { workerData: engine });
+  /** @param device one that `prepareDevice` has found */
+  constructor(engine: EngineName, device: Device = 'cpu') {
+    const workerData: EngineThreadData = { engine, device };
+    this.#thread = new Worker(new URL('./engine-thread-main.js', import.meta.url), { workerData });
     this.#thread.on('message', (reply: EngineReply) => {
       const pending = this.#pending.get(reply.id);
       this.#pending.delete(reply.id);

@@ -1,14 +1,18 @@
 import type { GradientEngine } from '@gantry/core';
+import type { Device } from './device.ts';
 
 /** The engines of this package by name; `tfjs` is the slow reference for tests and never a fallback. */
 export const ENGINE_NAMES = ['onnx', 'tfjs'] as const;
 export type EngineName = (typeof ENGINE_NAMES)[number];
 
-/** Loads only the engine that is asked for, so that a missing native library hurts nobody else. */
-export async function createEngine(name: EngineName): Promise<GradientEngine> {
+/**
+ * Loads only the engine that is asked for, so that a missing native library hurts nobody else.
+ * @param device one that `prepareDevice` has found
+ */
+export async function createEngine(name: EngineName, device: Device = 'cpu'): Promise<GradientEngine> {
   switch (name) {
     case 'onnx':
-      return new (await import('./onnx-engine.ts')).OnnxEngine();
+      return new (await import('./onnx-engine.ts')).OnnxEngine(device);
     case 'tfjs':
       return new (await import('./tfjs-engine.ts')).TfjsEngine();
   }

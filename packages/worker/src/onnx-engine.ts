@@ -4,24 +4,28 @@ import {
   completeLeaf,
   leafLayout,
   leafParts,
+  plainText,
   stepInputSpecs,
   viewOf,
   type GradientEngine,
   type Program,
   type ShardInputs,
 } from '@gantry/core';
+import { gpuIndex, type Device } from './device.ts';
 
 /**
  * One session is one thread: the order of additions inside ONNX Runtime depends on its thread count, and equal bits
  * matter more than a faster single shard. More cores are used by more engines.
  */
 const SESSION_OPTIONS: ort.InferenceSession.SessionOptions = {
-  executionProviders: ['cpu'],
   executionMode: 'sequential',
   intraOpNumThreads: 1,
   interOpNumThreads: 1,
   graphOptimizationLevel: 'all',
 };
+
+// What goes wrong is thrown; printed as well, it would be said twice.
+ort.env.logLevel = 'fatal';
 
 interface Loaded {
   readonly program: Program;
@@ -30,15 +34,20 @@ interface Loaded {
   readonly weightFeeds: Readonly<Record<string, ort.Tensor>>;
 }
 
-/** The compiled training step on ONNX Runtime, on one CPU thread. `gradients` blocks the thread that calls it. */
+/** The compiled training step on ONNX Runtime. `gradients` blocks the thread that calls it. */
 export class OnnxEngine implements GradientEngine {
+  readonly #device: Device;
   #loaded: Loaded | undefined;
+
+  constructor(device: Device) {
+    this.#device = device;
+  }
 
   async load(program: Program): Promise<void> {
     await this.dispose();
     const sessions = new Map<number, ort.InferenceSession>();
     for (const { samples, onnx } of program.variants) {
-      sessions.set(samples, await ort.InferenceSession.create(onnx, SESSION_OPTIONS));
+      sessions.set(samples, await this.#open(onnx));
     }
     const weights = new Float32Array(program.manifest.trainableSize);
     const weightFeeds = Object.fromEntries(
@@ -89,6 +98,19 @@ export class OnnxEngine implements GradientEngine {
     const sessions = this.#loaded?.sessions.values() ?? [];
     this.#loaded = undefined;
     for (const session of sessions) await session.release();
+  }
+
+  async #open(onnx: Uint8Array): Promise<ort.InferenceSession> {
+    const device = this.#device;
+    const provider = device === 'cpu' ? device : { name: 'cuda', deviceId: gpuIndex(device) };
+    try {
+      return await ort.InferenceSession.create(onnx, { ...SESSION_OPTIONS, executionProviders: [provider] });
+    } catch (cause) {
+      if (device === 'cpu') throw cause;
+      const why = plainText(cause instanceof Error ? cause.message : String(cause));
+      const remedy = "ONNX Runtime's CUDA files, CUDA 12 and cuDNN 9 have to be installed; or choose --device cpu";
+      throw new GantryError('E_ENGINE', `${device} cannot be used (${why}): ${remedy}`, { cause });
+    }
   }
 
   #loadedOrThrow(): Loaded {

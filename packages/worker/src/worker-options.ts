@@ -1,3 +1,4 @@
+import type { Device } from './device.ts';
 import type { EngineName } from './engines.ts';
 
 /** A shard that was computed and is on its way to the coordinator. */
@@ -31,7 +32,8 @@ export interface WorkerOptions {
   readonly url: string;
   readonly token: string;
   readonly engine: EngineName;
-  readonly device: 'cpu';
+  /** One that `prepareDevice` has found. */
+  readonly device: Device;
   /** Shards that are computed at the same time, one thread each. */
   readonly threads: number;
   /** How people call the worker, 1–64 characters. */

@@ -125,6 +125,7 @@ export class WorkerSession {
     this.#welcome = welcome;
     // Three heartbeats may be lost or late, and a little more for slow machines.
     this.#connection.limitSilence(3 * welcome.heartbeatMs + 2000);
+    this.#connection.showLife(welcome.heartbeatMs);
     this.#expectWithin(PROGRAMS_TIMEOUT_MS, 'programs');
   }
 

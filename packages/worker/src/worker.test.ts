@@ -88,11 +88,17 @@ const FINISHED = { type: 'bye', reason: 'finished', message: 'that was it' } as 
 
 describe('a worker', () => {
   it('shows its token in a header and ends when it is refused', async () => {
-    const [url, requests] = await refuser([401, '{"code": "E_AUTH", "message": "wrong\\u001b token"}']);
-    await expect(run(url)).rejects.toMatchObject({ code: 'E_AUTH', message: 'wrong token' });
+    const [url, requests] = await refuser([401, '{"code": "E_AUTH", "message": "pass it in a header"}']);
+    const message: unknown = expect.stringMatching(/^the coordinator does not accept this token: [^\n]*tokens\.json/);
+    await expect(run(url)).rejects.toMatchObject({ code: 'E_AUTH', message });
     expect(requests.map(({ url: path, headers }) => [path, headers.authorization])).toEqual([
       ['/work', 'Bearer secret'],
     ]);
+  });
+
+  it('ends when its address is refused, for the reason that the server gives', async () => {
+    const [url] = await refuser([403, '{"code": "E_AUTH", "message": "wrong\\u001b host"}']);
+    await expect(run(url)).rejects.toMatchObject({ code: 'E_AUTH', message: 'wrong host' });
   });
 
   it('tries again after other refusals, whatever they contain', async () => {

@@ -16,9 +16,9 @@ const WAITING_INTERVAL_MS = 10_000;
  *   refuses this worker for good; E_ENGINE if the engine cannot run here or keeps dying
  */
 export async function runWorker(options: WorkerOptions): Promise<void> {
-  const { engine, threads, signal, observer } = options;
+  const { engine, device, threads, signal, observer } = options;
   const endpoint = parseEndpoint(options.url);
-  const pool = new EnginePool(engine, threads, (text) => observer.notice(text));
+  const pool = new EnginePool(engine, device, threads, (text) => observer.notice(text));
   const tally = new ShardTally();
   let failures = 0;
   let lastSaid = -Infinity;

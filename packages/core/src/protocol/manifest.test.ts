@@ -1,10 +1,8 @@
-import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { ERROR_CODES } from '../errors.ts';
 import { parameterManifest } from '../parameters.ts';
 import { encodeFrame, decodeFromCoordinator } from './codec.ts';
 import { manifestBytes, manifestFromWire, manifestToWire, programsBytes, sha256 } from './manifest.ts';
-import { coordinatorMessageSchema, workerMessageSchema, type MessageOf } from './messages.ts';
+import type { MessageOf } from './messages.ts';
 
 const manifest = parameterManifest();
 const programs = [
@@ -69,21 +67,5 @@ describe('sha256', () => {
   it('is that of the bytes in view', async () => {
     const bytes = Buffer.from('.abc.').subarray(1, 4);
     expect(await sha256(bytes)).toBe('ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad');
-  });
-});
-
-describe('docs/protocol.md', () => {
-  const page = readFileSync(new URL('../../../../docs/protocol.md', import.meta.url), 'utf8');
-  const section = (title: string) => page.split(/^#+ /m).find((part) => part.startsWith(`${title}\n`)) ?? '';
-  const firstCells = (part: string) => [...part.matchAll(/^\| `(\w+)`/gm)].map(([, name]) => name);
-  const schemas = [...workerMessageSchema.options, ...coordinatorMessageSchema.options];
-
-  it.each(schemas.map(({ shape }) => [shape.type.value, shape] as const))('lists the fields of %s', (type, shape) => {
-    expect(new Set(['type', ...firstCells(section(type))])).toEqual(new Set(Object.keys(shape)));
-    expect(section(type)).toMatch(/payload/i);
-  });
-
-  it('explains every error code', () => {
-    expect(new Set(firstCells(section('Error codes')))).toEqual(new Set(ERROR_CODES));
   });
 });

@@ -1,0 +1,25 @@
+/** With one invalid result more, a worker is kept out. */
+const INVALID_RESULTS_ALLOWED = 2;
+/** More workers than any cluster has: a bound for peers that come under ever new names. */
+const WORKERS_REMEMBERED = 10_000;
+
+/** Counts the invalid results of workers over all their connections, for as long as the coordinator lives. */
+export class Quarantine {
+  readonly #invalidResults = new Map<string, number>();
+
+  /** @returns how many invalid results this worker has given, with this one */
+  count(identity: string): number {
+    const count = (this.#invalidResults.get(identity) ?? 0) + 1;
+    // Those that were bad lately are remembered longest.
+    this.#invalidResults.delete(identity);
+    this.#invalidResults.set(identity, count);
+    const [oldest] = this.#invalidResults.keys();
+    if (oldest !== undefined && this.#invalidResults.size > WORKERS_REMEMBERED) this.#invalidResults.delete(oldest);
+    return count;
+  }
+
+  /** Whether this worker is kept out. */
+  has(identity: string): boolean {
+    return (this.#invalidResults.get(identity) ?? 0) > INVALID_RESULTS_ALLOWED;
+  }
+}

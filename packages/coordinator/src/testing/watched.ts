@@ -1,0 +1,60 @@
+/** A run to watch, without anybody who computes. */
+import type { TrainConfig } from '@gantry/core';
+import { RunControl } from '../run-control.ts';
+import type { EventLine, MetricsLine } from '../run-lines.ts';
+import { RunWatch } from '../run-watch.ts';
+import { Scheduler } from '../scheduler.ts';
+
+const config: TrainConfig = {
+  epochs: 100,
+  batch: 128,
+  shardSize: 64,
+  seed: 7,
+  limit: 1280,
+  checkpointEvery: 100,
+};
+
+export function metricsLine(step: number): MetricsLine {
+  return {
+    step,
+    epoch: Math.floor((step - 1) / 10) + 1,
+    generatorLoss: 1 / step,
+    discriminatorLoss: 1.25,
+    dReal: 0.5,
+    dFake: 0.25,
+    generatorGradNorm: 1,
+    discriminatorGradNorm: 2,
+    imagesPerSecond: 512,
+    workers: 2,
+    ms: { wait: 0, compute: 200, wire: 20, reduce: 20, adam: 10, total: 250 },
+  };
+}
+
+export function eventLine(step: number, cause = ''): EventLine {
+  return { time: new Date(step * 1000).toISOString(), step, type: 'note', cause };
+}
+
+/** Steps as two workers would do them. */
+export function doSteps(watch: RunWatch, first: number, last = first): void {
+  for (let done = first; done <= last; done++) {
+    const work = ['ada', 'bob'].map((worker, shard) => ({
+      shard,
+      worker,
+      numericClass: 'a1',
+      samples: 64,
+      computeMs: 200,
+      waitMs: 10,
+      endMs: 220,
+      requeued: false,
+      duplicated: shard === 1,
+    }));
+    watch.stepped(metricsLine(done), 240, work);
+  }
+}
+
+export function watchedRun(): { watch: RunWatch; control: RunControl; scheduler: Scheduler } {
+  const scheduler = new Scheduler(() => undefined);
+  const control = new RunControl(scheduler);
+  const plan = { images: 1280, epochs: 100, batch: 128, shardSize: 64 };
+  return { watch: new RunWatch({ name: 'test', config, plan, scheduler, control }), control, scheduler };
+}

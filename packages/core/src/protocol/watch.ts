@@ -1,0 +1,169 @@
+/**
+ * What a coordinator tells those who watch a run, as JSON text messages on the WebSocket `/watch`, and what they may ask
+ * of it. A watcher gets a snapshot first, then updates, and a new snapshot where it was too slow for all updates.
+ */
+import { z } from 'zod';
+import type { StepMetrics } from '../training-state.ts';
+
+/** How a run is doing. */
+export type RunState = 'waiting' | 'training' | 'paused' | 'stopping' | 'stopped' | 'finished' | 'failed';
+
+export interface WatchedRun {
+  readonly name: string;
+  readonly state: RunState;
+  /** Why it failed, where it did. */
+  readonly failure?: string;
+  /** Steps done, and in the whole run. */
+  readonly step: number;
+  readonly totalSteps: number;
+  /** Epochs done, and in the whole run. */
+  readonly epoch: number;
+  readonly epochs: number;
+  readonly stepsPerEpoch: number;
+  readonly images: number;
+  readonly batch: number;
+  readonly shardSize: number;
+  readonly seed: number;
+  /** Of the last step, and of the steps of this process. */
+  readonly imagesPerSecond: number;
+  readonly averageImagesPerSecond: number;
+  /** Seconds to the end at the average speed; null before the first step. */
+  readonly etaSeconds: number | null;
+  /** Command that attaches a worker; holds no token. */
+  readonly joinCommand: string;
+  /** sha256 of all weights, once the run is finished. */
+  readonly weightsDigest?: string;
+}
+
+export type WatchedWorkerState = 'computing' | 'idle' | 'late' | 'left' | 'quarantined';
+
+export interface WatchedWorker {
+  /** Unique among the workers of the run. */
+  readonly name: string;
+  readonly address: string;
+  readonly engine: string;
+  readonly device: string;
+  /** Shards it computes at the same time. */
+  readonly slots: number;
+  /** First 16 digits of the hash of its probe shard's gradients: equal classes give equal bits. */
+  readonly numericClass: string;
+  readonly state: WatchedWorkerState;
+  /** Why it is gone, where it is. */
+  readonly cause?: string;
+  /** When it joined, ISO 8601. */
+  readonly since: string;
+  /** Shards and samples of it that were accepted. */
+  readonly shards: number;
+  readonly samples: number;
+  /** Over the last steps. */
+  readonly imagesPerSecond: number;
+  /** Its part of the samples of the last steps, 0 … 1. */
+  readonly share: number;
+  /** Of the last steps, per step, in ms. */
+  readonly computeMs: number;
+  readonly waitMs: number;
+  /** Through its connection, since it joined. */
+  readonly bytesIn: number;
+  readonly bytesOut: number;
+  /** Of the last heartbeat; null before the first. */
+  readonly roundTripMs: number | null;
+  /** Time since anything came from it. */
+  readonly lastSeenMs: number;
+}
+
+/** A line of metrics.jsonl. */
+export interface WatchedMetrics extends StepMetrics {
+  readonly step: number;
+  readonly epoch: number;
+  readonly imagesPerSecond: number;
+  readonly workers: number;
+  /** Time by phase. */
+  readonly ms: Readonly<Record<'wait' | 'compute' | 'wire' | 'reduce' | 'adam' | 'total', number>>;
+}
+
+/** A line of events.jsonl; the type `stolen` is left out. */
+export interface WatchedEvent {
+  readonly time: string;
+  readonly step: number;
+  readonly type: string;
+  readonly [detail: string]: unknown;
+}
+
+/** Who computed what in one step; times in ms since the step began. */
+export interface WatchedStep {
+  readonly step: number;
+  readonly totalMs: number;
+  readonly shards: readonly {
+    readonly shard: number;
+    readonly worker: string;
+    readonly samples: number;
+    readonly beginMs: number;
+    readonly endMs: number;
+    /** A worker that held it before was lost or failed at it; it was late and given to a second one. */
+    readonly requeued: boolean;
+    readonly duplicated: boolean;
+  }[];
+}
+
+/** What keeps the run from going on at the moment. */
+export interface WatchedStall {
+  readonly worker?: string;
+  readonly shard?: number;
+  readonly cause: string;
+  readonly remedy: string;
+}
+
+interface Everything {
+  readonly run: WatchedRun;
+  /** All that are there, and those that left lately. */
+  readonly workers: readonly WatchedWorker[];
+  readonly stalls: readonly WatchedStall[];
+}
+
+export interface WatchSnapshot extends Everything {
+  readonly type: 'snapshot';
+  /** The whole history from step 1, thinned evenly to at most 2000 lines, the last one included. */
+  readonly metrics: readonly WatchedMetrics[];
+  /** The last events, 500 at most. */
+  readonly events: readonly WatchedEvent[];
+  /** The last steps, 20 at most. */
+  readonly timeline: readonly WatchedStep[];
+  /** Epochs of which there is a sample grid, at `/api/samples/EPOCH.png`. */
+  readonly samples: readonly number[];
+}
+
+/** What is new since the message before; at most four a second. */
+export interface WatchUpdate extends Everything {
+  readonly type: 'update';
+  readonly metrics: readonly WatchedMetrics[];
+  readonly events: readonly WatchedEvent[];
+  readonly timeline: readonly WatchedStep[];
+  readonly samples: readonly number[];
+}
+
+export type WatchMessage = WatchSnapshot | WatchUpdate;
+
+/**
+ * Answer to `GET /api/history?from=STEP&to=STEP&points=N`, for zooming: the steps of the range, all by default, thinned
+ * evenly to at most N lines (2 … 20,000, by default 2000), the first and the last of the range included.
+ */
+export interface WatchedHistory {
+  readonly metrics: readonly WatchedMetrics[];
+}
+
+/** Body of `POST /api/control`. */
+export const controlSchema = z.discriminatedUnion('action', [
+  z.strictObject({ action: z.literal('pause') }),
+  z.strictObject({ action: z.literal('resume') }),
+  z.strictObject({ action: z.literal('checkpoint') }),
+  z.strictObject({ action: z.literal('stop') }),
+  z.strictObject({ action: z.literal('drop'), worker: z.string().min(1).max(80) }),
+]);
+
+export type Control = z.infer<typeof controlSchema>;
+
+/** Answer to a control request: what was done, or why not, in one sentence. */
+export interface ControlResult {
+  readonly ok: boolean;
+  readonly message: string;
+}

@@ -1,0 +1,100 @@
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
+import { GantryError, plainText } from '@gantry/core';
+import type { EngineName } from './engines.ts';
+
+/** Without persistence mode, the driver starts only now. */
+const NVIDIA_SMI_TIMEOUT_MS = 30_000;
+
+/** Where an engine computes. `cuda:1` is the second GPU that CUDA shows to this process. */
+export type Device = 'cpu' | `cuda:${number}`;
+
+/** @param text `cpu`, `cuda` for the first GPU, or `cuda:INDEX` @throws GantryError E_CONFIG */
+export function parseDevice(text: string): Device {
+  if (text === 'cpu') return text;
+  const match = /^cuda(?::(\d{1,3}))?$/.exec(text);
+  if (match) return `cuda:${Number(match[1] ?? 0)}`;
+  throw new GantryError('E_CONFIG', `device ${plainText(text)} is none: expected cpu, cuda or cuda:INDEX`);
+}
+
+/** The number of a GPU among those that CUDA shows. */
+export function gpuIndex(device: Exclude<Device, 'cpu'>): number {
+  return Number(device.slice('cuda:'.length));
+}
+
+/**
+ * To be called once before engines are made for a device: makes sure that it is there, as there is no other in its
+ * place.
+ * @throws GantryError E_ENGINE
+ */
+export async function prepareDevice(engine: EngineName, device: Device): Promise<void> {
+  if (device === 'cpu') return;
+  if (engine !== 'onnx') throw new GantryError('E_ENGINE', `the ${engine} engine runs on cpu only, not on ${device}`);
+  await gpuAt(device);
+  // TF32 keeps 10 of the 23 bits of a factor. CUDA's libraries read this when they are loaded, which is later.
+  process.env['NVIDIA_TF32_OVERRIDE'] = '0';
+}
+
+/** One of the visible GPUs, as CUDA_VISIBLE_DEVICES names it. @throws GantryError E_ENGINE if it is not there */
+export async function gpuAt(device: Exclude<Device, 'cpu'>): Promise<string> {
+  const gpus = await visibleGpus();
+  const gpu = gpus[gpuIndex(device)];
+  if (gpu !== undefined) return gpu;
+  const last = gpus.length - 1;
+  const present = last === 0 ? 'only cuda:0 is' : `cuda:0 to cuda:${last} are`;
+  throw new GantryError('E_ENGINE', `${device} is not there: ${present}`);
+}
+
+/**
+ * The GPUs that CUDA shows to this process, one at least, as CUDA_VISIBLE_DEVICES names them.
+ * @throws GantryError E_ENGINE
+ */
+export async function visibleGpus(): Promise<string[]> {
+  return gpusIn(await nvidiaSmi(), process.env['CUDA_VISIBLE_DEVICES']);
+}
+
+/**
+ * Chooses the visible GPUs.
+ * @param listing what `nvidia-smi -L` prints
+ * @param chosen CUDA_VISIBLE_DEVICES: the only GPUs to use, in this order, by index or beginning of the UUID
+ * @throws GantryError E_ENGINE if there is none, or one that was chosen does not exist: CUDA would ignore it
+ */
+export function gpusIn(listing: string, chosen: string | undefined): string[] {
+  const uuids = [...listing.matchAll(/^GPU \d+: .*\(UUID: (GPU-[\w-]+)\)/gm)].map(([, uuid = '']) => uuid);
+  if (uuids.length === 0) throw noGpu('nvidia-smi lists none');
+  // By UUID, as CUDA and nvidia-smi may count in different orders.
+  if (chosen === undefined) return uuids;
+  const parts = [...listing.matchAll(/\(UUID: (MIG-[\w/-]+)\)/g)].map(([, uuid = '']) => uuid);
+  const exists = (name: string) =>
+    /^\d+$/.test(name)
+      ? Number(name) < uuids.length
+      : /^(GPU|MIG)-/.test(name) && [...uuids, ...parts].some((uuid) => uuid.startsWith(name));
+  const names = chosen.split(',').map((name) => name.trim());
+  const absent = names.find((name) => !exists(name));
+  if (absent === undefined) return names;
+  throw noGpu(
+    `CUDA_VISIBLE_DEVICES is "${plainText(chosen)}", of which "${plainText(absent)}" is none of the ${uuids.length} that nvidia-smi lists`,
+  );
+}
+
+/** The GPU of each of so many workers: where there are more workers than GPUs, they share them in turn. */
+export function dealGpus(gpus: readonly string[], workers: number): (string | undefined)[] {
+  return Array.from({ length: workers }, (_, i) => gpus[i % gpus.length]);
+}
+
+async function nvidiaSmi(): Promise<string> {
+  try {
+    return (await promisify(execFile)('nvidia-smi', ['-L'], { timeout: NVIDIA_SMI_TIMEOUT_MS })).stdout;
+  } catch (cause) {
+    if (cause instanceof Error && 'code' in cause && cause.code === 'ENOENT') {
+      throw noGpu('nvidia-smi, which comes with the driver, is not installed');
+    }
+    // It says on standard output why it failed.
+    const { stdout = '' } = cause as { stdout?: string };
+    throw noGpu(`nvidia-smi failed: ${plainText(stdout.trim().split('\n')[0] ?? '') || String(cause)}`);
+  }
+}
+
+function noGpu(why: string): GantryError {
+  return new GantryError('E_ENGINE', `no GPU for CUDA: ${why}; mend that, or choose --device cpu`);
+}
