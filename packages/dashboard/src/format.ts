@@ -1,0 +1,49 @@
+/** Numbers and times as people read them. */
+
+const wholes = new Intl.NumberFormat('en', { maximumFractionDigits: 0 });
+
+export function whole(value: number): string {
+  return wholes.format(value);
+}
+
+/** Three significant digits, without an exponent where that is short. */
+export function short(value: number): string {
+  if (!Number.isFinite(value)) return '–';
+  const size = Math.abs(value);
+  if (size >= 100) return wholes.format(value);
+  if (size === 0 || size >= 0.001) return value.toPrecision(3);
+  return value.toExponential(1);
+}
+
+/** 75 → `1:15`, 4000 → `1:06:40`. @param seconds rounded to whole ones */
+export function clock(seconds: number): string {
+  const total = Math.max(0, Math.round(seconds));
+  const two = (n: number) => String(n).padStart(2, '0');
+  const [h, m, s] = [Math.floor(total / 3600), Math.floor(total / 60) % 60, total % 60];
+  return h > 0 ? `${h}:${two(m)}:${two(s)}` : `${m}:${two(s)}`;
+}
+
+/** Milliseconds, in seconds where they are many. */
+export function duration(ms: number): string {
+  if (ms >= 10_000) return `${whole(ms / 1000)} s`;
+  return ms >= 1000 ? `${(ms / 1000).toFixed(1)} s` : `${whole(ms)} ms`;
+}
+
+const UNITS = ['B', 'kB', 'MB', 'GB', 'TB'];
+
+/** In powers of 1000. */
+export function bytes(count: number): string {
+  let value = count;
+  let unit = 0;
+  for (; value >= 1000 && unit < UNITS.length - 1; unit++) value /= 1000;
+  return `${value >= 100 || unit === 0 ? value.toFixed(0) : value.toFixed(1)} ${UNITS[unit]}`;
+}
+
+export function percent(fraction: number): string {
+  return `${(fraction * 100).toFixed(0)}%`;
+}
+
+/** Local time of day of an ISO 8601 time. */
+export function timeOfDay(iso: string): string {
+  return new Date(iso).toLocaleTimeString([], { hour12: false });
+}

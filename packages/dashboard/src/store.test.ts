@@ -1,0 +1,31 @@
+import type { WatchSnapshot, WatchUpdate, WatchedEvent } from '@gantry/core';
+import { describe, expect, it } from 'vitest';
+import { applied, type RunView } from './store.ts';
+
+const event = (step: number): WatchedEvent => ({ time: '2026-01-01T00:00:00Z', step, type: 'checkpoint' });
+const empty = { run: {}, workers: [], stalls: [], metrics: [], events: [], timeline: [], samples: [] };
+const snapshot = (parts: Partial<WatchSnapshot>) => ({ ...empty, ...parts, type: 'snapshot' }) as WatchSnapshot;
+const update = (parts: Partial<WatchUpdate>) => ({ ...empty, ...parts, type: 'update' }) as WatchUpdate;
+
+describe('what is known of a run', () => {
+  it('begins with a snapshot, and a later one replaces all', () => {
+    expect(applied(undefined, update({ samples: [1] }))).toBeUndefined();
+    const first = applied(undefined, snapshot({ samples: [0, 1], events: [event(1)] }));
+    expect(first?.samples).toEqual([0, 1]);
+    expect(applied(first, snapshot({ samples: [0] }))).toMatchObject({ samples: [0], events: [] });
+  });
+
+  it('grows by updates, and lists that have nothing new stay the same objects', () => {
+    const first = applied(undefined, snapshot({ samples: [0], events: [event(1)] })) as RunView;
+    const second = applied(first, update({ samples: [1] })) as RunView;
+    expect(second.samples).toEqual([0, 1]);
+    expect(second.events).toBe(first.events);
+    expect(second.metrics).toBe(first.metrics);
+  });
+
+  it('keeps the newest 500 events', () => {
+    let view = applied(undefined, snapshot({}));
+    for (let step = 1; step <= 600; step++) view = applied(view, update({ events: [event(step)] }));
+    expect(view?.events.map(({ step }) => step)).toEqual(Array.from({ length: 500 }, (_, i) => i + 101));
+  });
+});

@@ -1,0 +1,76 @@
+import type { WatchMessage, WatchSnapshot } from '@gantry/core';
+import { useSyncExternalStore } from 'react';
+import { extended } from './history.ts';
+
+const MAX_EVENTS = 500;
+const MAX_TIMELINE = 20;
+
+/** What is known of the run, apart from the connection; undefined before the first message. */
+export type RunView = Omit<WatchSnapshot, 'type'>;
+
+/** How the page stands to the coordinator. */
+export type Link =
+  | { readonly state: 'no-token' }
+  | { readonly state: 'refused' }
+  | { readonly state: 'connecting' }
+  | { readonly state: 'open' }
+  | { readonly state: 'lost'; readonly attempt: number };
+
+export interface PageState {
+  readonly link: Link;
+  readonly view: RunView | undefined;
+}
+
+/** What a message makes of what was known. */
+export function applied(view: RunView | undefined, message: WatchMessage): RunView | undefined {
+  const { type, ...news } = message;
+  if (type === 'snapshot') return news;
+  if (!view) return undefined;
+  const { run, workers, stalls } = news;
+  return {
+    run,
+    workers,
+    stalls,
+    metrics: news.metrics.length > 0 ? extended(view.metrics, news.metrics) : view.metrics,
+    events: joined(view.events, news.events, MAX_EVENTS),
+    timeline: joined(view.timeline, news.timeline, MAX_TIMELINE),
+    samples: joined(view.samples, news.samples, Infinity),
+  };
+}
+
+/** The same list if nothing is new, so that what shows it need not be drawn again. */
+function joined<T>(old: readonly T[], added: readonly T[], limit: number): readonly T[] {
+  if (added.length === 0) return old;
+  const all = [...old, ...added];
+  return all.length > limit ? all.slice(-limit) : all;
+}
+
+/** Holds the state of the page and tells React when it changes. */
+export class Store {
+  #state: PageState = { link: { state: 'connecting' }, view: undefined };
+  readonly #listeners = new Set<() => void>();
+
+  readonly get = (): PageState => this.#state;
+
+  readonly subscribe = (listener: () => void): (() => void) => {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  };
+
+  setLink(link: Link): void {
+    this.#set({ ...this.#state, link });
+  }
+
+  receive(message: WatchMessage): void {
+    this.#set({ ...this.#state, view: applied(this.#state.view, message) });
+  }
+
+  #set(state: PageState): void {
+    this.#state = state;
+    for (const listener of this.#listeners) listener();
+  }
+}
+
+export function useStore(store: Store): PageState {
+  return useSyncExternalStore(store.subscribe, store.get);
+}
