@@ -125,6 +125,13 @@ describe('the run directory', () => {
     await expectRefusal(['train', ...SMALL, '--run', join(file, 'run')], /file/);
   });
 
+  it.runIf(process.platform === 'linux').each(['/proc/run', '/proc/runs/run', '/sys/run'])(
+    'on a file system that takes no directories is refused: %s',
+    async (run) => {
+      await expectRefusal(['train', ...SMALL, '--run', run], /^gantry: cannot write \/(proc|sys)\/.*E_RUN_DIRECTORY/);
+    },
+  );
+
   it.skipIf(process.getuid?.() === 0)(
     'without permission is refused (skipped as root, who may write anywhere)',
     async () => {

@@ -1,0 +1,213 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
+import type Axe from 'axe-core';
+import type { EventLine, MetricsLine, WorkLine } from '@gantry/coordinator';
+import { chromium, type Browser, type Page } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { Gantry, lineCount, readJsonLines, temporaryDirectory, whenFiles } from './support/gantry.ts';
+import { isProvided } from './support/requirements.ts';
+
+const CHROMIUM = process.env['CHROMIUM'] ?? '/usr/bin/chromium';
+const SIZES = ['--batch', '64', '--shard-size', '16', '--limit', '216', '--epochs', '5000', '--seed', '7'];
+const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+
+const hasChromium = isProvided('chromium', () => existsSync(CHROMIUM));
+
+describe.skipIf(!hasChromium)(`the dashboard${hasChromium ? '' : ' (skipped: chromium is absent)'}`, () => {
+  const path = join(temporaryDirectory(), 'run');
+  let coordinator: Gantry;
+  let browser: Browser;
+  let page: Page;
+  let link: string;
+  /** What the page complained of, and whom it asked. */
+  const complaints: string[] = [];
+  const hosts = new Set<string>();
+
+  beforeAll(async () => {
+    coordinator = new Gantry(['coordinator', '--listen', '127.0.0.1:0', ...SIZES, '--run', path]);
+    const [, dashboard = ''] = await coordinator.output(/dashboard: (\S+)/);
+    link = dashboard;
+    worker('first');
+    browser = await chromium.launch({
+      executablePath: CHROMIUM,
+      args: ['--no-sandbox', '--disable-gpu', '--disable-background-networking'],
+    });
+    page = await browser.newPage({ viewport: { width: 1440, height: 900 } });
+    page.on('console', (message) => {
+      // While the coordinator is down, Chromium says so itself.
+      const isExpected = message.text().includes('ERR_CONNECTION_REFUSED');
+      if (message.type() === 'error' && !isExpected) complaints.push(message.text());
+    });
+    page.on('pageerror', (error) => complaints.push(error.message));
+    page.on('request', (request) => {
+      const { protocol, host } = new URL(request.url());
+      // Pictures are shown from memory.
+      if (protocol !== 'blob:') hosts.add(host);
+    });
+    await page.goto(link);
+    await state('training');
+  });
+
+  afterAll(async () => {
+    await browser.close();
+  });
+
+  function worker(name: string): Gantry {
+    return new Gantry(['worker', new URL(link).origin.replace('http', 'ws'), '--threads', '1', '--name', name]);
+  }
+
+  const state = (text: string) => page.locator('header .state', { hasText: text }).waitFor();
+  const row = (name: string) => page.getByRole('row', { name: new RegExp(`^${name}\\b`) });
+
+  /** Presses a button, confirms, and reads the answer. */
+  async function steer(button: string): Promise<string> {
+    await page.getByRole('button', { name: button, exact: true }).click();
+    const dialog = page.getByRole('dialog');
+    await dialog.getByRole('button', { name: button, exact: true }).click();
+    await dialog.getByRole('button', { name: 'Close' }).waitFor();
+    const answer = await dialog.getByRole('status').textContent();
+    await dialog.getByRole('button', { name: 'Close' }).click();
+    return answer ?? '';
+  }
+
+  /** The figure with a name in the header. */
+  const figure = (name: string) =>
+    page.locator('.figures div', { has: page.getByText(name, { exact: true }) }).locator('dd');
+
+  async function expectTrueValues(): Promise<void> {
+    const metrics = readJsonLines<MetricsLine>(path, 'metrics.jsonl');
+    const last = metrics.at(-1) as MetricsLine;
+    await figure('step')
+      .getByText(new RegExp(`^${last.step.toLocaleString('en')} / 20,000$`))
+      .waitFor();
+    const whole = (n: number) => new Intl.NumberFormat('en', { maximumFractionDigits: 0 }).format(n);
+    expect(await figure('images/s now').textContent()).toBe(whole(last.imagesPerSecond));
+    const three = (n: number) => (n >= 100 ? whole(n) : n.toPrecision(3));
+    const curve = (title: string) =>
+      page.getByRole('img', { name: new RegExp(`^${title}`) }).getAttribute('aria-label');
+    expect(await curve('Losses')).toContain(
+      `generator ${three(last.generatorLoss)}, discriminator ${three(last.discriminatorLoss)}`,
+    );
+    expect(await curve('Discriminator')).toContain(`D(real) ${three(last.dReal)}, D(fake) ${three(last.dFake)}`);
+    expect(await curve('Gradient norms')).toContain(`generator ${three(last.generatorGradNorm)}`);
+  }
+
+  it('takes the token out of the address bar', () => {
+    expect(page.url()).not.toContain('token');
+  });
+
+  it('pauses the run and shows the values of its files', async () => {
+    await whenFiles(path, () => lineCount(path, 'metrics.jsonl') >= 6);
+    expect(await steer('Pause')).toMatch(/pauses/);
+    await state('paused');
+    await expectTrueValues();
+    const work = readJsonLines<WorkLine>(path, 'work.jsonl').filter((line) => line.worker === 'first');
+    expect(await row('first').locator('td').nth(4).textContent()).toBe(String(work.length));
+    expect(await row('first').textContent()).toContain('onnx · cpu');
+    const picture = page.getByAltText(/Sixteen generated digits/);
+    await picture.waitFor();
+    expect(await picture.evaluate((image) => (image as HTMLImageElement).naturalWidth)).toBe(448);
+    await page.getByRole('listitem').filter({ hasText: 'first joined' }).waitFor();
+    await page.getByText('All workers round alike').waitFor();
+    expect(await page.locator('.timeline rect').count()).toBeGreaterThan(0);
+  });
+
+  it('writes a checkpoint while the run is paused, and lets it go on', async () => {
+    const checkpoints = () =>
+      readJsonLines<EventLine>(path, 'events.jsonl').filter(({ type }) => type === 'checkpoint').length;
+    const before = checkpoints();
+    expect(await steer('Checkpoint now')).toBe('The checkpoint is written.');
+    expect(checkpoints()).toBe(before + 1);
+    const steps = lineCount(path, 'metrics.jsonl');
+    expect(await steer('Resume')).toBe('The run goes on.');
+    await state('training');
+    await whenFiles(path, () => lineCount(path, 'metrics.jsonl') > steps);
+  });
+
+  it('shows a killed worker as left, and its shard requeued', async () => {
+    const second = worker('second');
+    await row('second').locator('.state.computing').waitFor();
+    second.process.kill('SIGKILL');
+    await row('second').locator('.state.left').waitFor({ timeout: 2000 });
+    const events = readJsonLines<EventLine>(path, 'events.jsonl');
+    const requeued = events.find(({ type, worker: name }) => type === 'requeued' && name === 'second');
+    expect(requeued).toBeDefined();
+    await page
+      .getByRole('listitem')
+      .filter({ hasText: `shard ${String(requeued?.['shard'])} goes from second to another worker` })
+      .first()
+      .waitFor();
+  });
+
+  it('drops a worker, says what is missing, and goes on with another', async () => {
+    await steer('Drop first');
+    await row('first').locator('.state.left').waitFor();
+    await page
+      .getByRole('alert')
+      .getByText(/no worker for/)
+      .waitFor();
+    worker('third');
+    await row('third').locator('.state.computing').waitFor();
+  });
+
+  it('keeps the history over a reload and a restart of the coordinator', async () => {
+    await page.reload();
+    await row('third').waitFor();
+    const { port } = new URL(link);
+    coordinator.process.kill('SIGKILL');
+    await coordinator.finished;
+    await page.getByRole('alert').getByText('cannot be reached').waitFor();
+    coordinator = new Gantry(['coordinator', '--listen', `127.0.0.1:${port}`, '--run', path, '--resume']);
+    const steps = lineCount(path, 'metrics.jsonl');
+    await whenFiles(path, () => lineCount(path, 'metrics.jsonl') > steps);
+    await page.getByRole('listitem').filter({ hasText: 'the run was resumed' }).waitFor();
+    await steer('Pause');
+    await state('paused');
+    await expectTrueValues();
+    await page.getByRole('listitem').filter({ hasText: 'first joined' }).waitFor();
+  });
+
+  it.each([
+    [1440, 'light'],
+    [1440, 'dark'],
+    [390, 'light'],
+    [390, 'dark'],
+  ] as const)('is accessible, and fits, at %i px in %s', async (width, theme) => {
+    await page.setViewportSize({ width, height: 900 });
+    const current = await page.evaluate(() => document.documentElement.dataset['theme']);
+    if (current !== theme) await page.getByRole('button', { name: theme === 'dark' ? 'Dark' : 'Light' }).click();
+    // The page's policy lets no script in; the browser's own tools may run one.
+    await page.evaluate(AXE);
+    const violations = await page.evaluate(async () => {
+      const { axe } = globalThis as unknown as { axe: typeof Axe };
+      const { violations: found } = await axe.run();
+      return found
+        .filter(({ impact }) => impact === 'serious' || impact === 'critical')
+        .map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(' ')}`);
+    });
+    expect(violations).toEqual([]);
+    expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(width);
+  });
+
+  it('complains of nothing and asks nobody but the coordinator', () => {
+    expect(complaints).toEqual([]);
+    expect([...hosts]).toEqual([new URL(link).host]);
+  });
+
+  it('refuses a wrong token and takes the right one', async () => {
+    const { origin, hash } = new URL(link);
+    const stranger = await (await browser.newContext()).newPage();
+    await stranger.goto(`${origin}/#token=wrong`);
+    await stranger.getByText('does not accept this token').waitFor();
+    await stranger.getByLabel('Token').fill(hash.slice('#token='.length));
+    await stranger.getByRole('button', { name: 'Watch' }).click();
+    await stranger.getByRole('heading', { name: 'Workers' }).waitFor();
+    await stranger.close();
+  });
+
+  it('stops the run', async () => {
+    expect(await steer('Stop after this step')).toMatch(/stops after the step under way/);
+    expect((await coordinator.finished).code).toBe(0);
+  });
+});

@@ -1,0 +1,78 @@
+import { readFileSync, readdirSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { Gantry, temporaryDirectory, type Finished } from './support/gantry.ts';
+
+const NO_DRIVER = { PATH: temporaryDirectory() };
+const GPUS = ['GPU-0a000000-0000-0000-0000-000000000000', 'GPU-0b000000-0000-0000-0000-000000000000'] as const;
+
+/** A driver that lists two GPUs, which no library can use, and notes who asked for them. */
+function driver(): { readonly env: NodeJS.ProcessEnv; readonly askedBy: () => string[] } {
+  const directory = temporaryDirectory();
+  const log = join(directory, 'log');
+  const lines = GPUS.map((uuid, i) => `echo 'GPU ${i}: a test (UUID: ${uuid})'`);
+  const script = ['#!/bin/sh', `echo "$CUDA_VISIBLE_DEVICES" >> ${log}`, ...lines, ''].join('\n');
+  writeFileSync(join(directory, 'nvidia-smi'), script, { mode: 0o755 });
+  return {
+    env: { PATH: directory, CUDA_VISIBLE_DEVICES: undefined },
+    askedBy: () => readFileSync(log, 'utf8').trimEnd().split('\n'),
+  };
+}
+
+function expectOneLine({ code, stdout, stderr }: Finished, message: RegExp): void {
+  expect(stderr).toMatch(/^gantry: [^\n]* \[E_ENGINE\]\n$/);
+  expect(stderr).toMatch(message);
+  expect(stdout).toBe('');
+  expect(code).toBe(1);
+}
+
+describe('without a GPU, --device cuda', () => {
+  it.each(['cuda', 'cuda:1'])('ends a worker: %s', async (device) => {
+    const worker = new Gantry(['worker', 'ws://127.0.0.1:9', '--device', device], NO_DRIVER);
+    expectOneLine(await worker.finished, /no GPU for CUDA: nvidia-smi.*not installed.*--device cpu/);
+  });
+
+  it.each(['0', '2'])('ends a training with --workers %s before anything is made', async (workers) => {
+    const run = join(temporaryDirectory(), 'run');
+    const training = new Gantry(['train', '--workers', workers, '--device', 'cuda', '--run', run], NO_DRIVER);
+    expectOneLine(await training.finished, /no GPU for CUDA: nvidia-smi.*not installed.*--device cpu/);
+    expect(readdirSync(dirname(run))).toEqual([]);
+  });
+});
+
+describe('with two GPUs', () => {
+  it('a third is refused', async () => {
+    const { env } = driver();
+    const worker = new Gantry(['worker', 'ws://127.0.0.1:9', '--device', 'cuda:2'], env);
+    expectOneLine(await worker.finished, /cuda:2 is not there: cuda:0 to cuda:1 are/);
+  });
+
+  it('one that CUDA_VISIBLE_DEVICES hides is refused', async () => {
+    const env = { ...driver().env, CUDA_VISIBLE_DEVICES: '1' };
+    const worker = new Gantry(['worker', 'ws://127.0.0.1:9', '--device', 'cuda:1'], env);
+    expectOneLine(await worker.finished, /cuda:1 is not there: only cuda:0 is/);
+  });
+
+  it.each([
+    ['all', undefined, [GPUS[0], GPUS[1], GPUS[0]], /3 workers share 2 GPUs in turn/],
+    ['those of CUDA_VISIBLE_DEVICES', '1,0', ['1', '0', '1'], /3 workers share 2 GPUs in turn/],
+  ] as const)('local workers get one each of %s, and none computes elsewhere', async (_, chosen, dealt, notice) => {
+    const { env, askedBy } = driver();
+    const run = join(temporaryDirectory(), 'run');
+    const sizes = ['--limit', '16', '--batch', '16', '--shard-size', '8'];
+    const training = new Gantry(['train', '--workers', '3', '--device', 'cuda', ...sizes, '--run', run], {
+      ...env,
+      CUDA_VISIBLE_DEVICES: chosen,
+    });
+    await training.output(notice);
+    for (const name of ['local-1', 'local-2', 'local-3']) {
+      await training.output(
+        new RegExp(`${name} ended \\(1\\): gantry: cuda:0 cannot be used .*--device cpu \\[E_ENGINE\\]`),
+      );
+    }
+    training.process.kill('SIGINT');
+    expect((await training.finished).code).toBe(130);
+    const expected: string[] = [chosen ?? '', ...dealt];
+    expect(askedBy().toSorted()).toEqual(expected.toSorted());
+  });
+});

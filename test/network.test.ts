@@ -1,0 +1,142 @@
+import { execFileSync, spawnSync } from 'node:child_process';
+import { delimiter, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { EventLine, WorkLine } from '@gantry/coordinator';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { freePort } from './chaos/free-port.ts';
+import { SlowLink } from './chaos/slow-link.ts';
+import { Gantry, digestOf, readJson, readJsonLines, temporaryDirectory, trainedDigest } from './support/gantry.ts';
+import { NamespacePair } from './support/namespaces.ts';
+import { isProvided } from './support/requirements.ts';
+
+/** Two epochs of four steps. */
+const RUN = ['--epochs', '2', '--seed', '7', '--limit', '216', '--batch', '64', '--shard-size', '16'];
+const BIN = fileURLToPath(new URL('../node_modules/.bin', import.meta.url));
+/** Where `gantry` is a command, as for users. */
+const USER_ENV = { PATH: [BIN, process.env['PATH']].join(delimiter) };
+
+const hasNamespaces = isProvided('netns', () => NamespacePair.areAvailable);
+const hasOpenssl = isProvided('openssl', () => spawnSync('openssl', ['version']).status === 0);
+
+let inOneProcess: string;
+beforeAll(async () => {
+  inOneProcess = await trainedDigest(...RUN, '--workers', '0');
+});
+
+/**
+ * Trains with a coordinator and two workers, which attach by the command that the coordinator prints. Asserts that both
+ * workers take part, show what they do, and that the weights are those of one process.
+ * @param coordinatorBegin what starts `gantry` where the coordinator runs
+ * @param workerBegin what starts a shell where the workers run
+ * @param directory where the shell runs
+ * @returns the printed command
+ */
+async function trainTogether(
+  options: readonly string[],
+  { coordinatorBegin = [] as string[], workerBegin = [] as string[], directory = temporaryDirectory() },
+): Promise<string> {
+  const run = join(temporaryDirectory(), 'run');
+  const args = ['coordinator', ...RUN, ...options, '--run', run];
+  const coordinator = new Gantry(args, USER_ENV, [...coordinatorBegin, 'gantry']);
+  const [, command = ''] = await coordinator.output(/^attach workers with: (.*)$/m);
+  const attach = (name: string) => {
+    const pasted = `cd ${directory} && exec env ${command} --threads 1 --name ${name}`;
+    return new Gantry(['-c', pasted], USER_ENV, [...workerBegin, 'sh']);
+  };
+  const [first, second] = [attach('first'), attach('second')];
+  // Whoever is there first waits for the other: it must not do all the work before.
+  await first.output(/joined run/);
+  first.process.kill('SIGSTOP');
+  await second.output(/joined run/).finally(() => first.process.kill('SIGCONT'));
+
+  for (const { finished } of [coordinator, first, second]) {
+    const { code, stderr } = await finished;
+    expect(code, stderr).toBe(0);
+  }
+  for (const { finished } of [first, second]) {
+    expect((await finished).stderr).toMatch(/^step \d+, \d+ shards? done, \d+ images\/s, waiting \d+%$/m);
+  }
+  const workers = readJsonLines<WorkLine>(run, 'work.jsonl').map(({ worker }) => worker);
+  expect(new Set(workers)).toEqual(new Set(['first', 'second']));
+  expect(digestOf(run)).toBe(inOneProcess);
+  return command;
+}
+
+describe('workers attach and give the weights of one process', () => {
+  it('on the same machine, where they find the token by themselves', async () => {
+    const command = await trainTogether(['--listen', '127.0.0.1:0'], {});
+    expect(command).toMatch(/^gantry worker ws:\/\/127\.0\.0\.1:\d+$/);
+  });
+
+  describe.skipIf(!hasNamespaces)(
+    `over a network${hasNamespaces ? '' : ' (skipped: ip netns is not permitted)'}`,
+    () => {
+      let machines: NamespacePair;
+      beforeAll(() => {
+        machines = new NamespacePair('network');
+      });
+      afterAll(() => machines.remove());
+
+      it('in the clear', async () => {
+        const { first, second, address } = machines;
+        const places = { coordinatorBegin: first, workerBegin: second };
+        const command = await trainTogether(['--listen', `${address}:0`], places);
+        expect(command).toMatch(/^GANTRY_TOKEN=[\w-]{43} gantry worker ws:\/\/10\.99\.0\.1:\d+$/);
+      });
+
+      it.skipIf(!hasOpenssl)(`with TLS${hasOpenssl ? '' : ' (skipped: openssl is absent)'}`, async () => {
+        const { first, second, address } = machines;
+        const directory = temporaryDirectory();
+        const [key, certificate] = [join(directory, 'key.pem'), join(directory, 'ca.pem')];
+        const how = 'req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 1 -subj /CN=trainer';
+        const files = ['-addext', `subjectAltName=IP:${address}`, '-keyout', key, '-out', certificate];
+        execFileSync('openssl', [...how.split(' '), ...files], { stdio: 'ignore' });
+        const options = ['--listen', `${address}:0`, '--tls-cert', certificate, '--tls-key', key];
+        const places = { coordinatorBegin: first, workerBegin: second, directory };
+        const command = await trainTogether(options, places);
+        expect(command).toMatch(/^GANTRY_TOKEN=[\w-]{43} gantry worker wss:\/\/10\.99\.0\.1:\d+ --tls-ca ca\.pem$/);
+      });
+    },
+  );
+});
+
+it('a worker is not taken for dead while its result is on its way, however long that takes', async () => {
+  const run = join(temporaryDirectory(), 'run');
+  const port = await freePort();
+  const link = await SlowLink.open(port);
+  // A leaf of 10 MB needs four seconds, where three without a sign of life are the end.
+  link.slow(2_500_000);
+  const sizes = ['--epochs', '1', '--limit', '16', '--batch', '16', '--shard-size', '16'];
+  const listen = ['--listen', `127.0.0.1:${port}`, '--allow-host', `127.0.0.1:${link.port}`];
+  const coordinator = new Gantry(['coordinator', ...sizes, ...listen, '--run', run]);
+  await coordinator.output(/^attach workers with/m);
+  const { work: token } = readJson<{ work: string }>(run, 'tokens.json');
+  const worker = new Gantry(['worker', `ws://127.0.0.1:${link.port}`, '--threads', '1'], { GANTRY_TOKEN: token });
+  expect((await coordinator.finished).code).toBe(0);
+  expect((await worker.finished).code).toBe(0);
+  link.close();
+  const left = readJsonLines<EventLine>(run, 'events.jsonl').filter(({ type }) => type === 'left');
+  expect(left.map(({ cause }) => cause)).toEqual(['the run is finished']);
+});
+
+it('a token that a killed coordinator has left behind is named as such, and another run is not joined', async () => {
+  const [own, others] = [temporaryDirectory(), temporaryDirectory()];
+  const start = (stateHome: string, port: number | string) =>
+    new Gantry(['coordinator', ...RUN, '--listen', `127.0.0.1:${port}`, '--run', join(temporaryDirectory(), 'run')], {
+      XDG_STATE_HOME: stateHome,
+    });
+  const killed = start(own, 0);
+  const [, url = ''] = await killed.output(/gantry worker (ws:\S+)/);
+  killed.process.kill('SIGKILL');
+  await killed.finished;
+  const other = start(others, new URL(url).port);
+  await other.output(/gantry worker ws:/);
+
+  const { code, stderr } = await new Gantry(['worker', url], { XDG_STATE_HOME: own }).finished;
+  expect(stderr).toMatch(
+    /^gantry: the coordinator does not accept this token: .*tokens\.json .*\(used: .*noted for port \d+\) \[E_AUTH\]$/m,
+  );
+  expect(code).toBe(1);
+  other.process.kill('SIGTERM');
+  expect((await other.finished).code).toBe(143);
+});

@@ -1,0 +1,39 @@
+import { existsSync, readFileSync, watch } from 'node:fs';
+import { join } from 'node:path';
+
+/** The complete lines of a .jsonl file; none if it does not exist. */
+export function readJsonLines<T>(...path: string[]): T[] {
+  const file = join(...path);
+  const text = existsSync(file) ? readFileSync(file, 'utf8') : '';
+  return text
+    .slice(0, text.lastIndexOf('\n') + 1)
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line) => JSON.parse(line) as T);
+}
+
+export function readJson<T>(...path: string[]): T {
+  return JSON.parse(readFileSync(join(...path), 'utf8')) as T;
+}
+
+/** The weights digest of a finished run. */
+export function digestOf(run: string): string {
+  return readJson<{ weightsDigest: string }>(run, 'summary.json').weightsDigest;
+}
+
+/** Resolves as soon as a condition on the files below a directory holds; it is looked at whenever one changes. */
+export function whenFiles(directory: string, condition: () => boolean): Promise<void> {
+  return new Promise((resolve) => {
+    const watcher = watch(directory, { recursive: true }, check);
+    function check(): void {
+      if (!condition()) return;
+      watcher.close();
+      resolve();
+    }
+    check();
+  });
+}
+
+export function lineCount(...path: string[]): number {
+  return readJsonLines(...path).length;
+}
