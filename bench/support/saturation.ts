@@ -1,0 +1,65 @@
+import { predictMs, type StarModel } from './star-model.ts';
+import { digits, table } from './statistics.ts';
+
+interface Bytes {
+  readonly leaf: number;
+  readonly weights: number;
+}
+
+/** Shard size and what a device computes, images per second. */
+const DEVICES = [
+  { name: 'CPU thread', rate: 300, shardSize: 64 },
+  { name: 'CPU thread', rate: 300, shardSize: 256 },
+  { name: 'small GPU', rate: 2000, shardSize: 256 },
+  { name: 'GPU', rate: 10_000, shardSize: 256 },
+  { name: 'GPU', rate: 10_000, shardSize: 1024 },
+];
+/** Bits per second of the coordinator's network, both ways at the same time. */
+const NETWORKS = [
+  { name: 'loopback', bits: Infinity, masked: false },
+  { name: '10 Gbit/s', bits: 10e9, masked: true },
+  { name: '1 Gbit/s', bits: 1e9, masked: true },
+];
+const MAX_WORKERS = 10_000;
+const EFFICIENT = 0.5;
+
+/** The coordinator behind a network: whichever of the two is slower counts, for each leaf and each worker. */
+function behind(
+  star: StarModel,
+  unmaskMs: number,
+  bytes: Bytes,
+  { bits, masked }: (typeof NETWORKS)[number],
+): StarModel {
+  const wireMs = (count: number) => (count * 8 * 1000) / bits;
+  return {
+    base: star.base,
+    leaf: Math.max(star.leaf + (masked ? unmaskMs : 0), wireMs(bytes.leaf)),
+    worker: Math.max(star.worker, wireMs(bytes.weights)),
+  };
+}
+
+/** How many workers with one shard each a star feeds, by device and network. */
+export function saturationTable(star: StarModel, unmaskMs: number, bytes: Bytes): string {
+  const rows = DEVICES.flatMap(({ name, rate, shardSize }) =>
+    NETWORKS.map((network) => {
+      const model = behind(star, unmaskMs, bytes, network);
+      const computeMs = (shardSize * 1000) / rate;
+      const stepMs = (workers: number) => predictMs(model, { workers, leaves: workers, delayMs: computeMs });
+      // Its step only grows with the number of workers.
+      let workers = 0;
+      while (workers < MAX_WORKERS && computeMs / stepMs(workers + 1) >= EFFICIENT) workers++;
+      const limit = (shardSize * 1000) / (model.leaf + model.worker);
+      return [
+        name,
+        `${rate}`,
+        `${shardSize}`,
+        network.name,
+        workers > 0 ? `${workers}` : 'none',
+        digits((Math.max(1, workers) * shardSize * 1000) / stepMs(Math.max(1, workers))),
+        digits(limit),
+      ];
+    }),
+  );
+  const head = ['device', 'images/s', 'shard', 'network', 'workers at half speed', 'images/s then', 'images/s at most'];
+  return table(head, rows);
+}
