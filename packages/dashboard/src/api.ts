@@ -1,5 +1,8 @@
 import type { Control, ControlResult, WatchedHistory, WatchedMetrics } from '@gantry/core';
 
+/** A coordinator that does not answer in that time counts as unreachable. */
+const ANSWER_MS = 5000;
+
 /** The coordinator's REST interface, with the token of this page. */
 export class Api {
   readonly #token: string;
@@ -11,7 +14,7 @@ export class Api {
   /** Whether the token is accepted; undefined if the coordinator cannot be reached. */
   async isAccepted(): Promise<boolean | undefined> {
     try {
-      const response = await this.#fetch('/api/history?points=2');
+      const response = await this.#fetch('/api/history?points=2', { signal: AbortSignal.timeout(ANSWER_MS) });
       if (response.ok) return true;
       return response.status === 401 || response.status === 403 ? false : undefined;
     } catch {
@@ -44,7 +47,7 @@ export class Api {
       const { ok = false, message } = (await response.json()) as Partial<ControlResult>;
       return { ok, message: message ?? `HTTP status ${response.status}` };
     } catch {
-      return { ok: false, message: 'The coordinator cannot be reached.' };
+      return { ok: false, message: 'The coordinator is unreachable.' };
     }
   }
 

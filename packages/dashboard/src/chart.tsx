@@ -1,55 +1,69 @@
-import { useEffect, useRef, useState } from 'react';
+import { useCallback, useEffect, useRef } from 'react';
 import uPlot from 'uplot';
 import 'uplot/dist/uPlot.min.css';
-import { short } from './format.ts';
+import { chartOptions, type Range, type Series } from './chart-options.ts';
+import { short, whole } from './format.ts';
 import { smoothed } from './history.ts';
+import { useTheme } from './theme.ts';
 
-const HEIGHT = 180;
-// oxlint-disable-next-line typescript/no-unsafe-enum-assignment -- uPlot has its enums in its types alone
-const LOGARITHMIC: uPlot.Scale.Distr.Logarithmic = 3;
+const HEIGHT = 196;
 
-export interface Series {
-  readonly name: string;
-  /** Number of a `--series-…` colour. */
-  readonly color: 1 | 2 | 3;
-}
-
-/** Steps, both included. */
-export interface Range {
-  readonly from: number;
-  readonly to: number;
+export interface ChartSpec {
+  readonly title: string;
+  readonly series: readonly Series[];
+  /** Ends of the vertical axis; absent ones follow the values. */
+  readonly limits: { readonly min?: number; readonly max?: number };
 }
 
 /** Curves over the steps, drawn by uPlot. Zooming and hovering hold for all charts together. */
 export function Chart({
-  title,
-  series,
+  spec,
   steps,
   values,
-  smoothing,
+  span,
   logarithmic,
   range,
   zoom,
 }: {
-  title: string;
-  series: readonly Series[];
+  spec: ChartSpec;
+  /** Ascending. */
   steps: readonly number[];
   /** One list per series, as long as `steps`. */
   values: readonly (readonly number[])[];
-  /** Time constant of the moving average, in lines; 0 for none. */
-  smoothing: number;
+  /** Time constant of the moving average, in steps; 0 for none. */
+  span: number;
   logarithmic: boolean;
-  range: Range | undefined;
+  range: Range;
   zoom: (range: Range | undefined) => void;
 }) {
+  const { title, series, limits } = spec;
+  const figure = useRef<HTMLElement>(null);
   const place = useRef<HTMLDivElement>(null);
   const plot = useRef<uPlot>(undefined);
   const theme = useTheme();
+  const hasShadows = span > 0;
+
+  /** Writes the values under the cursor, or the last ones; past React, since the pointer moves often. */
+  const readOut = useCallback(
+    (made: uPlot) => {
+      const [xs = []] = made.data;
+      const hovered = made.cursor.idx;
+      const at = hovered ?? xs.length - 1;
+      const write = (selector: string, text: string, nth = 0) => {
+        const element = figure.current?.querySelectorAll(selector)[nth];
+        if (element && element.textContent !== text) element.textContent = text;
+      };
+      write('.at', typeof hovered === 'number' ? `step ${whole(xs[at] ?? 0)}` : '');
+      for (const [i] of series.entries()) write('.value', short(made.data[i + 1]?.[at] ?? NaN), i);
+    },
+    [series],
+  );
 
   useEffect(() => {
     const element = place.current;
     if (!element) return undefined;
-    const made = new uPlot(options(element, series, logarithmic, zoom), [[], ...series.map(() => [])], element);
+    const settings = { series, limits, logarithmic, hasShadows, height: HEIGHT, zoom, onCursor: readOut };
+    const made = new uPlot(chartOptions(element, settings), undefined, element);
     plot.current = made;
     const sizes = new ResizeObserver(() => made.setSize({ width: element.clientWidth, height: HEIGHT }));
     sizes.observe(element);
@@ -58,95 +72,38 @@ export function Chart({
       made.destroy();
       plot.current = undefined;
     };
-  }, [series, logarithmic, zoom, theme]);
+  }, [series, limits, logarithmic, hasShadows, zoom, readOut, theme]);
 
   useEffect(() => {
     const made = plot.current;
     if (!made) return;
-    const curves = values.map((list) => positive(smoothed(list, smoothing), logarithmic));
+    const curves = values.map((list) => smoothed(list, steps, span));
+    const drawn = hasShadows ? [...curves, ...values] : curves;
     made.batch(() => {
-      made.setData([[...steps], ...curves], false);
-      const min = range?.from ?? steps[0] ?? 0;
-      const max = range?.to ?? steps.at(-1) ?? 1;
-      made.setScale('x', { min, max: Math.max(max, min + 1) });
+      made.setData([[...steps], ...drawn.map((list) => drawable(list, logarithmic))], false);
+      made.setScale('x', { min: range.from, max: range.to });
     });
-  }, [steps, values, smoothing, logarithmic, range, theme]);
+    readOut(made);
+  }, [steps, values, span, hasShadows, logarithmic, range, readOut, theme]);
 
   const last = values.map((list, i) => `${series[i]?.name ?? ''} ${short(list.at(-1) ?? NaN)}`).join(', ');
   return (
-    <figure className="chart">
-      <figcaption>{title}</figcaption>
+    <figure className="chart" ref={figure}>
+      <figcaption>
+        <strong>{title}</strong>
+        {series.map(({ name, color }) => (
+          <span key={name} className={`key series-${color}`}>
+            {name} <span className="value" />
+          </span>
+        ))}
+        <span className="at" />
+      </figcaption>
       <div ref={place} role="img" aria-label={`${title} over the steps; at the end: ${last}`} />
     </figure>
   );
 }
 
-function options(
-  element: HTMLElement,
-  series: readonly Series[],
-  logarithmic: boolean,
-  zoom: (range: Range | undefined) => void,
-): uPlot.Options {
-  const style = getComputedStyle(element);
-  const color = (name: string) => style.getPropertyValue(`--${name}`).trim();
-  const axis = {
-    stroke: color('muted'),
-    grid: { stroke: color('line'), width: 1 },
-    ticks: { stroke: color('line'), width: 1 },
-    font: '11px system-ui, sans-serif',
-  };
-  return {
-    width: element.clientWidth,
-    height: HEIGHT,
-    cursor: {
-      sync: { key: 'gantry' },
-      drag: { x: true, y: false, setScale: false },
-      bind: {
-        dblclick: () => () => {
-          zoom(undefined);
-          return null;
-        },
-      },
-    },
-    legend: { live: true },
-    scales: { x: { time: false }, y: logarithmic ? { distr: LOGARITHMIC } : {} },
-    axes: [axis, { ...axis, size: 52, values: (_, ticks) => ticks.map((tick) => (tick === null ? '' : short(tick))) }],
-    series: [
-      { label: 'step' },
-      ...series.map(({ name, color: number }) => ({
-        label: name,
-        stroke: color(`series-${number}`),
-        width: 1.25,
-        points: { show: false },
-        value: (_: uPlot, value: number | null) => (value === null ? '–' : short(value)),
-      })),
-    ],
-    hooks: {
-      setSelect: [
-        (made) => {
-          const { left, width } = made.select;
-          if (width < 4) return;
-          zoom({ from: made.posToVal(left, 'x'), to: made.posToVal(left + width, 'x') });
-          made.setSelect({ left: 0, top: 0, width: 0, height: 0 }, false);
-        },
-      ],
-    },
-  };
-}
-
 /** A logarithmic scale has no place for 0. */
-function positive(values: number[], logarithmic: boolean): (number | null)[] {
-  return logarithmic ? values.map((value) => (value > 0 ? value : null)) : values;
-}
-
-/** uPlot draws with fixed colours: a chart is made anew when the page's theme changes. */
-function useTheme(): string {
-  const read = () => document.documentElement.dataset['theme'] ?? '';
-  const [theme, setTheme] = useState(read);
-  useEffect(() => {
-    const observer = new MutationObserver(() => setTheme(read()));
-    observer.observe(document.documentElement, { attributeFilter: ['data-theme'] });
-    return () => observer.disconnect();
-  }, []);
-  return theme;
+function drawable(values: readonly number[], logarithmic: boolean): (number | null)[] {
+  return logarithmic ? values.map((value) => (value > 0 ? value : null)) : [...values];
 }

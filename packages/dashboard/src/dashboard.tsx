@@ -1,3 +1,4 @@
+import { useDeferredValue } from 'react';
 import type { Api } from './api.ts';
 import { Attach } from './panels/attach.tsx';
 import { Curves } from './panels/curves.tsx';
@@ -8,25 +9,29 @@ import { Reproducibility } from './panels/reproducibility.tsx';
 import { Samples } from './panels/samples.tsx';
 import { Timeline } from './panels/timeline.tsx';
 import { Workers } from './panels/workers.tsx';
-import type { Link, RunView } from './store.ts';
 import { useSteering } from './steering.tsx';
+import type { Link, RunView } from './store.ts';
 
 /** Everything that is known of a run. */
 export function Dashboard({ view, link, api }: { view: RunView; link: Link; api: Api }) {
-  const { run, workers, stalls, metrics, events, timeline, samples } = view;
+  const { run, workers, stalls, events, samples } = view;
+  // What takes longest to draw gets frames of its own.
+  const metrics = useDeferredValue(view.metrics);
+  const timeline = useDeferredValue(view.timeline);
+  const isConnected = link.state === 'open';
   const { ask, dialog } = useSteering(api);
   return (
     <>
-      <Header run={run} ask={ask} />
+      <Header run={run} ask={ask} isConnected={isConnected} />
       <main className="panels">
         <Health run={run} link={link} stalls={stalls} />
-        <Samples run={run} epochs={samples} api={api} />
+        <Samples name={run.name} epochs={samples} api={api} isConnected={isConnected} />
         <Curves metrics={metrics} api={api} />
         <Workers workers={workers} ask={ask} />
         <Timeline steps={timeline} />
         <Events events={events} />
         <Attach command={run.joinCommand} />
-        <Reproducibility workers={workers} run={run} />
+        <Reproducibility run={run} workers={workers} events={events} />
       </main>
       {dialog}
     </>

@@ -48,7 +48,7 @@ export function describeEvent(event: WatchedEvent): string {
     case 'compared':
       return `two answers to shard ${get('shard')} (${get('workers')}) ${event['equal'] === true ? 'have the same bits' : 'differ'}`;
     case 'stall':
-      return `stalled${'worker' in event ? ` on ${get('worker')}, shard ${get('shard')}` : ''}${cause}; ${get('remedy')}`;
+      return `stalled${get('worker') && ` on ${get('worker')}`}${get('shard') && `, shard ${get('shard')}`}${cause}; ${get('remedy')}`;
     case 'epoch':
       return `epoch ${get('epoch')} is done, in ${Number(event['seconds']).toFixed(1)} s`;
     case 'checkpoint':

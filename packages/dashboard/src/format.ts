@@ -15,6 +15,14 @@ export function short(value: number): string {
   return value.toExponential(1);
 }
 
+/** As `short`, without zeros that say nothing: for the marks of an axis. */
+export function mark(value: number): string {
+  const size = Math.abs(value);
+  if (size >= 10_000) return `${wholes.format(value / 1000)}k`;
+  if (size >= 100) return wholes.format(value);
+  return size === 0 || size >= 0.001 ? String(Number(value.toPrecision(3))) : value.toExponential(0);
+}
+
 /** 75 → `1:15`, 4000 → `1:06:40`. @param seconds rounded to whole ones */
 export function clock(seconds: number): string {
   const total = Math.max(0, Math.round(seconds));
@@ -27,6 +35,11 @@ export function clock(seconds: number): string {
 export function duration(ms: number): string {
   if (ms >= 10_000) return `${whole(ms / 1000)} s`;
   return ms >= 1000 ? `${(ms / 1000).toFixed(1)} s` : `${whole(ms)} ms`;
+}
+
+/** In whole seconds: smaller differences are those of heartbeats, and only flicker. */
+export function ago(ms: number): string {
+  return ms < 2000 ? 'now' : `${whole(Math.floor(ms / 1000))} s ago`;
 }
 
 const UNITS = ['B', 'kB', 'MB', 'GB', 'TB'];
@@ -43,7 +56,13 @@ export function percent(fraction: number): string {
   return `${(fraction * 100).toFixed(0)}%`;
 }
 
-/** Local time of day of an ISO 8601 time. */
-export function timeOfDay(iso: string): string {
-  return new Date(iso).toLocaleTimeString([], { hour12: false });
+/** Local time of day of an ISO 8601 time, with the day in front unless that is today's. */
+export function localTime(iso: string, now = new Date()): string {
+  const date = new Date(iso);
+  const time = date.toLocaleTimeString('en-GB');
+  if (date.toDateString() === now.toDateString()) return time;
+  return `${date.toLocaleDateString('en-GB', { day: 'numeric', month: 'short' })} ${time}`;
 }
+
+/** Compares words, and the numbers in them as numbers: worker-9 comes before worker-10. */
+export const compareNames: (a: string, b: string) => number = new Intl.Collator('en', { numeric: true }).compare;

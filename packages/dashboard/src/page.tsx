@@ -1,4 +1,4 @@
-import { useEffect, useMemo, useState } from 'react';
+import { useCallback, useEffect, useMemo, useState } from 'react';
 import { Api } from './api.ts';
 import { watchRun } from './connection.ts';
 import { Dashboard } from './dashboard.tsx';
@@ -16,22 +16,35 @@ export function Page() {
 
   useEffect(() => (token !== undefined && api ? watchRun(token, api, store) : undefined), [token, api, store]);
   useEffect(() => {
-    if (refused) forgetToken();
+    if (!refused) return;
+    forgetToken();
+    setToken(undefined);
   }, [refused]);
 
-  if (!api || refused) {
-    const enter = (entered: string) => {
+  const enter = useCallback(
+    (entered: string | undefined) => {
+      if (entered === undefined) return;
       rememberToken(entered);
       store.setLink({ state: 'connecting' });
       setToken(entered);
-    };
+    },
+    [store],
+  );
+  useEffect(() => {
+    // A link that is pasted where the page is open already changes the fragment alone.
+    const look = () => enter(takeToken());
+    window.addEventListener('hashchange', look);
+    return () => window.removeEventListener('hashchange', look);
+  }, [enter]);
+
+  if (!api || refused) {
     return <TokenForm refused={refused} enter={enter} />;
   }
   if (!view) {
     return (
       <main className="lone" aria-live="polite">
         <h1>Gantry</h1>
-        <p>{link.state === 'lost' ? 'The coordinator cannot be reached; trying again …' : 'Connecting …'}</p>
+        <p>{link.state === 'lost' ? 'The coordinator is unreachable; trying again …' : 'Connecting …'}</p>
       </main>
     );
   }

@@ -9,12 +9,9 @@ const MAX_TIMELINE = 20;
 export type RunView = Omit<WatchSnapshot, 'type'>;
 
 /** How the page stands to the coordinator. */
-export type Link =
-  | { readonly state: 'no-token' }
-  | { readonly state: 'refused' }
-  | { readonly state: 'connecting' }
-  | { readonly state: 'open' }
-  | { readonly state: 'lost'; readonly attempt: number };
+export interface Link {
+  readonly state: 'connecting' | 'open' | 'lost' | 'refused';
+}
 
 export interface PageState {
   readonly link: Link;

@@ -5,12 +5,18 @@ const KEY = 'gantry.token';
  * reload finds it.
  */
 export function takeToken(): string | undefined {
-  const token = new URLSearchParams(location.hash.slice(1)).get('token');
-  if (token) {
+  const token = tokenIn(location.href);
+  if (token !== undefined) {
     rememberToken(token);
     history.replaceState(null, '', location.pathname);
   }
   return token ?? sessionStorage.getItem(KEY) ?? undefined;
+}
+
+/** The token in the fragment of a link. */
+export function tokenIn(link: string): string | undefined {
+  const [, fragment = ''] = link.split('#', 2);
+  return new URLSearchParams(fragment).get('token') || undefined;
 }
 
 export function rememberToken(token: string): void {

@@ -1,30 +1,42 @@
-import { useState } from 'react';
+import { memo, useRef, useState } from 'react';
 import { Panel } from './panel.tsx';
 
 /** How more machines join. */
-export function Attach({ command }: { command: string }) {
-  const [copied, setCopied] = useState(false);
+export const Attach = memo(function Attach({ command }: { command: string }) {
+  const text = useRef<HTMLPreElement>(null);
+  const [answer, setAnswer] = useState('');
   async function copy(): Promise<void> {
-    // Only secure contexts have a clipboard; elsewhere the text is there to be marked.
-    if (!('clipboard' in navigator)) return;
-    await navigator.clipboard.writeText(command);
-    setCopied(true);
+    try {
+      await navigator.clipboard.writeText(command);
+      setAnswer('Copied.');
+    } catch {
+      // Only secure contexts have a clipboard, and people may refuse.
+      if (text.current) getSelection()?.selectAllChildren(text.current);
+      setAnswer('Marked: press Ctrl+C.');
+    }
   }
   return (
     <Panel
       title="Attach a worker"
       area="attach"
       aside={
-        <button type="button" onClick={() => void copy()} aria-live="polite">
-          {copied ? 'Copied' : 'Copy'}
-        </button>
+        <div className="row">
+          <span role="status" className="hint">
+            {answer}
+          </span>
+          <button type="button" onClick={() => void copy()}>
+            Copy
+          </button>
+        </div>
       }
     >
-      <pre tabIndex={0}>{command}</pre>
+      <pre ref={text} tabIndex={0} aria-label="Command that attaches a worker">
+        {command}
+      </pre>
       <p className="hint">
-        On the coordinator&apos;s machine the token is found by itself. On another machine set <code>GANTRY_TOKEN</code>{' '}
-        to the work token, as in the command that the coordinator printed.
+        On the coordinator&apos;s machine that is all. On another one, set <code>GANTRY_TOKEN</code> to the work token:
+        the coordinator prints the whole command.
       </p>
     </Panel>
   );
-}
+});

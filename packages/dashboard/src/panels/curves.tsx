@@ -1,42 +1,54 @@
 import type { WatchedMetrics } from '@gantry/core';
-import { memo, useCallback, useEffect, useMemo, useState } from 'react';
+import { memo, useCallback, useMemo, useState } from 'react';
 import type { Api } from '../api.ts';
-import { Chart, type Range, type Series } from '../chart.tsx';
+import { Chart, type ChartSpec } from '../chart.tsx';
+import type { Range } from '../chart-options.ts';
+import { whole } from '../format.ts';
+import { useLines, type Part } from '../history-part.ts';
 import { Panel } from './panel.tsx';
 
-const DETAIL_POINTS = 1500;
-const SMOOTHING_MAX = 50;
+/** Time constants of the moving average, in steps. */
+const SPANS = [0, 2, 5, 10, 20, 50, 100, 200, 500, 1000];
+/** Last steps that can be chosen without a mouse. */
+const LAST_STEPS = [100, 1000];
 
-interface ChartSpec {
-  readonly title: string;
-  readonly series: readonly (Series & { readonly of: (line: WatchedMetrics) => number })[];
+interface Curve extends ChartSpec {
+  readonly of: readonly ((line: WatchedMetrics) => number)[];
 }
 
-const CHARTS: readonly ChartSpec[] = [
+const CHARTS: readonly Curve[] = [
   {
-    title: 'Losses',
+    title: 'Loss',
     series: [
-      { name: 'generator', color: 1, of: ({ generatorLoss }) => generatorLoss },
-      { name: 'discriminator', color: 2, of: ({ discriminatorLoss }) => discriminatorLoss },
+      { name: 'generator', color: 1 },
+      { name: 'discriminator', color: 2 },
     ],
+    limits: {},
+    of: [({ generatorLoss }) => generatorLoss, ({ discriminatorLoss }) => discriminatorLoss],
   },
   {
-    title: 'Discriminator’s belief',
+    title: 'Probability of real',
     series: [
-      { name: 'D(real)', color: 1, of: ({ dReal }) => dReal },
-      { name: 'D(fake)', color: 2, of: ({ dFake }) => dFake },
+      { name: 'D(real)', color: 1 },
+      { name: 'D(fake)', color: 2 },
     ],
+    limits: { min: 0, max: 1 },
+    of: [({ dReal }) => dReal, ({ dFake }) => dFake],
   },
   {
-    title: 'Gradient norms',
+    title: 'Gradient norm',
     series: [
-      { name: 'generator', color: 1, of: ({ generatorGradNorm }) => generatorGradNorm },
-      { name: 'discriminator', color: 2, of: ({ discriminatorGradNorm }) => discriminatorGradNorm },
+      { name: 'generator', color: 1 },
+      { name: 'discriminator', color: 2 },
     ],
+    limits: {},
+    of: [({ generatorGradNorm }) => generatorGradNorm, ({ discriminatorGradNorm }) => discriminatorGradNorm],
   },
   {
-    title: 'Images per second',
-    series: [{ name: 'images/s', color: 3, of: ({ imagesPerSecond }) => imagesPerSecond }],
+    title: 'Speed',
+    series: [{ name: 'images/s', color: 3 }],
+    limits: { min: 0 },
+    of: [({ imagesPerSecond }) => imagesPerSecond],
   },
 ];
 
@@ -44,70 +56,89 @@ const CHARTS: readonly ChartSpec[] = [
 export const Curves = memo(function Curves({ metrics, api }: { metrics: readonly WatchedMetrics[]; api: Api }) {
   const [smoothing, setSmoothing] = useState(0);
   const [logarithmic, setLogarithmic] = useState(false);
-  const [range, setRange] = useState<Range>();
-  const detail = useDetail(api, range);
-  const lines = detail ?? metrics;
+  const [part, setPart] = useState<Part>();
+  const { lines, range } = useLines(api, metrics, part);
   const steps = useMemo(() => lines.map(({ step }) => step), [lines]);
-  const zoom = useCallback((to: Range | undefined) => setRange(to), []);
+  const values = useMemo(() => CHARTS.map(({ of }) => of.map((each) => lines.map(each))), [lines]);
+  const zoom = useCallback((to: Range | undefined) => setPart(to), []);
+  const span = SPANS[smoothing] ?? 0;
+  const spanText = span === 0 ? 'none' : `${whole(span)} steps`;
   return (
     <Panel
       title="Curves"
       area="curves"
       aside={
-        <div className="row">
-          {range && (
-            <button type="button" onClick={() => setRange(undefined)}>
-              Whole run
-            </button>
-          )}
+        <div className="row controls">
+          <Shown part={part} lastStep={metrics.at(-1)?.step ?? 0} choose={setPart} />
           <label>
-            <input type="checkbox" checked={logarithmic} onChange={(e) => setLogarithmic(e.target.checked)} /> log scale
-          </label>
-          <label>
-            smoothing{' '}
+            smoothing
             <input
               type="range"
               min={0}
-              max={SMOOTHING_MAX}
+              max={SPANS.length - 1}
               value={smoothing}
-              onChange={(e) => setSmoothing(Number(e.target.value))}
+              aria-valuetext={spanText}
+              onChange={(event) => setSmoothing(Number(event.target.value))}
             />
+            <span className="span">{spanText}</span>
+          </label>
+          <label>
+            <input type="checkbox" checked={logarithmic} onChange={(event) => setLogarithmic(event.target.checked)} />
+            log scale
           </label>
         </div>
       }
     >
       <div className="charts">
-        {CHARTS.map(({ title, series }) => (
+        {CHARTS.map((spec, i) => (
           <Chart
-            key={title}
-            title={title}
-            series={series}
+            key={spec.title}
+            spec={spec}
             steps={steps}
-            values={series.map(({ of }) => lines.map(of))}
-            smoothing={smoothing}
+            values={values[i] ?? []}
+            span={span}
             logarithmic={logarithmic}
             range={range}
             zoom={zoom}
           />
         ))}
       </div>
-      <p className="hint">Drag over a chart to zoom, double-click for the whole run.</p>
+      <p className="hint">Drag over a chart to zoom in; double-click for the whole run.</p>
     </Panel>
   );
 });
 
-/** The lines of a range in more detail than the page keeps; undefined until they are there. */
-function useDetail(api: Api, range: Range | undefined): readonly WatchedMetrics[] | undefined {
-  const [detail, setDetail] = useState<readonly WatchedMetrics[]>();
-  useEffect(() => {
-    if (!range) return undefined;
-    const outdated = new AbortController();
-    const [from, to] = [Math.max(1, Math.floor(range.from)), Math.max(1, Math.ceil(range.to))];
-    api.history(from, to, DETAIL_POINTS, outdated.signal).then(setDetail, () => undefined);
-    return () => {
-      outdated.abort();
-      setDetail(undefined);
-    };
-  }, [api, range]);
-  return detail;
+/** Which steps are shown, by keyboard and touch, too. */
+function Shown({
+  part,
+  lastStep,
+  choose,
+}: {
+  part: Part | undefined;
+  lastStep: number;
+  choose: (part: Part | undefined) => void;
+}) {
+  const dragged = part && part.to !== undefined;
+  const value = !part ? 'whole' : dragged ? 'dragged' : String(part.last);
+  return (
+    <select
+      aria-label="Steps shown"
+      value={value}
+      onChange={({ target }) =>
+        choose(target.value === 'whole' ? undefined : { last: Number(target.value), since: lastStep })
+      }
+    >
+      <option value="whole">whole run</option>
+      {LAST_STEPS.map((count) => (
+        <option key={count} value={count}>
+          last {whole(count)} steps
+        </option>
+      ))}
+      {dragged && (
+        <option value="dragged">
+          steps {whole(part.from)} to {whole(part.to)}
+        </option>
+      )}
+    </select>
+  );
 }

@@ -1,17 +1,16 @@
 import type { WatchedEvent } from '@gantry/core';
-import { memo, useState } from 'react';
+import { memo, useMemo, useState } from 'react';
 import { describeEvent, kindOf, KINDS, type EventKind } from '../event-words.ts';
-import { timeOfDay } from '../format.ts';
+import { localTime, whole } from '../format.ts';
 import { Panel } from './panel.tsx';
 
 /** What happened, newest first. */
 export const Events = memo(function Events({ events }: { events: readonly WatchedEvent[] }) {
   const [kind, setKind] = useState<EventKind | 'all'>('all');
   const [text, setText] = useState('');
-  const shown = events
-    .map((event, i) => ({ event, key: i, words: describeEvent(event) }))
-    .filter(({ event, words }) => (kind === 'all' || kindOf(event) === kind) && matches(words, text))
-    .toReversed();
+  const told = useMemo(() => tell(events).toReversed(), [events]);
+  const wanted = text.trim().toLowerCase();
+  const shown = told.filter((each) => (kind === 'all' || each.kind === kind) && each.searched.includes(wanted));
   return (
     <Panel
       title="Events"
@@ -21,9 +20,9 @@ export const Events = memo(function Events({ events }: { events: readonly Watche
           <select
             aria-label="Kind of event"
             value={kind}
-            onChange={(e) => setKind(e.target.value as EventKind | 'all')}
+            onChange={(event) => setKind(event.target.value as EventKind | 'all')}
           >
-            <option value="all">all</option>
+            <option value="all">all kinds</option>
             {KINDS.map((each) => (
               <option key={each} value={each}>
                 {each}
@@ -33,27 +32,47 @@ export const Events = memo(function Events({ events }: { events: readonly Watche
           <input
             type="search"
             aria-label="Filter events"
-            placeholder="filter"
+            placeholder="Filter"
             value={text}
-            onChange={(e) => setText(e.target.value)}
+            onChange={(event) => setText(event.target.value)}
           />
         </div>
       }
     >
       <ol className="event-list" tabIndex={0} aria-label="Events, newest first">
-        {shown.map(({ event, key, words }) => (
-          <li key={`${event.time} ${key}`} className={kindOf(event)}>
-            <time dateTime={event.time}>{timeOfDay(event.time)}</time>
-            <span className="step">step {event.step}</span>
+        {shown.map(({ key, kind: of, time, at, step, words }) => (
+          <li key={key} className={of}>
+            <time dateTime={time}>{at}</time>
+            <span className="step">step {whole(step)}</span>
             <span>{words}</span>
           </li>
         ))}
-        {shown.length === 0 && <li className="hint">nothing</li>}
+        {shown.length === 0 && <li className="none">{told.length === 0 ? 'Nothing yet.' : 'Nothing of that kind.'}</li>}
       </ol>
     </Panel>
   );
 });
 
-function matches(words: string, text: string): boolean {
-  return words.toLowerCase().includes(text.trim().toLowerCase());
+interface Told {
+  readonly key: string;
+  readonly kind: EventKind;
+  readonly time: string;
+  readonly at: string;
+  readonly step: number;
+  readonly words: string;
+  readonly searched: string;
+}
+
+function tell(events: readonly WatchedEvent[]): Told[] {
+  /** The same may happen twice in a millisecond. */
+  const counts = new Map<string, number>();
+  return events.map((event) => {
+    const words = describeEvent(event);
+    const { time, step } = event;
+    const name = `${time} ${step} ${words}`;
+    const count = counts.get(name) ?? 0;
+    counts.set(name, count + 1);
+    const at = localTime(time);
+    return { key: `${name} ${count}`, kind: kindOf(event), time, at, step, words, searched: words.toLowerCase() };
+  });
 }

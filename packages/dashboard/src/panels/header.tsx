@@ -1,17 +1,9 @@
-import type { RunState, WatchedRun } from '@gantry/core';
+import type { WatchedRun } from '@gantry/core';
+import { useEffect } from 'react';
 import { clock, percent, whole } from '../format.ts';
+import { hasEnded, STATES } from '../run-states.ts';
 import type { Ask, Question } from '../steering.tsx';
 import { ThemeButton } from './theme-button.tsx';
-
-const STATES: Readonly<Record<RunState, string>> = {
-  waiting: 'waiting for workers',
-  training: 'training',
-  paused: 'paused',
-  stopping: 'stopping',
-  stopped: 'stopped',
-  finished: 'finished',
-  failed: 'failed',
-};
 
 const PAUSE: Question = {
   control: { action: 'pause' },
@@ -35,28 +27,33 @@ const STOP: Question = {
 };
 
 /** Name, state, progress and speed of the run, and what can be done to it. */
-export function Header({ run, ask }: { run: WatchedRun; ask: Ask }) {
-  const { state, step, totalSteps, epochs, stepsPerEpoch } = run;
-  const done = totalSteps > 0 ? step / totalSteps : 0;
+export function Header({ run, ask, isConnected }: { run: WatchedRun; ask: Ask; isConnected: boolean }) {
+  const { name, state, step, totalSteps, epochs, stepsPerEpoch, etaSeconds } = run;
+  const done = percent(totalSteps > 0 ? Math.floor((step / totalSteps) * 100) / 100 : 0);
   const epoch = Math.min(epochs, Math.floor(step / stepsPerEpoch) + 1);
-  const active = state === 'training' || state === 'paused' || state === 'waiting';
+  const isKnown = isConnected || hasEnded(state);
+  const active = isConnected && (state === 'training' || state === 'paused' || state === 'waiting');
+  useEffect(() => {
+    const word = isKnown ? STATES[state] : 'unreachable';
+    document.title = `${word === 'training' ? done : word} · ${name} · Gantry`;
+  }, [state, isKnown, done, name]);
   return (
     <header className="top">
       <div className="title">
-        <h1>{run.name}</h1>
-        <span className={`state ${state}`}>{STATES[state]}</span>
-        <ThemeButton />
+        <h1>{name}</h1>
+        <span className={`state ${isKnown ? state : 'failed'}`}>{isKnown ? STATES[state] : 'unreachable'}</span>
       </div>
       <dl className="figures">
-        <Figure name="epoch" value={`${epoch} / ${epochs}`} />
-        <Figure name="step" value={`${whole(step)} / ${whole(totalSteps)}`} />
+        <Figure name="epoch" value={whole(epoch)} of={whole(epochs)} />
+        <Figure name="step" value={whole(step)} of={whole(totalSteps)} />
+        <Figure name="done" value={done} />
+        <Figure name="time left" value={etaSeconds === null || !active ? '–' : clock(etaSeconds)} />
         <Figure name="images/s now" value={whole(run.imagesPerSecond)} />
         <Figure name="images/s average" value={whole(run.averageImagesPerSecond)} />
-        <Figure name="time left" value={run.etaSeconds === null || !active ? '–' : clock(run.etaSeconds)} />
       </dl>
       <div className="actions">
         {state === 'paused' ? (
-          <button type="button" onClick={() => ask(RESUME)}>
+          <button type="button" className="primary" onClick={() => ask(RESUME)}>
             Resume
           </button>
         ) : (
@@ -70,17 +67,21 @@ export function Header({ run, ask }: { run: WatchedRun; ask: Ask }) {
         <button type="button" disabled={!active} onClick={() => ask(STOP)}>
           Stop after this step
         </button>
+        <ThemeButton />
       </div>
-      <progress value={done} max={1} aria-label={`${percent(done)} of the run is done`} />
+      <progress value={step} max={Math.max(1, totalSteps)} aria-label="Steps done" />
     </header>
   );
 }
 
-function Figure({ name, value }: { name: string; value: string }) {
+function Figure({ name, value, of }: { name: string; value: string; of?: string }) {
   return (
     <div>
       <dt>{name}</dt>
-      <dd>{value}</dd>
+      <dd>
+        {value}
+        {of !== undefined && <span className="of"> / {of}</span>}
+      </dd>
     </div>
   );
 }

@@ -1,30 +1,57 @@
 import type { WatchedRun, WatchedStall } from '@gantry/core';
+import { hasEnded } from '../run-states.ts';
 import type { Link } from '../store.ts';
+
+interface Problem {
+  /** The same as long as it lasts. */
+  readonly id: string;
+  readonly kind: 'bad' | 'warn';
+  readonly what: string;
+  readonly remedy: string;
+}
 
 /** What needs somebody's attention; nothing is shown while nothing does. */
 export function Health({ run, link, stalls }: { run: WatchedRun; link: Link; stalls: readonly WatchedStall[] }) {
-  const problems = [
-    ...(link.state === 'lost' && run.state !== 'finished' && run.state !== 'stopped'
-      ? [
-          {
-            what: 'The coordinator cannot be reached',
-            remedy: 'trying again; what is shown is the last that was known',
-          },
-        ]
-      : []),
-    ...(run.failure === undefined ? [] : [{ what: 'The run failed', remedy: run.failure }]),
-    ...stalls.map(({ worker, shard, cause, remedy }) => ({
-      what: `Stalled${worker === undefined ? '' : ` on ${worker}, shard ${shard ?? '?'}`}: ${cause}`,
-      remedy,
-    })),
-  ];
   return (
-    <div className="health" role="alert">
-      {problems.map(({ what, remedy }) => (
-        <p key={what}>
-          <strong>{what}</strong> — {remedy}
+    // What grows, such as a time, is not read out again and again.
+    <div className="health" role="alert" aria-relevant="additions">
+      {problems(run, link, stalls).map(({ id, kind, what, remedy }) => (
+        <p key={id} className={`notice ${kind}`}>
+          <strong>{what}</strong> {remedy}
         </p>
       ))}
     </div>
   );
+}
+
+function problems(run: WatchedRun, link: Link, stalls: readonly WatchedStall[]): Problem[] {
+  const list: Problem[] = [];
+  if (run.failure !== undefined) {
+    list.push({ id: 'failed', kind: 'bad', what: 'The run failed.', remedy: run.failure });
+  }
+  if (link.state === 'lost') {
+    const ended = hasEnded(run.state);
+    list.push({
+      id: 'lost',
+      kind: ended ? 'warn' : 'bad',
+      what: ended ? 'The coordinator has ended.' : 'The coordinator is unreachable, trying again.',
+      remedy: 'What is shown is the last that was known.',
+    });
+    // What stalled a run that cannot be seen may be over.
+    return list;
+  }
+  for (const { worker, shard, cause, remedy } of stalls) {
+    const where = [worker && ` on ${worker}`, shard !== undefined && `, shard ${shard}`].filter(Boolean).join('');
+    list.push({
+      id: `stalled${where}`,
+      kind: 'bad',
+      what: `Stalled${where}: ${cause}.`,
+      remedy: `${capitalized(remedy)}.`,
+    });
+  }
+  return list;
+}
+
+function capitalized(text: string): string {
+  return text.slice(0, 1).toUpperCase() + text.slice(1);
 }

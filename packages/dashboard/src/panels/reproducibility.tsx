@@ -1,36 +1,55 @@
-import type { WatchedRun, WatchedWorker } from '@gantry/core';
+import type { WatchedEvent, WatchedRun, WatchedWorker } from '@gantry/core';
+import { classesOf } from '../classes.ts';
 import { Panel } from './panel.tsx';
 
+const NAMES_SHOWN = 4;
+
 /** Which engines and numeric classes are at work, and what follows for the bits of the result. */
-export function Reproducibility({ workers, run }: { workers: readonly WatchedWorker[]; run: WatchedRun }) {
-  const present = workers.filter(({ state }) => state !== 'left' && state !== 'quarantined');
-  const classes = [...new Set(present.map(({ numericClass }) => numericClass))];
+export function Reproducibility({
+  run,
+  workers,
+  events,
+}: {
+  run: WatchedRun;
+  workers: readonly WatchedWorker[];
+  events: readonly WatchedEvent[];
+}) {
+  const classes = classesOf(workers, events);
+  const mixed = classes.length > 1;
   return (
-    <Panel title="Reproducibility" area="reproducibility">
+    <Panel
+      title="Reproducibility"
+      area="reproducibility"
+      aside={
+        classes.length > 0 && (
+          <span className={`state ${mixed ? 'warn' : 'good'}`}>{mixed ? 'classes mixed' : 'bit for bit'}</span>
+        )
+      }
+    >
       <p>
-        {classes.length > 1
-          ? 'Workers of several numeric classes are at work: they round differently, so the final weights depend on who computed what. Training itself is as good.'
-          : 'All workers round alike: this seed gives the same final weights, bit for bit, for any number of such workers, however often they come and go.'}
+        {mixed
+          ? 'Workers of several numeric classes took part: they round differently, so the final weights depend on who computed what, and another run of this seed will differ in small ways. Training itself is as good.'
+          : classes.length === 1
+            ? 'All workers round alike: this seed gives the same final weights, bit for bit, for any number of such workers, however often they come and go.'
+            : 'The first worker that joins decides on the numeric class: with workers of the same class, this seed gives the same weights, bit for bit.'}
       </p>
       <ul className="plain">
-        {classes.map((numericClass) => {
-          const members = present.filter((worker) => worker.numericClass === numericClass);
-          const engines = [...new Set(members.map(({ engine, device }) => `${engine} on ${device}`))];
-          return (
-            <li key={numericClass}>
-              <code>{numericClass}</code> {engines.join(', ')}: {members.map(({ name }) => name).join(', ')}
-            </li>
-          );
-        })}
+        {classes.map(({ id, engines, workers: names }) => (
+          <li key={id}>
+            class <code>{id}</code>
+            {engines.length > 0 && `, ${engines.join(' and ')}`}: {names.slice(0, NAMES_SHOWN).join(', ')}
+            {names.length > NAMES_SHOWN && ` and ${names.length - NAMES_SHOWN} more`}
+          </li>
+        ))}
       </ul>
       <p className="hint">
         seed {run.seed}, global batch {run.batch}, shards of {run.shardSize}
-        {run.weightsDigest !== undefined && (
-          <>
-            , weights <code>{run.weightsDigest.slice(0, 16)}</code>
-          </>
-        )}
       </p>
+      {run.weightsDigest !== undefined && (
+        <p className="hint">
+          sha256 of the final weights: <code className="digest">{run.weightsDigest}</code>
+        </p>
+      )}
     </Panel>
   );
 }

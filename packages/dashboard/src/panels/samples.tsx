@@ -1,43 +1,75 @@
 import type { WatchedRun } from '@gantry/core';
-import { useEffect, useState } from 'react';
+import { memo, useEffect, useState } from 'react';
 import { download, type Api } from '../api.ts';
+import { usePicture, type Picture } from '../picture.ts';
 import { Panel } from './panel.tsx';
 
-const FRAME_MS = 400;
+const FRAME_MS = 350;
 
 /** The sample grids: the newest one, or any other by the slider. */
-export function Samples({ run, epochs, api }: { run: WatchedRun; epochs: readonly number[]; api: Api }) {
+export const Samples = memo(function Samples({
+  name,
+  epochs,
+  api,
+  isConnected,
+}: {
+  name: WatchedRun['name'];
+  epochs: readonly number[];
+  api: Api;
+  isConnected: boolean;
+}) {
   /** Position in `epochs`; undefined follows the newest. */
   const [chosen, setChosen] = useState<number>();
   const [playing, setPlaying] = useState(false);
+  const [failure, setFailure] = useState('');
   const newest = epochs.length - 1;
   const position = Math.min(chosen ?? newest, newest);
-  const epoch = epochs[position];
-  const { url, blob } = usePicture(api, epoch);
+  const newestEpoch = epochs[newest];
+  const picture = usePicture(api, epochs[position], isConnected);
 
   useEffect(() => {
     if (!playing) return undefined;
-    const timer = setInterval(() => setChosen((at = -1) => (at >= newest ? 0 : at + 1)), FRAME_MS);
+    const timer = setInterval(() => setChosen((at = newest) => (at >= newest ? 0 : at + 1)), FRAME_MS);
     return () => clearInterval(timer);
   }, [playing, newest]);
 
-  const caption = epoch === undefined ? 'no picture yet' : epoch === 0 ? 'before training' : `after epoch ${epoch}`;
+  async function downloadGif(): Promise<void> {
+    setFailure('');
+    try {
+      download(await api.picture('/api/samples.gif'), `${name}.gif`);
+    } catch {
+      setFailure('The animation could not be fetched.');
+    }
+  }
+
+  const caption = captionOf(picture?.epoch, newestEpoch);
   return (
     <Panel title="Samples" area="samples" aside={<span className="hint">{caption}</span>}>
       <div className="grid-picture">
-        {url !== undefined && <img src={url} alt={`Sixteen generated digits, ${caption}`} />}
+        {picture ? (
+          <img src={picture.url} alt={`Sixteen generated digits, ${caption}`} />
+        ) : (
+          <p>The first picture comes before the first step.</p>
+        )}
       </div>
       <div className="row">
-        <button type="button" aria-pressed={playing} disabled={newest < 1} onClick={() => setPlaying(!playing)}>
-          {playing ? 'Pause' : 'Play'}
+        <button
+          type="button"
+          className="play"
+          aria-pressed={playing}
+          disabled={newest < 1}
+          onClick={() => setPlaying(!playing)}
+        >
+          {playing ? 'Halt' : 'Play'}
         </button>
         <input
           type="range"
           aria-label="Epoch"
-          aria-valuetext={caption}
+          aria-valuetext={captionOf(epochs[position], newestEpoch)}
           min={0}
           max={Math.max(0, newest)}
           value={Math.max(0, position)}
+          disabled={newest < 1}
           onChange={(event) => {
             const at = Number(event.target.value);
             setPlaying(false);
@@ -48,39 +80,30 @@ export function Samples({ run, epochs, api }: { run: WatchedRun; epochs: readonl
       <div className="row">
         <button
           type="button"
-          disabled={!blob}
-          onClick={() => blob && download(blob, `${run.name}-epoch-${String(epoch).padStart(4, '0')}.png`)}
+          disabled={!picture}
+          onClick={() => picture && download(picture.blob, `${name}-${pictureName(picture)}`)}
         >
           Download PNG
         </button>
-        <button
-          type="button"
-          disabled={newest < 0}
-          onClick={() => void api.picture('/api/samples.gif').then((gif) => download(gif, `${run.name}.gif`))}
-        >
+        <button type="button" disabled={newest < 0} onClick={() => void downloadGif()}>
           Download GIF
         </button>
+        <span role="status" className="bad">
+          {failure}
+        </span>
       </div>
+      <p className="hint">The same sixteen noise vectors throughout.</p>
     </Panel>
   );
+});
+
+function captionOf(epoch: number | undefined, newest: number | undefined): string {
+  if (epoch === undefined) return 'none yet';
+  if (epoch === 0) return 'before training';
+  return `after epoch ${epoch}${epoch === newest ? ', the newest' : ''}`;
 }
 
-/** A sample grid as a URL, which lives as long as it is shown; the one before stays until the new one is there. */
-function usePicture(api: Api, epoch: number | undefined): { url?: string; blob?: Blob } {
-  const [picture, setPicture] = useState<{ url: string; blob: Blob }>();
-  useEffect(() => {
-    if (epoch === undefined) return undefined;
-    const outdated = new AbortController();
-    api.picture(`/api/samples/${epoch}.png`, outdated.signal).then(
-      (blob) => setPicture({ url: URL.createObjectURL(blob), blob }),
-      // The next grid, or the next message after a lost connection, brings another try.
-      () => undefined,
-    );
-    return () => outdated.abort();
-  }, [api, epoch]);
-  useEffect(() => {
-    if (!picture) return undefined;
-    return () => URL.revokeObjectURL(picture.url);
-  }, [picture]);
-  return picture ?? {};
+/** As in the run directory. */
+function pictureName({ epoch }: Picture): string {
+  return `epoch-${String(epoch).padStart(4, '0')}.png`;
 }

@@ -1,25 +1,15 @@
-import { useEffect, useState } from 'react';
+import { chooseTheme, useTheme } from '../theme.ts';
 
-const KEY = 'gantry.theme';
-const dark = matchMedia('(prefers-color-scheme: dark)');
-
-/** Switches between light and dark; the system's choice holds until then. */
+/** Switches between light and dark. */
 export function ThemeButton() {
-  const [theme, setTheme] = useState(() => localStorage.getItem(KEY) ?? (dark.matches ? 'dark' : 'light'));
-  const other = theme === 'dark' ? 'light' : 'dark';
-  useEffect(() => {
-    document.documentElement.dataset['theme'] = theme;
-  }, [theme]);
+  const other = useTheme() === 'dark' ? 'light' : 'dark';
+  const name = `${other === 'dark' ? 'Dark' : 'Light'} theme`;
   return (
-    <button
-      type="button"
-      className="theme"
-      onClick={() => {
-        localStorage.setItem(KEY, other);
-        setTheme(other);
-      }}
-    >
-      {other === 'dark' ? 'Dark' : 'Light'}
+    <button type="button" className="icon" aria-label={name} title={name} onClick={() => chooseTheme(other)}>
+      <svg viewBox="0 0 16 16" aria-hidden="true">
+        <circle cx="8" cy="8" r="6.25" />
+        <path d="M8 1.75a6.25 6.25 0 0 1 0 12.5z" />
+      </svg>
     </button>
   );
 }

@@ -1,71 +1,101 @@
 import type { WatchedStep } from '@gantry/core';
-import { memo } from 'react';
-import { duration } from '../format.ts';
+import { memo, useMemo } from 'react';
+import { duration, whole } from '../format.ts';
+import { describeLanes, lanesOf, type Lane } from '../lanes.ts';
 import { Panel } from './panel.tsx';
 
-const STEPS_SHOWN = 8;
-const ROW = 16;
-const WIDTH = 1000;
+const STEPS_SHOWN = 10;
+/** Height of a lane; the style sheet has it, too. */
+const LANE_PX = 18;
+const BAR_PX = 12;
 
 /** Who computed which shard when in the last steps, on one axis of time; a straggler sticks out. */
 export const Timeline = memo(function Timeline({ steps }: { steps: readonly WatchedStep[] }) {
   const shown = steps.slice(-STEPS_SHOWN);
-  const workers = [...new Set(shown.flatMap(({ shards }) => shards.map(({ worker }) => worker)))].toSorted();
+  const lanes = lanesOf(shown);
   const totalMs = shown.reduce((sum, step) => sum + step.totalMs, 0);
-  const scale = totalMs > 0 ? WIDTH / totalMs : 0;
-  let begin = 0;
-  const placed = shown.map((step) => {
-    const offset = begin;
-    begin += step.totalMs;
-    return { step, offset };
-  });
-  const range =
-    shown.length > 0 ? `steps ${shown[0]?.step} to ${shown.at(-1)?.step}, ${duration(totalMs)}` : 'no step yet';
+  const height = Math.max(1, lanes.length) * LANE_PX;
+  const names = lanes.map(({ worker }) => worker).join('\n');
+  const range = shown.length > 0 ? `steps ${whole(shown[0]?.step ?? 0)} to ${whole(shown.at(-1)?.step ?? 0)}` : '';
   return (
-    <Panel title="Last steps" area="timeline" aside={<span className="hint">{range}</span>}>
-      <div className="scroll timeline-scroll" tabIndex={0} role="region" aria-label="Timeline of the last steps">
-        <div className="timeline">
+    <Panel
+      title="Last steps"
+      area="timeline"
+      aside={<span className="hint">{range !== '' && `${range}, ${duration(totalMs)}`}</span>}
+    >
+      <p className={lanes.some(({ isSlow }) => isSlow) ? 'pace warn' : 'pace'}>{describeLanes(lanes)}</p>
+      <div className="scroll" tabIndex={0} role="region" aria-label="Timeline of the last steps">
+        <div className="lanes">
           <div className="names" aria-hidden="true">
-            {workers.map((worker) => (
-              <span key={worker}>{worker}</span>
+            {lanes.map((lane) => (
+              <LaneName key={lane.worker} {...lane} />
             ))}
           </div>
           <svg
-            viewBox={`0 0 ${WIDTH} ${Math.max(1, workers.length) * ROW}`}
+            viewBox={`0 0 ${Math.max(1, totalMs)} ${height}`}
             preserveAspectRatio="none"
-            style={{ height: Math.max(1, workers.length) * ROW }}
+            style={{ height }}
             role="img"
-            aria-label={`Computing time of ${workers.length} workers over ${range}`}
+            aria-label={`Who computed when, ${range}. ${describeLanes(lanes)}`}
           >
-            {placed.map(({ step, offset }) => (
-              <g key={step.step}>
-                <line x1={offset * scale} x2={offset * scale} y1={0} y2={workers.length * ROW} className="step-begin" />
-                {step.shards.map(({ shard, worker, samples, beginMs, endMs, requeued, duplicated }) => (
-                  <rect
-                    key={shard}
-                    className={requeued ? 'requeued' : duplicated ? 'duplicated' : 'computed'}
-                    x={(offset + Math.max(0, beginMs)) * scale}
-                    width={Math.max(1, (endMs - Math.max(0, beginMs)) * scale)}
-                    y={workers.indexOf(worker) * ROW + 2}
-                    height={ROW - 4}
-                  >
-                    <title>
-                      {`step ${step.step}, shard ${shard}, ${samples} images, ${worker}: ${duration(endMs - beginMs)}`}
-                      {requeued ? ', taken over from a worker that was lost' : ''}
-                      {duplicated ? ', given to two workers because it was late' : ''}
-                    </title>
-                  </rect>
-                ))}
-              </g>
-            ))}
+            {shown.map((step, i) => {
+              const offset = shown.slice(0, i).reduce((sum, before) => sum + before.totalMs, 0);
+              return (
+                <g key={step.step} transform={`translate(${offset} 0)`}>
+                  <Bars step={step} names={names} />
+                </g>
+              );
+            })}
           </svg>
+          <div className="axis" aria-hidden="true">
+            {shown.map(({ step, totalMs: ms }) => (
+              <span key={step} style={{ flexGrow: ms }}>
+                {whole(step)}
+              </span>
+            ))}
+          </div>
         </div>
       </div>
       <p className="legend">
         <span className="computed">computed</span>
-        <span className="requeued">taken over</span>
-        <span className="duplicated">computed twice</span>
+        <span className="requeued">taken over from a lost worker</span>
+        <span className="duplicated">late, given to two</span>
       </p>
     </Panel>
+  );
+});
+
+function LaneName({ worker, slowness, isSlow }: Lane) {
+  return (
+    <span className={isSlow ? 'warn' : ''} title={worker}>
+      {worker}
+      {isSlow && <b> ×{slowness.toFixed(1)}</b>}
+    </span>
+  );
+}
+
+/** A step, drawn once: what changes as others come is its place, and that is its parent's. */
+const Bars = memo(function Bars({ step: { step, totalMs, shards }, names }: { step: WatchedStep; names: string }) {
+  const laneOf = useMemo(() => new Map(names.split('\n').map((name, lane) => [name, lane])), [names]);
+  return (
+    <>
+      <line x1={totalMs} x2={totalMs} y1={0} y2={laneOf.size * LANE_PX} className="step-end" />
+      {shards.map(({ shard, worker, samples, beginMs, endMs, requeued, duplicated }) => (
+        <rect
+          key={shard}
+          className={requeued ? 'requeued' : duplicated ? 'duplicated' : 'computed'}
+          x={beginMs}
+          width={endMs - beginMs}
+          y={(laneOf.get(worker) ?? 0) * LANE_PX + (LANE_PX - BAR_PX) / 2}
+          height={BAR_PX}
+        >
+          <title>
+            {`step ${step}, shard ${shard}, ${samples} images, ${worker}: ${duration(endMs - beginMs)}`}
+            {requeued ? ', taken over from a worker that was lost' : ''}
+            {duplicated ? ', given to two workers because it was late' : ''}
+          </title>
+        </rect>
+      ))}
+    </>
   );
 });

@@ -1,0 +1,37 @@
+import { expect, it } from 'vitest';
+import { describeEvent, kindOf } from './event-words.ts';
+
+const event = (type: string, details: Readonly<Record<string, unknown>> = {}) => ({
+  time: '2026-01-01T00:00:00Z',
+  step: 7,
+  type,
+  ...details,
+});
+
+it('tells events in words', () => {
+  const cause = 'the connection was closed';
+  const events = [
+    event('joined', { worker: 'ada', class: 'a1', slots: 1 }),
+    event('left', { worker: 'ada', cause }),
+    event('requeued', { shard: 0, of: 8, worker: 'ada', cause }),
+    event('stall', { shard: 0, worker: 'ada', cause: 'no answer for 9 s', remedy: 'wait' }),
+    event('stall', { cause: 'no worker for 9 s', remedy: 'attach one' }),
+    event('compared', { shard: 2, workers: ['ada', 'bob'], equal: true }),
+    event('paused', { cause: 'by someone' }),
+  ];
+  expect(events.map(describeEvent)).toEqual([
+    'ada joined (class a1)',
+    'ada left: the connection was closed',
+    'shard 0 goes from ada to another worker: the connection was closed',
+    'stalled on ada, shard 0: no answer for 9 s; wait',
+    'stalled: no worker for 9 s; attach one',
+    'two answers to shard 2 (ada and bob) have the same bits',
+    'the run paused: by someone',
+  ]);
+});
+
+it('tells all of what it does not know', () => {
+  const unknown = event('moved', { from: 'a', to: ['b', 'c'], fast: false });
+  expect(describeEvent(unknown)).toBe('moved, from a, to b and c, fast false');
+  expect(kindOf(unknown)).toBe('run');
+});
