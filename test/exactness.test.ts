@@ -12,11 +12,11 @@ import {
 } from './support/gantry.ts';
 
 const SEED = ['--epochs', '2', '--seed', '7'];
-/** Two epochs of six steps; their last batches of 96 are cut into shards of 64 and 32. */
-const RUN = [...SEED, '--limit', '1376', '--checkpoint-every', '2'];
+/** Two epochs of six steps; their last batches of 48 are cut into shards of 32 and 16. */
+const RUN = [...SEED, '--limit', '688', '--batch', '128', '--shard-size', '32', '--checkpoint-every', '2'];
 /** Two epochs of four steps; their last batches of 24 are cut into shards of 16 and 8. */
 const SMALL_RUN = [...SEED, '--limit', '216', '--batch', '64', '--shard-size', '16'];
-const IMAGES = 2 * 1376;
+const IMAGES = 2 * 688;
 const STEPS = 12;
 
 const eventsOf = (path: string) => readJsonLines<EventLine>(path, 'events.jsonl');

@@ -47,19 +47,16 @@ async function killedAfter(lines: number, ...args: string[]): Promise<string> {
 
 describe('the weights of a run', () => {
   it('are the same for the same command, whatever the number of threads', async () => {
-    const digest = await digestWith('--threads', '1');
-    expect(await digestWith('--threads', '1')).toBe(digest);
-    expect(await digestWith('--threads', '2')).toBe(digest);
-    expect(await digestWith('--threads', '3')).toBe(digest);
-    expect(await digestWith('--threads', '2', '--checkpoint-every', '1')).toBe(digest);
-    expect(await digestWith('--threads', '2', '--seed', '8')).not.toBe(digest);
-    expect(await digestWith('--threads', '2', '--shard-size', '32')).not.toBe(digest);
-    expect(digest).toBe(await undisturbed);
+    expect(await digestWith()).toBe(await undisturbed);
+    expect(await digestWith('--threads', '1')).toBe(await undisturbed);
+    expect(await digestWith('--threads', '3', '--checkpoint-every', '1')).toBe(await undisturbed);
+    expect(await digestWith('--seed', '8')).not.toBe(await undisturbed);
+    expect(await digestWith('--shard-size', '32')).not.toBe(await undisturbed);
   });
 });
 
 describe('a killed run', () => {
-  it.each([1, 4, 7])('killed after %i steps ends with the same weights when resumed', async (killedAt) => {
+  it.each([1, 7])('killed after %i steps ends with the same weights when resumed', async (killedAt) => {
     const path = await killedAfter(killedAt);
     const before = readJsonLines<{ step: number }>(path, 'metrics.jsonl').length;
     const { stderr } = await gantryOk('train', '--workers', '0', '--run', path, '--resume');
