@@ -1,7 +1,8 @@
 import { join } from 'node:path';
-import { GantryProcess, startCoordinator, temporaryDirectory } from './gantry-process.ts';
+import { Gantry, temporaryDirectory } from '../../test/support/gantry-process.ts';
+import { crash, startCoordinator } from './coordinator.ts';
+import { poll } from './poll.ts';
 import { eventsOf, stepsOf, timeOf } from './run-record.ts';
-import { poll } from './waiting.ts';
 
 const STEPS_BEFORE = 3;
 const WAIT_MS = 60_000;
@@ -18,21 +19,19 @@ export interface Restart {
 
 /** Kills coordinators that have one worker, and starts them again at once. */
 export async function coordinatorRestarts(repeats: number): Promise<Restart[]> {
-  const directory = temporaryDirectory();
-  const run = join(directory, 'run');
-  const place = { run, stateHome: directory };
-  let coordinator = await startCoordinator(CONFIG, place);
+  const run = join(temporaryDirectory(), 'run');
+  let coordinator = await startCoordinator(CONFIG, { run });
   const { port } = coordinator;
-  const worker = new GantryProcess(['worker', `ws://127.0.0.1:${port}`, '--threads', '1', '--name', 'only'], directory);
+  const worker = new Gantry(['worker', `ws://127.0.0.1:${port}`, '--threads', '1', '--name', 'only']);
   const restarts: Restart[] = [];
   try {
     for (let i = 0; i < repeats; i++) {
       const before = stepsOf(run);
       await poll(WAIT_MS, 'steps', () => stepsOf(run) >= before + STEPS_BEFORE || undefined);
-      await coordinator.process.kill();
+      await crash(coordinator.gantry);
       const resumes = resumedIn(run).length;
       const started = Date.now();
-      coordinator = await startCoordinator(['--resume', '--exit'], { ...place, port });
+      coordinator = await startCoordinator(['--resume', '--exit'], { run, port });
       const listening = Date.now();
       // The record has been cut back to the checkpoint by now, and there is no worker yet.
       const kept = stepsOf(run);
@@ -48,7 +47,7 @@ export async function coordinatorRestarts(repeats: number): Promise<Restart[]> {
       });
     }
   } finally {
-    await Promise.all([worker.kill(), coordinator.process.kill()]);
+    await Promise.all([crash(worker), crash(coordinator.gantry)]);
   }
   return restarts;
 }

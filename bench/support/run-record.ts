@@ -1,26 +1,19 @@
-import { existsSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import type { EventLine, WorkLine } from '@gantry/coordinator';
-
-function completeLines(file: string): string[] {
-  const text = existsSync(file) ? readFileSync(file, 'utf8') : '';
-  return text.split('\n').slice(0, -1);
-}
+import { lineCount, readJsonLines } from '../../test/support/run-files.ts';
 
 /** The record of a run as far as it has been written. */
 export function eventsOf(run: string): EventLine[] {
-  return completeLines(join(run, 'events.jsonl')).map((line) => JSON.parse(line) as EventLine);
+  return readJsonLines(run, 'events.jsonl');
 }
 
 /** What a worker has done. */
 export function workOf(run: string, worker: string): WorkLine[] {
-  const lines = completeLines(join(run, 'work.jsonl')).map((line) => JSON.parse(line) as WorkLine);
-  return lines.filter((line) => line.worker === worker);
+  return readJsonLines<WorkLine>(run, 'work.jsonl').filter((line) => line.worker === worker);
 }
 
 /** Steps recorded. */
 export function stepsOf(run: string): number {
-  return completeLines(join(run, 'metrics.jsonl')).length;
+  return lineCount(run, 'metrics.jsonl');
 }
 
 /** When an event was recorded, in milliseconds since 1970. */

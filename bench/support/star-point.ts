@@ -3,9 +3,10 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Load, StepBegin } from '../coordinator-load.ts';
-import { startCoordinator, temporaryDirectory, tracked, type Coordinator } from './gantry-process.ts';
+import { temporaryDirectory, tracked } from '../../test/support/gantry-process.ts';
+import { within } from '../../test/support/within.ts';
+import { crash, startCoordinator, type Coordinator } from './coordinator.ts';
 import { elapsed } from './machine.ts';
-import { within } from './waiting.ts';
 
 const LOAD = fileURLToPath(new URL('../coordinator-load.ts', import.meta.url));
 /** The images of a shard travel with it: few, so that weights and leaves are what counts. */
@@ -55,16 +56,16 @@ export async function visit(point: Point, patience: Patience): Promise<Visit> {
   const options = { batch, 'shard-size': SHARD_SIZE, limit: images, 'checkpoint-every': IMAGES };
   const coordinator = await startCoordinator(
     ['--exit', ...Object.entries(options).flatMap(([name, value]) => [`--${name}`, String(value)])],
-    { run, stateHome: run.replace(/run$/, 'state') },
+    { run },
   );
   try {
     const begins = await within(POINT_MS, 'a point', stepsOf(point, coordinator, patience));
     return summarize(begins, duplicatesIn(run));
   } catch (cause) {
-    const lost = coordinator.process.stderr.split('\n').filter((line) => / left: /.test(line));
+    const lost = coordinator.gantry.stderr.split('\n').filter((line) => / left: /.test(line));
     throw new Error(`${String(cause)}; ${lost.length} workers lost, the first: ${lost[0] ?? 'none'}`, { cause });
   } finally {
-    await coordinator.process.kill();
+    await crash(coordinator.gantry);
   }
 }
 
@@ -73,7 +74,7 @@ function stepsOf(point: Point, coordinator: Coordinator, patience: Patience): Pr
   const load: Load = {
     port: coordinator.port,
     token: coordinator.token,
-    coordinator: coordinator.process.pid,
+    coordinator: coordinator.pid,
     workers,
     threads: Math.ceil(leaves / workers),
     shardSize: SHARD_SIZE,

@@ -1,10 +1,12 @@
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { CoordinatorMessage } from '@gantry/core';
-import { GantryProcess, startCoordinator, temporaryDirectory, type Coordinator } from './gantry-process.ts';
+import { Gantry, temporaryDirectory } from '../../test/support/gantry-process.ts';
+import { within } from '../../test/support/within.ts';
+import { crash, startCoordinator, type Coordinator } from './coordinator.ts';
+import { poll } from './poll.ts';
 import { eventsOf, timeOf, workOf } from './run-record.ts';
 import { Answers, SyntheticWorker } from './synthetic-worker.ts';
-import { poll, within } from './waiting.ts';
 
 /** As the coordinator sets it. */
 export const HEARTBEAT_MS = 1000;
@@ -89,20 +91,19 @@ class Bystander {
 
 /** Loses workers by both ways in turn. */
 export async function workerFaults(repeats: number): Promise<{ killed: WorkerFault[]; frozen: WorkerFault[] }> {
-  const directory = temporaryDirectory();
   const options = ['--batch', `${BATCH}`, '--shard-size', `${SHARD_SIZE}`, '--checkpoint-every', '100000', '--exit'];
-  const coordinator = await startCoordinator(options, { run: join(directory, 'run'), stateHome: directory });
+  const coordinator = await startCoordinator(options, { run: join(temporaryDirectory(), 'run') });
   const killed: WorkerFault[] = [];
   const frozen: WorkerFault[] = [];
   try {
     for (let i = 0; i < repeats; i++) {
       // At different moments of a shard, which takes 200 ms and more.
       const afterMs = 20 + (100 * i) / repeats;
-      killed.push(await loseWorker('SIGKILL', `killed-${i}`, afterMs, { coordinator, directory }));
-      frozen.push(await loseWorker('SIGSTOP', `frozen-${i}`, afterMs, { coordinator, directory }));
+      killed.push(await loseWorker('SIGKILL', `killed-${i}`, afterMs, coordinator));
+      frozen.push(await loseWorker('SIGSTOP', `frozen-${i}`, afterMs, coordinator));
     }
   } finally {
-    await coordinator.process.kill();
+    await crash(coordinator.gantry);
   }
   return { killed, frozen };
 }
@@ -111,11 +112,10 @@ async function loseWorker(
   signal: 'SIGKILL' | 'SIGSTOP',
   name: string,
   afterMs: number,
-  scene: { coordinator: Coordinator; directory: string },
+  coordinator: Coordinator,
 ): Promise<WorkerFault> {
-  const { coordinator, directory } = scene;
   const { run, port } = coordinator;
-  const worker = new GantryProcess(['worker', `ws://127.0.0.1:${port}`, '--threads', '1', '--name', name], directory);
+  const worker = new Gantry(['worker', `ws://127.0.0.1:${port}`, '--threads', '1', '--name', name]);
   let bystander: Bystander | undefined;
   try {
     // Alone at first: the coordinator learns how fast it is.
@@ -138,7 +138,7 @@ async function loseWorker(
     };
   } finally {
     bystander?.leave();
-    await worker.kill();
+    await crash(worker);
   }
 }
 

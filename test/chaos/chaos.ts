@@ -53,7 +53,8 @@ process.on('exit', killAll);
 for (const [signal, exitCode] of Object.entries(EXIT_CODES)) {
   process.on(signal, () => {
     killAll();
-    void removeTemporaryDirectories().finally(() => process.exit(exitCode));
+    removeTemporaryDirectories();
+    process.exit(exitCode);
   });
 }
 
@@ -72,7 +73,7 @@ try {
 killAll();
 if (chaos.violations.length === 0) {
   console.log('verdict:      passed');
-  await removeTemporaryDirectories();
+  removeTemporaryDirectories();
 } else {
   for (const violation of new Set(chaos.violations)) console.log(`violation:    ${violation}`);
   console.log(`verdict:      failed; see ${chaos.directory} and ${chaos.writeLogs()}`);

@@ -1,6 +1,5 @@
 import { spawn, type ChildProcess } from 'node:child_process';
-import { mkdtempSync } from 'node:fs';
-import { rm } from 'node:fs/promises';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -30,8 +29,7 @@ export class Gantry {
       stdio: ['ignore', 'pipe', 'pipe'],
       env: { ...process.env, XDG_STATE_HOME: stateHome, ...env },
     });
-    this.process = child;
-    running.add(child);
+    this.process = tracked(child);
     let stdout = '';
     child.stdout.setEncoding('utf8').on('data', (text: string) => (stdout += text));
     child.stderr.setEncoding('utf8').on('data', (text: string) => {
@@ -41,7 +39,6 @@ export class Gantry {
     this.finished = new Promise((resolve, reject) => {
       child.on('error', reject);
       child.on('close', (code, signal) => {
-        running.delete(child);
         resolve({ code, signal, stdout, stderr: this.#stderr });
         for (const listener of this.#listeners) listener();
       });
@@ -74,6 +71,13 @@ const running = new Set<ChildProcess>();
 const temporary: string[] = [];
 const stateHome = temporaryDirectory();
 
+/** Lets `killAll` end it, too. */
+export function tracked<T extends ChildProcess>(child: T): T {
+  running.add(child);
+  child.on('close', () => running.delete(child));
+  return child;
+}
+
 /** Ends all that was started here and still runs, frozen or not. */
 export function killAll(): void {
   for (const child of running) child.kill('SIGKILL');
@@ -86,6 +90,6 @@ export function temporaryDirectory(): string {
   return path;
 }
 
-export async function removeTemporaryDirectories(): Promise<void> {
-  for (const path of temporary) await rm(path, { recursive: true, force: true });
+export function removeTemporaryDirectories(): void {
+  for (const path of temporary) rmSync(path, { recursive: true, force: true });
 }

@@ -6,9 +6,9 @@ import { digestOf } from './run-files.ts';
 export { Gantry, temporaryDirectory, type Finished } from './gantry-process.ts';
 export { digestOf, lineCount, readJson, readJsonLines, whenFiles } from './run-files.ts';
 
-afterAll(async () => {
+afterAll(() => {
   killAll();
-  await removeTemporaryDirectories();
+  removeTemporaryDirectories();
 });
 
 export async function gantry(...args: string[]): Promise<Finished> {
