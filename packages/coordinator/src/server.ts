@@ -29,6 +29,8 @@ const REQUEST_CHECK_MS = 250;
 const FLUSH_MS = 1000;
 /** What a peer may take to answer a close; until then, one that does not holds its place. */
 const CLOSE_ANSWER_MS = 2000;
+/** What a refused peer gets to take the answer and close. */
+const LINGER_MS = 500;
 /** Going away (RFC 6455, 7.4.1). */
 const CLOSE_GOING_AWAY = 1001;
 
@@ -243,7 +245,7 @@ function refusalOf(error: Error): Refusal | undefined {
   return code.startsWith('HPE_') ? { status: 400, code: 'E_PROTOCOL', message: 'this is not HTTP' } : undefined;
 }
 
-/** Answers and closes; the peer cannot keep the socket open. */
+/** Answers and closes; the peer cannot keep the socket open for long. */
 function refuse(socket: Duplex, { status, code, message }: Refusal): void {
   if (!socket.writable) {
     socket.destroy();
@@ -257,7 +259,10 @@ function refuse(socket: Duplex, { status, code, message }: Refusal): void {
     `Content-Length: ${Buffer.byteLength(body)}`,
     ...(status === 401 ? ['WWW-Authenticate: Bearer'] : []),
   ];
-  socket.once('finish', () => socket.destroy());
+  // What is unread when a connection is destroyed makes TCP drop the answer as well.
+  socket.resume();
+  const timer = setTimeout(() => socket.destroy(), LINGER_MS);
+  socket.once('close', () => clearTimeout(timer));
   socket.end(`${head.join('\r\n')}\r\n\r\n${body}`);
 }
 
