@@ -1,4 +1,5 @@
 /** Who should compute what: decisions about one step, without carrying them out. */
+import type { WatchedStall } from '@gantry/core';
 import type { HeldShard, RosterEntry, ShardState } from './roster.ts';
 
 /** A shard that takes this many times the usual time is given to an idle worker, too. */
@@ -64,16 +65,8 @@ export function* findLate(
   }
 }
 
-/** What keeps a step from going on at the moment. */
-export interface Stall {
-  readonly worker?: string;
-  readonly shard?: number;
-  readonly cause: string;
-  readonly remedy: string;
-}
-
 /** Who keeps a step from going on, why, and what helps. @param silentMs time since anything was accepted */
-export function describeStalls(shards: readonly ShardState[], workers: number, silentMs: number): Stall[] {
+export function describeStalls(shards: readonly ShardState[], workers: number, silentMs: number): WatchedStall[] {
   const duration = `${(silentMs / 1000).toFixed(1)} s`;
   if (workers === 0) return [{ cause: `no worker for ${duration}`, remedy: 'attach one with: gantry worker URL' }];
   return shards

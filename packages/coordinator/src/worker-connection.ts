@@ -28,8 +28,6 @@ const HEARTBEATS_MISSED = 3;
 /** WebSocket close code "policy violation" (RFC 6455, 7.4.1). */
 const CLOSE_POLICY = 1008;
 const CLOSE_NORMAL = 1000;
-/** What a worker gets to answer the closing handshake. */
-const CLOSE_TIMEOUT_MS = 2000;
 /** A worker that lets more than this many weights pile up unread is cut off. */
 const WEIGHTS_BUFFERED = 4;
 
@@ -79,8 +77,6 @@ export class WorkerConnection {
     this.#send({ type: 'bye', reason, message });
     this.#closed();
     this.#socket.close(CLOSE_NORMAL);
-    // A frozen worker does not answer the closing handshake.
-    this.#timers.push(setTimeout(() => this.#socket.terminate(), CLOSE_TIMEOUT_MS));
   }
 
   #receive(data: Buffer, isBinary: boolean): void {

@@ -71,14 +71,29 @@ export interface WatchedWorker {
   readonly lastSeenMs: number;
 }
 
-/** A line of metrics.jsonl. */
+/** A line of metrics.jsonl: one step. */
 export interface WatchedMetrics extends StepMetrics {
+  /** Counted from 1. */
   readonly step: number;
+  /** Counted from 1. */
   readonly epoch: number;
   readonly imagesPerSecond: number;
   readonly workers: number;
-  /** Time by phase. */
-  readonly ms: Readonly<Record<'wait' | 'compute' | 'wire' | 'reduce' | 'adam' | 'total', number>>;
+  /** Milliseconds by phase. */
+  readonly ms: {
+    /** In which a worker had nothing to compute; mean over the workers. */
+    readonly wait: number;
+    /** In which the busiest worker computed. */
+    readonly compute: number;
+    /** Checking and adding leaves, on the coordinator. */
+    readonly reduce: number;
+    /** Both Adam steps. */
+    readonly adam: number;
+    /** What is left of `total`: messages on their way, checkpoints, sample grids. */
+    readonly wire: number;
+    /** From the end of the step before. */
+    readonly total: number;
+  };
 }
 
 /** A line of events.jsonl; the type `stolen` is left out. */
@@ -113,32 +128,29 @@ export interface WatchedStall {
   readonly remedy: string;
 }
 
-interface Everything {
+interface WatchContent {
   readonly run: WatchedRun;
   /** All that are there, and those that left lately. */
   readonly workers: readonly WatchedWorker[];
   readonly stalls: readonly WatchedStall[];
-}
-
-export interface WatchSnapshot extends Everything {
-  readonly type: 'snapshot';
-  /** The whole history from step 1, thinned evenly to at most 2000 lines, the last one included. */
   readonly metrics: readonly WatchedMetrics[];
-  /** The last events, 500 at most. */
   readonly events: readonly WatchedEvent[];
-  /** The last steps, 20 at most. */
   readonly timeline: readonly WatchedStep[];
   /** Epochs of which there is a sample grid, at `/api/samples/EPOCH.png`. */
   readonly samples: readonly number[];
 }
 
-/** What is new since the message before; at most four a second. */
-export interface WatchUpdate extends Everything {
+/**
+ * All there is: the metrics of the whole history from step 1, thinned evenly to at most 2000 lines, the last one
+ * included; the last 500 events and the last 20 steps at most.
+ */
+export interface WatchSnapshot extends WatchContent {
+  readonly type: 'snapshot';
+}
+
+/** The lists hold what is new since the message before; at most four a second. */
+export interface WatchUpdate extends WatchContent {
   readonly type: 'update';
-  readonly metrics: readonly WatchedMetrics[];
-  readonly events: readonly WatchedEvent[];
-  readonly timeline: readonly WatchedStep[];
-  readonly samples: readonly number[];
 }
 
 export type WatchMessage = WatchSnapshot | WatchUpdate;
