@@ -8,7 +8,8 @@
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
-import { chromium, type CDPSession, type Page } from 'playwright-core';
+import type { CDPSession, Page } from 'playwright-core';
+import { launchChromium } from '../test/support/chromium.ts';
 import { describeMachine } from './support/machine.ts';
 import { digits, table } from './support/statistics.ts';
 import { serveSyntheticRun } from './support/synthetic-coordinator.ts';
@@ -51,10 +52,7 @@ function quantile(values: readonly number[], part: number): number {
 
 const machine = describeMachine();
 const { link, close } = await serveSyntheticRun(new SyntheticRun(WORKERS, STEPS), PICTURE);
-const browser = await chromium.launch({
-  executablePath: process.env['CHROMIUM'] ?? '/usr/bin/chromium',
-  args: ['--no-sandbox', '--disable-gpu', '--disable-background-networking'],
-});
+const browser = await launchChromium();
 const page = await browser.newPage({ viewport: { width: 1440, height: 900 } });
 await page.goto(link);
 await page.locator('.u-over').nth(3).waitFor();

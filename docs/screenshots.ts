@@ -6,7 +6,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { chromium } from 'playwright-core';
+import { launchChromium } from '../test/support/chromium.ts';
 import { Gantry, killAll } from '../test/support/gantry-process.ts';
 
 const IMAGES = fileURLToPath(new URL('./images/', import.meta.url));
@@ -21,10 +21,7 @@ const EPOCHS_SHOWN = 4;
 process.on('exit', killAll);
 const directory = mkdtempSync(join(tmpdir(), 'gantry-'));
 const link = process.argv[2] ?? (await startRun());
-const browser = await chromium.launch({
-  executablePath: process.env['CHROMIUM'] ?? '/usr/bin/chromium',
-  args: ['--no-sandbox', '--disable-gpu', '--disable-background-networking'],
-});
+const browser = await launchChromium();
 for (const { name, colorScheme, width, height } of VIEWS) {
   const page = await browser.newPage({ colorScheme, viewport: { width, height }, deviceScaleFactor: 1 });
   await page.goto(link);

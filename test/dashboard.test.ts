@@ -1,18 +1,18 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import type Axe from 'axe-core';
 import type { EventLine, MetricsLine, WorkLine } from '@gantry/coordinator';
-import { chromium, type Browser, type Page } from 'playwright-core';
+import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { chromiumExists, launchChromium, listenTo } from './support/chromium.ts';
 import { Gantry, lineCount, readJsonLines, temporaryDirectory, whenFiles } from './support/gantry.ts';
 import { isProvided } from './support/requirements.ts';
 
-const CHROMIUM = process.env['CHROMIUM'] ?? '/usr/bin/chromium';
 const SIZES = ['--batch', '64', '--shard-size', '16', '--limit', '216', '--epochs', '5000', '--seed', '7'];
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 
-const hasChromium = isProvided('chromium', () => existsSync(CHROMIUM));
+const hasChromium = isProvided('chromium', chromiumExists);
 
 describe.skipIf(!hasChromium)(`the dashboard${hasChromium ? '' : ' (skipped: chromium is absent)'}`, () => {
   const path = join(temporaryDirectory(), 'run');
@@ -20,31 +20,16 @@ describe.skipIf(!hasChromium)(`the dashboard${hasChromium ? '' : ' (skipped: chr
   let browser: Browser;
   let page: Page;
   let link: string;
-  /** What the page complained of, and whom it asked. */
-  const complaints: string[] = [];
-  const hosts = new Set<string>();
+  let heard: ReturnType<typeof listenTo>;
 
   beforeAll(async () => {
     coordinator = new Gantry(['coordinator', '--listen', '127.0.0.1:0', ...SIZES, '--run', path]);
     const [, dashboard = ''] = await coordinator.output(/dashboard: (\S+)/);
     link = dashboard;
     worker('first');
-    browser = await chromium.launch({
-      executablePath: CHROMIUM,
-      args: ['--no-sandbox', '--disable-gpu', '--disable-background-networking'],
-    });
+    browser = await launchChromium();
     page = await browser.newPage({ viewport: { width: 1440, height: 900 } });
-    page.on('console', (message) => {
-      // While the coordinator is down, Chromium says so itself.
-      const isExpected = /net::ERR_(CONNECTION|EMPTY)/.test(message.text());
-      if (message.type() === 'error' && !isExpected) complaints.push(message.text());
-    });
-    page.on('pageerror', (error) => complaints.push(error.message));
-    page.on('request', (request) => {
-      const { protocol, host } = new URL(request.url());
-      // Pictures are shown from memory.
-      if (protocol !== 'blob:') hosts.add(host);
-    });
+    heard = listenTo(page);
     await page.goto(link);
     await state('training');
   });
@@ -262,8 +247,8 @@ describe.skipIf(!hasChromium)(`the dashboard${hasChromium ? '' : ' (skipped: chr
   });
 
   it('complains of nothing and asks nobody but the coordinator', () => {
-    expect(complaints).toEqual([]);
-    expect([...hosts]).toEqual([new URL(link).host]);
+    expect(heard.complaints).toEqual([]);
+    expect([...heard.hosts]).toEqual([new URL(link).host]);
   });
 
   it('refuses a wrong token and takes the right one', async () => {

@@ -1,10 +1,10 @@
-import { execFileSync, spawnSync } from 'node:child_process';
 import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { EventLine, WorkLine } from '@gantry/coordinator';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { freePort } from './chaos/free-port.ts';
 import { SlowLink } from './chaos/slow-link.ts';
+import { opensslExists, selfSigned } from './support/certificate.ts';
 import { Gantry, digestOf, readJson, readJsonLines, temporaryDirectory, trainedDigest } from './support/gantry.ts';
 import { NamespacePair } from './support/namespaces.ts';
 import { isProvided } from './support/requirements.ts';
@@ -16,7 +16,7 @@ const BIN = fileURLToPath(new URL('../node_modules/.bin', import.meta.url));
 const USER_ENV = { PATH: [BIN, process.env['PATH']].join(delimiter) };
 
 const hasNamespaces = isProvided('netns', () => NamespacePair.areAvailable);
-const hasOpenssl = isProvided('openssl', () => spawnSync('openssl', ['version']).status === 0);
+const hasOpenssl = isProvided('openssl', opensslExists);
 
 let inOneProcess: string;
 beforeAll(async () => {
@@ -87,10 +87,7 @@ describe('workers attach and give the weights of one process', () => {
       it.skipIf(!hasOpenssl)(`with TLS${hasOpenssl ? '' : ' (skipped: openssl is absent)'}`, async () => {
         const { first, second, address } = machines;
         const directory = temporaryDirectory();
-        const [key, certificate] = [join(directory, 'key.pem'), join(directory, 'ca.pem')];
-        const how = 'req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 1 -subj /CN=trainer';
-        const files = ['-addext', `subjectAltName=IP:${address}`, '-keyout', key, '-out', certificate];
-        execFileSync('openssl', [...how.split(' '), ...files], { stdio: 'ignore' });
+        const { certificate, key } = selfSigned(directory, address);
         const options = ['--listen', `${address}:0`, '--tls-cert', certificate, '--tls-key', key];
         const places = { coordinatorBegin: first, workerBegin: second, directory };
         const command = await trainTogether(options, places);

@@ -7,11 +7,14 @@ import type { Gantry } from './gantry.ts';
 export class Dashboard {
   readonly #base: string;
   readonly #token: string;
+  readonly #ca: string | undefined;
 
-  constructor(link: string) {
+  /** @param ca certificate that is trusted, PEM; by default those that the system trusts */
+  constructor(link: string, ca?: string) {
     const { origin, hash } = new URL(link);
     this.#base = origin;
     this.#token = hash.slice('#token='.length);
+    this.#ca = ca;
   }
 
   /** By the link that a coordinator prints. */
@@ -33,7 +36,7 @@ export class Dashboard {
 
   watch(): Watcher {
     const url = `${this.#base.replace(/^http/, 'ws')}/watch`;
-    return new Watcher(new WebSocket(url, ['gantry', `gantry.token.${this.#token}`]));
+    return new Watcher(new WebSocket(url, ['gantry', `gantry.token.${this.#token}`], { ca: this.#ca }));
   }
 
   get #headers(): Record<string, string> {
