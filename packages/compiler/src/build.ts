@@ -13,6 +13,12 @@ export const constant = (value: number, shape: Shape = [], dtype: DType = 'float
   dtype,
 });
 
+/** A float32 constant of different values, row-major. @throws RangeError unless `values` fill `shape` */
+export function table(values: readonly number[], shape: Shape): Node {
+  if (values.length !== sizeOf(shape)) throw new RangeError(`${values.length} values for [${shape.join()}]`);
+  return { op: { kind: 'table', values: values.map(Math.fround) }, inputs: [], shape, dtype: 'float32' };
+}
+
 /** dtype of a pointwise result: comparisons give booleans; `select` takes its branches' dtype. */
 function pointwiseDType(fn: PointwiseFunction, inputs: readonly Node[]): DType {
   switch (fn) {
@@ -87,6 +93,14 @@ export function pad(x: Node, before: readonly number[], after: readonly number[]
   const shape = x.shape.map((size, axis) => size + at(before, axis) + at(after, axis));
   return { op: { kind: 'pad', before, after, value }, inputs: [x], shape, dtype: x.dtype };
 }
+
+/** Rows of x [rows, ...]: result row i is row `rows[i]`. */
+export const gather = (x: Node, rows: readonly number[]): Node => ({
+  op: { kind: 'gather', rows },
+  inputs: [x],
+  shape: [rows.length, ...x.shape.slice(1)],
+  dtype: x.dtype,
+});
 
 export const broadcast = (x: Node, shape: Shape): Node =>
   sameShape(shape, x.shape) ? x : { op: { kind: 'broadcast' }, inputs: [x], shape, dtype: x.dtype };

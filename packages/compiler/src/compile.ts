@@ -2,6 +2,7 @@ import type * as tf from '@tensorflow/tfjs-core';
 import { emit } from './emit/emit.ts';
 import { CompileError } from './errors.ts';
 import type { DType } from './graph.ts';
+import type { ConvolutionForm } from './passes/lower-convolutions.ts';
 import { optimize } from './passes/optimize.ts';
 import { trace, type TracedFunction } from './trace/trace.ts';
 
@@ -30,6 +31,8 @@ export interface CompileOptions {
    * values are neither read nor changed. Those assigned by the function also become outputs named `${name}:assigned`.
    */
   readonly variables?: Readonly<Record<string, tf.Variable>>;
+  /** How convolutions are computed; the results differ in rounding. Default: fastest. */
+  readonly convolutions?: ConvolutionForm;
 }
 
 /** @throws CompileError unless all names differ: in ONNX, inputs and outputs share one name space. */
@@ -48,12 +51,12 @@ function requireDistinct(names: readonly string[]): void {
  * @throws CompileError when the function uses what a graph cannot express; its `code` says what. Errors thrown by `fn`
  * itself pass through unchanged.
  */
-export function compile(fn: TracedFunction, { inputs, variables = {} }: CompileOptions): CompiledProgram {
+export function compile(fn: TracedFunction, { inputs, variables = {}, convolutions = 'fastest' }: CompileOptions): CompiledProgram {
   requireDistinct([...Object.keys(inputs), ...Object.keys(variables)]);
   const graph = trace(fn, inputs, variables);
   requireDistinct([...graph.inputs.map(({ op }) => op.name), ...graph.outputs.map(({ name }) => name)]);
   return {
-    onnx: emit(optimize(graph)),
+    onnx: emit(optimize(graph, convolutions)),
     inputs: graph.inputs.map(({ op, shape, dtype }) => ({ name: op.name, shape, dtype })),
     outputs: graph.outputs.map(({ name, node: { shape, dtype } }) => ({ name, shape, dtype })),
   };

@@ -56,6 +56,8 @@ type Operation =
   | { readonly kind: 'input'; readonly name: string }
   /** Every element is `value`; booleans are 0 and 1. */
   | { readonly kind: 'constant'; readonly value: number }
+  /** Different values, in row-major order. */
+  | { readonly kind: 'table'; readonly values: readonly number[] }
   | { readonly kind: 'pointwise'; readonly fn: PointwiseFunction }
   | { readonly kind: 'leakyRelu'; readonly alpha: number }
   /** To the node's dtype. */
@@ -73,6 +75,8 @@ type Operation =
       readonly after: readonly number[];
       readonly value: number;
     }
+  /** Rows of the input [rows, ...]: result row i is input row `rows[i]`. */
+  | { readonly kind: 'gather'; readonly rows: readonly number[] }
   /** To the node's shape, by numpy's rules. */
   | { readonly kind: 'broadcast' }
   | { readonly kind: 'tile'; readonly repeats: readonly number[] }

@@ -47,6 +47,10 @@ export function emit(graph: Graph): Uint8Array {
       names.set(node, initializers.scalar(node.op.value, node.dtype));
       continue;
     }
+    if (node.op.kind === 'table') {
+      names.set(node, initializers.table(node.op.values, node.shape));
+      continue;
+    }
     const name: string = outputName ?? `%${nodes.length}`;
     nodes.push(nodeProto(operatorOf(node, node.inputs.map(nameOf), initializers), name));
     names.set(node, name);

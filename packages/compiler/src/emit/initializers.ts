@@ -11,7 +11,7 @@ interface TensorProto {
   readonly rawData: Uint8Array;
 }
 
-/** Small constant tensors of a model, each stored once under a name derived from its content. */
+/** Constant tensors of a model; small ones are stored once, under a name derived from their content. */
 export class Initializers {
   readonly #byName = new Map<string, TensorProto>();
 
@@ -38,6 +38,13 @@ export class Initializers {
     }
     // String(-0) is '0'.
     return this.#add(`%${dtype}(${Object.is(value, -0) ? '-0' : value})`, [], dtype, bytes);
+  }
+
+  /** A float32 tensor of different values, row-major. Returns its name. */
+  table(values: readonly number[], shape: Shape): string {
+    const bytes = new DataView(new ArrayBuffer(4 * values.length));
+    for (const [i, value] of values.entries()) bytes.setFloat32(4 * i, value, true);
+    return this.#add(`%table${this.#byName.size}`, shape, 'float32', bytes);
   }
 
   all(): readonly TensorProto[] {

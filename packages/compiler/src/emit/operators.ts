@@ -59,6 +59,8 @@ export function operatorOf(node: Node, inputs: readonly string[], initializers: 
   switch (op.kind) {
     case 'constant':
       return { opType: 'Expand', inputs: [initializers.scalar(op.value, node.dtype), initializers.int64(shape)] };
+    case 'gather':
+      return { opType: 'Gather', inputs: [...inputs, initializers.int64(op.rows)], attributes: { axis: 0 } };
     case 'pointwise':
       return { opType: POINTWISE[op.fn], inputs };
     case 'leakyRelu':
@@ -92,6 +94,7 @@ export function operatorOf(node: Node, inputs: readonly string[], initializers: 
     case 'matMul':
       return { opType: 'MatMul', inputs };
     case 'input':
+    case 'table':
     case 'conv2d':
     case 'conv2dBackpropInput':
     case 'conv2dBackpropFilter':

@@ -1,54 +1,91 @@
-import { type ConvolutionGeometry, type Graph, rewrite } from '../graph.ts';
+import { type ConvolutionGeometry, type Graph, type Node, type Pass, rewrite } from '../graph.ts';
 import { at } from '../shapes.ts';
 import { filterGradientByPatches, forwardByPatches, inputGradientByPatches } from './convolution/patches.ts';
+import {
+  hasSpectralForm,
+  spectralCost,
+  spectralFilterGradient,
+  spectralForward,
+  spectralInputGradient,
+} from './convolution/spectral.ts';
+import { tapsOf } from './convolution/taps.ts';
 import { filterGradientByTaps, forwardByWindows, inputGradientByWindows } from './convolution/windows.ts';
 
-/** With fewer channels than this, a product per position or tap is too thin to be worth its call. */
+/**
+ * How convolutions are computed: by multiplications with every tap (`direct`), by products of frequencies wherever there is
+ * such a form (`spectral`), or as whichever takes fewer multiplications (`fastest`).
+ */
+export type ConvolutionForm = 'direct' | 'fastest' | 'spectral';
+
+/** The three products of one form: see `conv2d`, `conv2dBackpropInput` and `conv2dBackpropFilter` in `graph.ts`. */
+interface Lowering {
+  readonly forward: (x: Node, filter: Node, geometry: ConvolutionGeometry) => Node;
+  readonly inputGradient: (dy: Node, filter: Node, geometry: ConvolutionGeometry) => Node;
+  readonly filterGradient: (x: Node, dy: Node, geometry: ConvolutionGeometry) => Node;
+}
+
+const spectral: Lowering = {
+  forward: spectralForward,
+  inputGradient: spectralInputGradient,
+  filterGradient: spectralFilterGradient,
+};
+
+/** One product over stacked patches. */
+const patches: Lowering = {
+  forward: forwardByPatches,
+  inputGradient: inputGradientByPatches,
+  filterGradient: filterGradientByPatches,
+};
+
+/** One product per output position; for the filter's gradient, per tap. */
+const windows: Lowering = {
+  forward: forwardByWindows,
+  inputGradient: inputGradientByWindows,
+  filterGradient: filterGradientByTaps,
+};
+
+/** With fewer channels than this, a product per position, tap or frequency is too thin to be worth its call. */
 const FEW_CHANNELS = 8;
 
 /** On larger maps, a product per position makes too many nodes. */
 const MANY_POSITIONS = 32 * 32;
 
-/**
- * Replaces convolutions and their gradients by matrix products.
- *
- * Measured on ONNX Runtime 1.30, one thread with AVX-512, batch 64, 5×5 filters, best time in ms of ONNX's
- * Conv/ConvTranspose, of one product over stacked patches, of a sum of one product per tap, and of one per position:
- *
- *     7×7, 256→128 channels, forward              45   42   36   33
- *     7×7, 256→128 channels, input gradient       47    –   38   28
- *     7×7, 256→128 channels, filter gradient      44   46   27    –
- *     14×14→7×7, 64→128 channels, forward         11   10.6 11.8  8.1
- *     14×14→7×7, 64→128 channels, input gradient  13    –    –    9.5
- *     14×14→7×7, 64→128 channels, filter gradient 12   11    9.5  –
- *     28×28→14×14, 1→64 channels, forward          1.0  1.0 12.6  2.2
- */
-export function lowerConvolutions(graph: Graph): Graph {
-  return rewrite(graph, (node) => {
-    const [a, b] = node.inputs;
-    if (a === undefined || b === undefined) return node;
-    switch (node.op.kind) {
-      case 'conv2d': {
-        const { geometry } = node.op;
-        const byPatches = at(a.shape, 3) < FEW_CHANNELS || positions(geometry, 'outputSize') > MANY_POSITIONS;
-        return byPatches ? forwardByPatches(a, b, geometry) : forwardByWindows(a, b, geometry);
+/** Replaces convolutions and their gradients by matrix products. */
+export const lowerConvolutions =
+  (form: ConvolutionForm): Pass =>
+  (graph: Graph) =>
+    rewrite(graph, (node) => {
+      const [a, b] = node.inputs;
+      if (a === undefined || b === undefined) return node;
+      switch (node.op.kind) {
+        case 'conv2d': {
+          const { geometry } = node.op;
+          return loweringOf(form, geometry, a.shape, at(node.shape, 3)).forward(a, b, geometry);
+        }
+        case 'conv2dBackpropInput': {
+          const { geometry } = node.op;
+          return loweringOf(form, geometry, node.shape, at(a.shape, 3)).inputGradient(a, b, geometry);
+        }
+        case 'conv2dBackpropFilter': {
+          const { geometry } = node.op;
+          return loweringOf(form, geometry, a.shape, at(b.shape, 3)).filterGradient(a, b, geometry);
+        }
+        default:
+          return node;
       }
-      case 'conv2dBackpropInput': {
-        const { geometry } = node.op;
-        const byPatches = at(b.shape, 2) < FEW_CHANNELS || positions(geometry, 'inputSize') > MANY_POSITIONS;
-        return byPatches ? inputGradientByPatches(a, b, geometry) : inputGradientByWindows(a, b, geometry);
-      }
-      case 'conv2dBackpropFilter': {
-        const byPatches = at(a.shape, 3) < FEW_CHANNELS;
-        return byPatches
-          ? filterGradientByPatches(a, b, node.op.geometry)
-          : filterGradientByTaps(a, b, node.op.geometry);
-      }
-      default:
-        return node;
-    }
-  });
-}
+    });
 
-const positions = ([rows, columns]: ConvolutionGeometry, side: 'inputSize' | 'outputSize'): number =>
-  rows[side] * columns[side];
+/** The same for a convolution and its gradients: they share what they make of the maps and the filter. */
+function loweringOf(
+  form: ConvolutionForm,
+  geometry: ConvolutionGeometry,
+  [batch = 0, height = 0, width = 0, channels = 0]: readonly number[],
+  outputs: number,
+): Lowering {
+  if (form === 'spectral' && hasSpectralForm(geometry)) return spectral;
+  const direct = channels < FEW_CHANNELS || height * width > MANY_POSITIONS ? patches : windows;
+  if (form === 'direct' || direct === patches || !hasSpectralForm(geometry)) return direct;
+  const taps = tapsOf(geometry).reduce((sum, { row, column }) => sum + row.count * column.count, 0);
+  const directCost = taps * batch * channels * outputs;
+  return spectralCost(geometry, batch, channels, outputs) < directCost ? spectral : direct;
+}

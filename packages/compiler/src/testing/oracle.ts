@@ -6,6 +6,7 @@ import '@tensorflow/tfjs-layers';
 import * as ort from 'onnxruntime-node';
 import { expect } from 'vitest';
 import { compile, type CompiledProgram } from '../index.ts';
+import type { ConvolutionForm } from '../passes/lower-convolutions.ts';
 import { ModelProto } from '../emit/schema.ts';
 
 // Keeps tfjs from advertising tfjs-node on the console.
@@ -93,8 +94,9 @@ export async function expectSameAsTfjs(
   fn: Traced,
   inputs: Tensors,
   variables: Record<string, tf.Variable> = {},
+  convolutions: ConvolutionForm = 'fastest',
 ): Promise<CompiledProgram> {
-  const program = compile(fn, { inputs: specsOf(inputs), variables });
+  const program = compile(fn, { inputs: specsOf(inputs), variables, convolutions });
   const actual = await run(program, { ...inputs, ...variables });
   const expected = tf.tidy(() => fn(inputs));
   expect(program.outputs.slice(0, Object.keys(expected).length).map(({ name }) => name)).toEqual(Object.keys(expected));

@@ -1,124 +1,193 @@
 /**
- * Convolutions as one matrix product over stacked patches, and its adjoint.
+ * Convolutions of few channels as one matrix product over the patches that the filter sees, and its gradients.
  *
- * Maps are laid out as [C, H, W, N], where a shift of height and width moves long contiguous blocks.
+ * One product makes a block of neighbouring outputs from one window, with the filter repeated at each place of the block: for
+ * more multiplications there are fewer and longer rows to gather, and the result has the layout that a following strided
+ * convolution takes.
  */
-import {
-  broadcast,
-  concat,
-  constant,
-  matMul,
-  pad,
-  pointwise,
-  reshape,
-  slice,
-  transpose,
-  transposeMatrix,
-} from '../../build.ts';
-import type { ConvolutionGeometry, Node, Shape } from '../../graph.ts';
+import { concat, constant, gather, matMul, reduce, reshape, transpose, transposeMatrix } from '../../build.ts';
+import type { ConvolutionAxis, ConvolutionGeometry, Node, Shape } from '../../graph.ts';
 import { at } from '../../shapes.ts';
-import { type Tap, tapsOf } from './taps.ts';
 
-/** [N, H, W, C] → [C, H, W, N] and back. */
-const exchangeBatchAndChannels = (x: Node): Node => transpose(x, [3, 1, 2, 0]);
+/** Outputs of one window along an axis. */
+const BLOCK = 2;
 
-/** `window` at (top, left) of a map of zeros [C, height, width, N]. */
-function place(window: Node, top: number, left: number, height: number, width: number): Node {
-  const [, rows = 0, columns = 0] = window.shape;
-  return pad(window, [0, top, left, 0], [0, height - top - rows, width - left - columns, 0]);
+/** One axis cut into blocks of outputs. */
+interface BlockedAxis extends ConvolutionAxis {
+  readonly block: number;
+  readonly blocks: number;
+  /** Inputs that one block of outputs sees. */
+  readonly window: number;
 }
 
-/** x [N, H, W, C] → [kh·kw·C, H'·W'·N]: column (h, w, n) holds what the filter sees from that output position. */
-function stackedPatches(x: Node, geometry: ConvolutionGeometry): Node {
-  const [batch = 0, , , channels = 0] = x.shape;
-  const [rows, columns] = geometry;
-  const [height, width] = [rows.outputSize, columns.outputSize];
-  const map = exchangeBatchAndChannels(x);
-  const patches = tapsOf(geometry).map(({ row, column }) => {
-    if (row.count * column.count === 0) return broadcast(constant(0), [channels, height, width, batch]);
-    const window = slice(
-      map,
-      [0, row.inputBegin, column.inputBegin, 0],
-      [channels, row.count, column.count, batch],
-      [1, rows.stride, columns.stride, 1],
+function blocked(axis: ConvolutionAxis): BlockedAxis {
+  const block = axis.outputSize % BLOCK === 0 ? BLOCK : 1;
+  const window = (block - 1) * axis.stride + (axis.taps - 1) * axis.dilation + 1;
+  return { ...axis, block, blocks: axis.outputSize / block, window };
+}
+
+/** The input that a place of the window meets at a block, or undefined in the padding. */
+function inputAt({ inputSize, stride, padBefore, block: size }: BlockedAxis, block: number, place: number) {
+  const index = block * size * stride + place - padBefore;
+  return index >= 0 && index < inputSize ? index : undefined;
+}
+
+/** The tap that links a place of the window to an output of the block, or undefined. */
+function tapAt({ taps, stride, dilation }: BlockedAxis, place: number, output: number): number | undefined {
+  const tap = (place - output * stride) / dilation;
+  return Number.isInteger(tap) && tap >= 0 && tap < taps ? tap : undefined;
+}
+
+const range = (count: number): number[] => [...Array(count).keys()];
+
+/** x [rows, ...] with a row of zeros behind. */
+const withZeroRow = (x: Node): Node => concat([x, constant(0, [1, ...x.shape.slice(1)])], 0);
+
+/** The three products of a convolution of N maps of C channels with K filters. */
+class PatchForm {
+  readonly #rows: BlockedAxis;
+  readonly #columns: BlockedAxis;
+  readonly #batch: number;
+  readonly #channels: number;
+  readonly #outputs: number;
+  /** Rows of the product: window places × C. */
+  readonly #depth: number;
+  /** Blocks of outputs. */
+  readonly #blocks: number;
+  /** Columns of the product per sample: outputs of a block × K. */
+  readonly #width: number;
+
+  constructor([rows, columns]: ConvolutionGeometry, batch: number, channels: number, outputs: number) {
+    this.#rows = blocked(rows);
+    this.#columns = blocked(columns);
+    this.#batch = batch;
+    this.#channels = channels;
+    this.#outputs = outputs;
+    this.#depth = this.#rows.window * this.#columns.window * channels;
+    this.#blocks = this.#rows.blocks * this.#columns.blocks;
+    this.#width = this.#rows.block * this.#columns.block * outputs;
+  }
+
+  /** For each row of `patches`, [depth, blocks]: its row of a map [C·H·W, N], the row of zeros behind it in the padding. */
+  #inputRows(): number[] {
+    const [rows, columns] = [this.#rows, this.#columns];
+    const size = rows.inputSize * columns.inputSize;
+    return this.#places().flatMap(({ row, column, channel }) =>
+      range(rows.blocks).flatMap((blockRow) =>
+        range(columns.blocks).map((blockColumn) => {
+          const [y, x] = [inputAt(rows, blockRow, row), inputAt(columns, blockColumn, column)];
+          if (y === undefined || x === undefined) return this.#channels * size;
+          return channel * size + y * columns.inputSize + x;
+        }),
+      ),
     );
-    return place(window, row.outputBegin, column.outputBegin, height, width);
-  });
-  return reshape(concat(patches, 0), [patches.length * channels, height * width * batch]);
+  }
+
+  /** For each row of the repeated filter, [depth, block outputs]: its row of a filter [kh·kw·C, K], or the row behind. */
+  #filterRows(): number[] {
+    const [rows, columns] = [this.#rows, this.#columns];
+    return this.#places().flatMap(({ row, column, channel }) =>
+      range(rows.block).flatMap((outputRow) =>
+        range(columns.block).map((outputColumn) => {
+          const [y, x] = [tapAt(rows, row, outputRow), tapAt(columns, column, outputColumn)];
+          if (y === undefined || x === undefined) return rows.taps * columns.taps * this.#channels;
+          return (y * columns.taps + x) * this.#channels + channel;
+        }),
+      ),
+    );
+  }
+
+  #places() {
+    return range(this.#rows.window).flatMap((row) =>
+      range(this.#columns.window).flatMap((column) =>
+        range(this.#channels).map((channel) => ({ row, column, channel })),
+      ),
+    );
+  }
+
+  /** x [N, H, W, C] → [depth, blocks·N] */
+  patches(x: Node): Node {
+    const size = this.#rows.inputSize * this.#columns.inputSize * this.#channels;
+    const map = reshape(transpose(x, [3, 1, 2, 0]), [size, this.#batch]);
+    return reshape(gather(withZeroRow(map), this.#inputRows()), [this.#depth, this.#blocks * this.#batch]);
+  }
+
+  /** The sum of [depth, blocks·N] over the places where each input is seen → [N, H, W, C] */
+  patchesAdjoint(patches: Node): Node {
+    const [rows, columns] = [this.#rows, this.#columns];
+    const size = rows.inputSize * columns.inputSize * this.#channels;
+    const map = gatherSum(reshape(patches, [this.#depth * this.#blocks, this.#batch]), this.#inputRows(), size);
+    return transpose(reshape(map, [this.#channels, rows.inputSize, columns.inputSize, this.#batch]), [3, 1, 2, 0]);
+  }
+
+  /** filter [kh, kw, C, K] → [depth, block outputs·K] */
+  filter(filter: Node): Node {
+    const taps = this.#rows.taps * this.#columns.taps * this.#channels;
+    const rows = withZeroRow(reshape(filter, [taps, this.#outputs]));
+    return reshape(gather(rows, this.#filterRows()), [this.#depth, this.#width]);
+  }
+
+  /** The sum of [depth, block outputs·K] over the repetitions of the filter → [kh, kw, C, K] */
+  filterAdjoint(filter: Node): Node {
+    const [rows, columns] = [this.#rows, this.#columns];
+    const repeated = reshape(filter, [this.#depth * rows.block * columns.block, this.#outputs]);
+    const taps = gatherSum(repeated, this.#filterRows(), rows.taps * columns.taps * this.#channels);
+    return reshape(taps, [rows.taps, columns.taps, this.#channels, this.#outputs]);
+  }
+
+  /** [blocks·N, block outputs·K] → [N, H', W', K] */
+  output(product: Node): Node {
+    const [rows, columns] = [this.#rows, this.#columns];
+    const parts = reshape(product, [
+      rows.blocks,
+      columns.blocks,
+      this.#batch,
+      rows.block,
+      columns.block,
+      this.#outputs,
+    ]);
+    return reshape(transpose(parts, [2, 0, 3, 1, 4, 5]), [
+      this.#batch,
+      rows.outputSize,
+      columns.outputSize,
+      this.#outputs,
+    ]);
+  }
+
+  /** y [N, H', W', K] → [blocks·N, block outputs·K] */
+  outputAdjoint(y: Node): Node {
+    const [rows, columns] = [this.#rows, this.#columns];
+    const parts = reshape(y, [this.#batch, rows.blocks, rows.block, columns.blocks, columns.block, this.#outputs]);
+    return reshape(transpose(parts, [1, 3, 0, 2, 4, 5]), [this.#blocks * this.#batch, this.#width]);
+  }
 }
 
-/** [N, H', W', K] → [H'·W'·N, K]. */
-function positionRows(y: Node): Node {
-  const [batch = 0, height = 0, width = 0, outputs = 0] = y.shape;
-  return reshape(transpose(y, [1, 2, 0, 3]), [height * width * batch, outputs]);
+/** [count, ...] whose row i is the sum of those rows of x whose entry in `targets` is i; other entries are left out. */
+function gatherSum(x: Node, targets: readonly number[], count: number): Node {
+  const sources: number[][] = range(count).map(() => []);
+  for (const [source, target] of targets.entries()) sources[target]?.push(source);
+  const terms = Math.max(...sources.map((rows) => rows.length));
+  const zero = targets.length;
+  const rows = range(terms).flatMap((term) => sources.map((of) => of[term] ?? zero));
+  const shape: Shape = [terms, count, ...x.shape.slice(1)];
+  const gathered = reshape(gather(rows.includes(zero) ? withZeroRow(x) : x, rows), shape);
+  return reshape(reduce('sum', gathered, [0]), shape.slice(1));
 }
 
 /** x [N, H, W, C], filter [kh, kw, C, K] → [N, H', W', K]. */
 export function forwardByPatches(x: Node, filter: Node, geometry: ConvolutionGeometry): Node {
-  const batch = at(x.shape, 0);
-  const outputs = at(filter.shape, 3);
-  const [rows, columns] = geometry;
-  const patches = stackedPatches(x, geometry);
-  const product = matMul(transposeMatrix(patches), reshape(filter, [at(patches.shape, 0), outputs])); // [H'·W'·N, K]
-  return transpose(reshape(product, [rows.outputSize, columns.outputSize, batch, outputs]), [2, 0, 1, 3]);
+  const form = new PatchForm(geometry, at(x.shape, 0), at(x.shape, 3), at(filter.shape, 3));
+  return form.output(matMul(transposeMatrix(form.patches(x)), form.filter(filter)));
 }
 
 /** x [N, H, W, C], dy [N, H', W', K] → [kh, kw, C, K]. */
 export function filterGradientByPatches(x: Node, dy: Node, geometry: ConvolutionGeometry): Node {
-  const [rows, columns] = geometry;
-  const product = matMul(stackedPatches(x, geometry), positionRows(dy)); // [kh·kw·C, K]
-  return reshape(product, [rows.taps, columns.taps, at(x.shape, 3), at(dy.shape, 3)]);
+  const form = new PatchForm(geometry, at(x.shape, 0), at(x.shape, 3), at(dy.shape, 3));
+  return form.filterAdjoint(matMul(form.patches(x), form.outputAdjoint(dy)));
 }
 
 /** dy [N, H', W', K], filter [kh, kw, C, K] → dx [N, H, W, C]. */
 export function inputGradientByPatches(dy: Node, filter: Node, geometry: ConvolutionGeometry): Node {
-  const [batch = 0, height = 0, width = 0, outputs = 0] = dy.shape;
-  const channels = at(filter.shape, 2);
-  const taps = tapsOf(geometry);
-  const depth = taps.length * channels;
-  const patches = matMul(reshape(filter, [depth, outputs]), transposeMatrix(positionRows(dy))); // [kh·kw·C, H'·W'·N]
-  const maps = reshape(patches, [depth, height, width, batch]);
-  const windows = taps.flatMap((tap, i) => {
-    const { row, column } = tap;
-    if (row.count * column.count === 0) return [];
-    const begin = [i * channels, row.outputBegin, column.outputBegin, 0];
-    return [{ tap, window: slice(maps, begin, [channels, row.count, column.count, batch]) }];
-  });
-  return exchangeBatchAndChannels(scatter(windows, geometry, channels, batch));
-}
-
-const sum = (terms: readonly Node[], shape: Shape): Node =>
-  terms.length === 0 ? broadcast(constant(0), shape) : pointwise('addN', ...terms);
-
-/**
- * Adds every tap's window [C, rows, columns, N] into a map [C, H, W, N]. With a stride, taps of one phase (input position
- * modulo the stride) hit the same positions: each phase is summed by itself, then they interleave.
- */
-function scatter(
-  windows: readonly { readonly tap: Tap; readonly window: Node }[],
-  [rows, columns]: ConvolutionGeometry,
-  channels: number,
-  batch: number,
-): Node {
-  const height = Math.ceil(rows.inputSize / rows.stride);
-  const width = Math.ceil(columns.inputSize / columns.stride);
-  const phase = (top: number, left: number): Node => {
-    const terms = windows
-      .filter(({ tap }) => tap.row.inputBegin % rows.stride === top && tap.column.inputBegin % columns.stride === left)
-      .map(({ tap, window }) => {
-        const row = Math.floor(tap.row.inputBegin / rows.stride);
-        const column = Math.floor(tap.column.inputBegin / columns.stride);
-        return place(window, row, column, height, width);
-      });
-    return sum(terms, [channels, height, width, batch]);
-  };
-  const rowPhases = Array.from({ length: rows.stride }, (_, top) => {
-    const columnPhases = Array.from({ length: columns.stride }, (__, left) =>
-      reshape(phase(top, left), [channels * height * width, 1, batch]),
-    );
-    // [C·height·width, stride, N] is [C, height, width·stride, N].
-    return reshape(concat(columnPhases, 1), [channels * height, 1, width * columns.stride * batch]);
-  });
-  const map = reshape(concat(rowPhases, 1), [channels, height * rows.stride, width * columns.stride, batch]);
-  return slice(map, [0, 0, 0, 0], [channels, rows.inputSize, columns.inputSize, batch]);
+  const form = new PatchForm(geometry, at(dy.shape, 0), at(filter.shape, 2), at(filter.shape, 3));
+  return form.patchesAdjoint(matMul(form.filter(filter), transposeMatrix(form.outputAdjoint(dy))));
 }
