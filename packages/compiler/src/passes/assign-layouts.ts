@@ -19,22 +19,22 @@ import {
  * Moves reshapes and transposes behind the operations that follow them, until they cancel out or something needs the tensor
  * as it was: element-wise functions, reductions, concatenations and slices work on any order of the elements.
  *
- * Where operands of different layouts meet, the one that takes fewer bytes to move is moved; of equal ones the later one,
- * since what a backward pass keeps of the forward pass is met again.
+ * Where operands of different layouts meet, the one that takes fewer bytes to move is moved; of equal ones the
+ * deeper one, since what a backward pass meets of the forward pass it meets again.
  */
 export function assignLayouts(graph: Graph): Graph {
   const views = new Map<Node, View>();
-  const order = new Map<Node, number>();
+  /** Length of the longest path from an input. */
+  const depths = new Map<Node, number>();
   const viewOf = (node: Node): View => {
     const view = views.get(node);
     if (view === undefined) throw new Error('assignLayouts: a node comes before its input');
     return view;
   };
+  const depthOf = ({ source }: View): number => depthOfNode(source, depths);
   for (const node of topologicalOrder(graph)) {
     const operands = node.inputs.map(viewOf);
-    const view = moved(node, operands, (view) => order.get(view.source) ?? 0) ?? identityView({ ...node, inputs: operands.map(materialize) });
-    views.set(node, view);
-    if (!order.has(view.source)) order.set(view.source, order.size);
+    views.set(node, moved(node, operands, depthOf) ?? identityView({ ...node, inputs: operands.map(materialize) }));
   }
   return {
     inputs: graph.inputs,
@@ -42,8 +42,14 @@ export function assignLayouts(graph: Graph): Graph {
   };
 }
 
+function depthOfNode(node: Node, known: Map<Node, number>): number {
+  const depth = known.get(node) ?? 1 + Math.max(-1, ...node.inputs.map((input) => depthOfNode(input, known)));
+  known.set(node, depth);
+  return depth;
+}
+
 /** A view of the node whose source works on the operands' sources, or undefined. */
-function moved(node: Node, operands: readonly View[], age: (view: View) => number): View | undefined {
+function moved(node: Node, operands: readonly View[], depthOf: (view: View) => number): View | undefined {
   const [first] = operands;
   if (first === undefined) return identityView(node);
   switch (node.op.kind) {
@@ -54,7 +60,7 @@ function moved(node: Node, operands: readonly View[], age: (view: View) => numbe
     case 'cast':
     case 'leakyRelu':
     case 'pointwise':
-      return pointwiseView(node, operands, age);
+      return pointwiseView(node, operands, depthOf);
     case 'reduce':
       return reducedView(node, node.op.axes, first);
     case 'concat':
@@ -86,7 +92,7 @@ function converted(view: View, layout: View): { readonly node: Node; readonly by
 
 const bytesOf = ({ shape, dtype }: Node): number => sizeOf(shape) * (dtype === 'bool' ? 1 : 4);
 
-function pointwiseView(node: Node, operands: readonly View[], age: (view: View) => number): View | undefined {
+function pointwiseView(node: Node, operands: readonly View[], depthOf: (view: View) => number): View | undefined {
   const isFull = ({ shape }: View) => sameShape(shape, node.shape);
   const candidates = operands.filter(isFull).map((layout) => {
     const sources = operands.map((operand) => {
@@ -96,7 +102,7 @@ function pointwiseView(node: Node, operands: readonly View[], age: (view: View) 
     });
     return { layout, sources, bytes: sources.reduce((sum, source) => sum + (source?.bytes ?? Infinity), 0) };
   });
-  const [best] = candidates.toSorted((a, b) => a.bytes - b.bytes || age(a.layout) - age(b.layout));
+  const [best] = candidates.toSorted((a, b) => a.bytes - b.bytes || depthOf(a.layout) - depthOf(b.layout));
   if (best === undefined || best.bytes === Infinity) return undefined;
   const inputs = best.sources.flatMap((source) => (source ? [source.node] : []));
   return { ...best.layout, source: { ...node, inputs, shape: best.layout.source.shape } };

@@ -3,6 +3,7 @@ import { assignLayouts } from './assign-layouts.ts';
 import { commonSubexpressions } from './common-subexpressions.ts';
 import { type ConvolutionForm, lowerConvolutions } from './lower-convolutions.ts';
 import { lowerSelections } from './lower-selections.ts';
+import { postponeReshapes } from './postpone-reshapes.ts';
 import { simplify } from './simplify.ts';
 
 /** In order. Lowering leaves chains of reshapes and windows that several products share, hence the second round. */
@@ -14,6 +15,7 @@ const passes = (form: ConvolutionForm): readonly Pass[] => [
   simplify,
   commonSubexpressions,
   assignLayouts,
+  postponeReshapes,
   simplify,
   commonSubexpressions,
 ];
