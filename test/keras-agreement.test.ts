@@ -27,19 +27,25 @@ import {
 
 const manifest = parameterManifest();
 const layout = leafLayout(manifest);
-const program = compileTraining(
-  { images: FIXTURE_SAMPLES, epochs: 1, batch: FIXTURE_SAMPLES, shardSize: FIXTURE_SAMPLES },
-  0,
-);
+const plan = { images: FIXTURE_SAMPLES, epochs: 1, batch: FIXTURE_SAMPLES, shardSize: FIXTURE_SAMPLES };
+const spectral = compileTraining(plan, 0, 'spectral');
+/** The engines and programs that have to agree with Keras. A batch as small as the fixture's is direct by default. */
+const SUBJECTS = {
+  tfjs: { name: 'tfjs', program: spectral },
+  'onnx, spectral convolutions': { name: 'onnx', program: spectral },
+  'onnx, direct convolutions': { name: 'onnx', program: compileTraining(plan, 0, 'direct') },
+} as const;
+type Subject = keyof typeof SUBJECTS;
+const ONNX_SUBJECTS = ['onnx, spectral convolutions', 'onnx, direct convolutions'] as const;
 const [first] = FIXTURE.steps as [(typeof FIXTURE.steps)[0]];
 
 function relativeError(actual: number, expected: number): number {
   return Math.abs(actual / expected - 1);
 }
 
-async function loaded(name: 'onnx' | 'tfjs'): Promise<GradientEngine> {
-  const engine = await createEngine(name);
-  await engine.load(program);
+async function loaded(subject: Subject): Promise<GradientEngine> {
+  const engine = await createEngine(SUBJECTS[subject].name);
+  await engine.load(SUBJECTS[subject].program);
   return engine;
 }
 
@@ -52,12 +58,12 @@ function expectWeights(state: TrainingState, expected: Readonly<Record<string, T
   }
 }
 
-describe.each(['onnx', 'tfjs'] as const)('the first step on the %s engine', (name) => {
+describe.each(['tfjs', ...ONNX_SUBJECTS] as const)('the first step with %s', (subject) => {
   let leaf: Float32Array;
 
   // The reference needs about 10 s per sample.
   beforeAll(async () => {
-    const engine = await loaded(name);
+    const engine = await loaded(subject);
     await engine.setWeights(fixtureWeights(manifest));
     leaf = await engine.gradients(await fixtureInputs(0));
     await engine.dispose();
@@ -78,8 +84,8 @@ describe.each(['onnx', 'tfjs'] as const)('the first step on the %s engine', (nam
   });
 });
 
-it('has the logits and the pictures of Keras in the first step', async () => {
-  const session = await ort.InferenceSession.create(program.variants[0]?.onnx as Uint8Array);
+it.each(ONNX_SUBJECTS)('has the logits and the pictures of Keras in the first step: %s', async (subject) => {
+  const session = await ort.InferenceSession.create(SUBJECTS[subject].program.variants[0]?.onnx as Uint8Array);
   const weights = fixtureWeights(manifest);
   const { samples, ...inputs } = await fixtureInputs(0);
   const specs = stepInputSpecs(samples);
@@ -104,8 +110,8 @@ it('has the logits and the pictures of Keras in the first step', async () => {
   expect(relativeError(norm(fakes), first.fake.l2)).toBeLessThanOrEqual(1e-5);
 });
 
-it('follows Keras through five steps of Adam on the onnx engine', async () => {
-  const engine = await loaded('onnx');
+it.each(ONNX_SUBJECTS)('follows Keras through five steps of Adam with %s', async (subject) => {
+  const engine = await loaded(subject);
   const state: TrainingState = { ...initialState(manifest, 0), weights: fixtureWeights(manifest) };
   for (const [step, expected] of FIXTURE.steps.entries()) {
     await engine.setWeights(state.weights);

@@ -51,7 +51,10 @@ function requireDistinct(names: readonly string[]): void {
  * @throws CompileError when the function uses what a graph cannot express; its `code` says what. Errors thrown by `fn`
  * itself pass through unchanged.
  */
-export function compile(fn: TracedFunction, { inputs, variables = {}, convolutions = 'fastest' }: CompileOptions): CompiledProgram {
+export function compile(
+  fn: TracedFunction,
+  { inputs, variables = {}, convolutions = 'fastest' }: CompileOptions,
+): CompiledProgram {
   requireDistinct([...Object.keys(inputs), ...Object.keys(variables)]);
   const graph = trace(fn, inputs, variables);
   requireDistinct([...graph.inputs.map(({ op }) => op.name), ...graph.outputs.map(({ name }) => name)]);

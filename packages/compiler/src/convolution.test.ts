@@ -2,7 +2,18 @@ import * as tf from '@tensorflow/tfjs-core';
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { ConvolutionForm } from './passes/lower-convolutions.ts';
-import { expectSameAsTfjs, input, operatorCounts, tensor4d, type Tensors, values } from './testing/oracle.ts';
+import { compile } from './index.ts';
+import {
+  expectSameAsTfjs,
+  input,
+  operatorCounts,
+  relativeError,
+  run,
+  specsOf,
+  tensor4d,
+  type Tensors,
+  values,
+} from './testing/oracle.ts';
 
 interface Convolution {
   readonly image: [batch: number, height: number, width: number, channels: number];
@@ -68,6 +79,27 @@ const convolutions: fc.Arbitrary<Convolution> = fc
 
 const forms = ['direct', 'spectral', 'fastest'] as const;
 
+/** Convolutions of small maps, as the spectral form is meant for. */
+const smallMaps: fc.Arbitrary<Convolution> = fc
+  .record({
+    batch: size(1, 3),
+    image: fc.tuple(size(3, 16), size(3, 16)),
+    filter: fc.tuple(size(1, 7), size(1, 7)),
+    channels: size(1, 33),
+    outputs: size(1, 33),
+    strides: fc.tuple(size(1, 2), size(1, 2)),
+    pad: fc.constantFrom('same' as const, 'valid' as const),
+  })
+  .filter(({ image, filter, pad }) => pad === 'same' || image.every((side, axis) => side >= (filter[axis] ?? 0)))
+  .map(({ batch, image, filter, channels, outputs, strides, pad }) => {
+    return { image: [batch, ...image, channels], filter: [...filter, channels, outputs], strides, pad };
+  });
+
+async function results(convolution: Convolution, inputs: Tensors, convolutions: ConvolutionForm) {
+  const program = compile(withGradients(convolution), { inputs: specsOf(inputs), convolutions });
+  return run(program, inputs);
+}
+
 describe('convolutions and their gradients', () => {
   it('agree with tfjs on any shape', async () => {
     await fc.assert(
@@ -75,6 +107,22 @@ describe('convolutions and their gradients', () => {
         await check(convolution, seed, form);
       }),
       { numRuns: 60, seed: 42 },
+    );
+  });
+
+  it('are the same in spectral form, forward and both gradients', async () => {
+    await fc.assert(
+      fc.asyncProperty(smallMaps, fc.nat(1000), async (convolution, seed) => {
+        const inputs = inputsOf(convolution, seed);
+        const direct = await results(convolution, inputs, 'direct');
+        const spectral = await results(convolution, inputs, 'spectral');
+        for (const name of ['y', 'dx', 'dFilter']) {
+          const [actual, expected] = [spectral[name]?.data, direct[name]?.data];
+          if (!(actual instanceof Float32Array) || !(expected instanceof Float32Array)) throw new Error(name);
+          expect(relativeError(actual, expected), name).toBeLessThan(1e-5);
+        }
+      }),
+      { numRuns: 100, seed: 42 },
     );
   });
 

@@ -1,4 +1,4 @@
-import { compile } from '@gantry/compiler';
+import { compile, type ConvolutionForm } from '@gantry/compiler';
 import {
   NOISE_SIZE,
   createModels,
@@ -29,8 +29,11 @@ function withModels<T>(use: (models: Models) => T): T {
   }
 }
 
-/** Compiles the training step for every shard size of the plan. Takes about 0.2 s for each. */
-export function compileTraining(plan: DataPlan, seed: number): Program {
+/**
+ * Compiles the training step for every shard size of the plan. Takes about 0.3 s for each.
+ * @param convolutions how they are computed; the results differ in rounding
+ */
+export function compileTraining(plan: DataPlan, seed: number, convolutions: ConvolutionForm = 'fastest'): Program {
   return withModels((models) => ({
     seed,
     manifest: manifestOf(models),
@@ -39,6 +42,7 @@ export function compileTraining(plan: DataPlan, seed: number): Program {
       onnx: compile((inputs) => trainingStep(models, inputs), {
         inputs: stepInputSpecs(samples),
         variables: byName(trainableVariables(models)),
+        convolutions,
       }).onnx,
     })),
   }));

@@ -79,7 +79,7 @@ export async function run({ onnx }: CompiledProgram, feeds: Tensors): Promise<or
 }
 
 /** The largest difference relative to the largest expected magnitude. */
-function relativeError(actual: ArrayLike<number>, expected: ArrayLike<number>): number {
+export function relativeError(actual: ArrayLike<number>, expected: ArrayLike<number>): number {
   let error = 0;
   let largest = 0;
   for (let i = 0; i < expected.length; i++) {

@@ -38,7 +38,8 @@ function phaseAxis({ inputSize, outputSize, taps, stride, padBefore }: Convoluti
 }
 
 /** Whether a convolution has a spectral form. */
-export const hasSpectralForm = (geometry: ConvolutionGeometry): boolean => geometry.every(({ dilation }) => dilation === 1);
+export const hasSpectralForm = (geometry: ConvolutionGeometry): boolean =>
+  geometry.every(({ dilation }) => dilation === 1);
 
 /** Multiplications of the spectral form of a convolution of N maps with C to K channels. */
 export function spectralCost(geometry: ConvolutionGeometry, batch: number, channels: number, outputs: number): number {
@@ -47,7 +48,9 @@ export function spectralCost(geometry: ConvolutionGeometry, batch: number, chann
   const depth = rows.stride * columns.stride * channels;
   const inputs = rows.inputSize * columns.inputSize * batch * depth;
   const filters = rows.taps * columns.taps * depth * outputs;
-  return products * (batch * depth * outputs + inputs + filters + rows.outputSize * columns.outputSize * batch * outputs);
+  return (
+    products * (batch * depth * outputs + inputs + filters + rows.outputSize * columns.outputSize * batch * outputs)
+  );
 }
 
 /** What the three products of a convolution have in common. */
@@ -97,7 +100,10 @@ class SpectralForm {
   /** The gradient with respect to x [N, H, W, C], of that with respect to `input(x)` */
   inputAdjoint(dV: Node): Node {
     const [rows, columns] = [this.#rows, this.#columns];
-    const map = matMul(transposeMatrix(this.#transforms.input), reshape(dV, [this.#products, this.#batch * this.#depth]));
+    const map = matMul(
+      transposeMatrix(this.#transforms.input),
+      reshape(dV, [this.#products, this.#batch * this.#depth]),
+    );
     const blocks = reshape(map, [
       rows.inputSize,
       columns.inputSize,
@@ -123,11 +129,7 @@ class SpectralForm {
   /** filter [kh, kw, C, K] → [R, s·s·C, K] */
   filter(filter: Node): Node {
     const [rows, columns] = [this.#rows, this.#columns];
-    const padded = pad(
-      filter,
-      [rows.tapsBefore, columns.tapsBefore, 0, 0],
-      [rows.tapsAfter, columns.tapsAfter, 0, 0],
-    );
+    const padded = pad(filter, [rows.tapsBefore, columns.tapsBefore, 0, 0], [rows.tapsAfter, columns.tapsAfter, 0, 0]);
     const blocks = reshape(padded, [
       rows.taps,
       rows.stride,
@@ -150,14 +152,7 @@ class SpectralForm {
       transposeMatrix(this.#transforms.filter),
       reshape(dU, [this.#products, this.#depth * this.#outputs]),
     );
-    const blocks = reshape(taps, [
-      rows.taps,
-      columns.taps,
-      rows.stride,
-      columns.stride,
-      this.#channels,
-      this.#outputs,
-    ]);
+    const blocks = reshape(taps, [rows.taps, columns.taps, rows.stride, columns.stride, this.#channels, this.#outputs]);
     const padded = reshape(transpose(blocks, [0, 2, 1, 3, 4, 5]), [
       rows.taps * rows.stride,
       columns.taps * columns.stride,
@@ -180,10 +175,7 @@ class SpectralForm {
   /** The products [R, N, K] → y [N, H', W', K] */
   output(products: Node): Node {
     const [height, width] = [this.#rows.outputSize, this.#columns.outputSize];
-    const map = matMul(
-      this.#transforms.output,
-      reshape(products, [this.#products, this.#batch * this.#outputs]),
-    );
+    const map = matMul(this.#transforms.output, reshape(products, [this.#products, this.#batch * this.#outputs]));
     return transpose(reshape(map, [height, width, this.#batch, this.#outputs]), [2, 0, 1, 3]);
   }
 
@@ -191,11 +183,7 @@ class SpectralForm {
   outputAdjoint(dy: Node): Node {
     const [height, width] = [this.#rows.outputSize, this.#columns.outputSize];
     const map = reshape(transpose(dy, [1, 2, 0, 3]), [height * width, this.#batch * this.#outputs]);
-    return reshape(matMul(transposeMatrix(this.#transforms.output), map), [
-      this.#products,
-      this.#batch,
-      this.#outputs,
-    ]);
+    return reshape(matMul(transposeMatrix(this.#transforms.output), map), [this.#products, this.#batch, this.#outputs]);
   }
 }
 

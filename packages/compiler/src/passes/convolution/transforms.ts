@@ -143,6 +143,9 @@ export function transformsOf(rows: CorrelationAxis, columns: CorrelationAxis): T
   return {
     input: table(input.flat(), [input.length, inputPoints.length]),
     filter: table(filter.flat(), [filter.length, taps.length]),
-    output: table(outputPoints.flatMap((_, o) => output.map((row) => row[o] ?? 0)), [outputPoints.length, output.length]),
+    output: table(
+      outputPoints.flatMap((_, o) => output.map((row) => row[o] ?? 0)),
+      [outputPoints.length, output.length],
+    ),
   };
 }
