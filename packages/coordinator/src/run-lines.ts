@@ -1,4 +1,4 @@
-import type { WatchedMetrics } from '@gantry/core';
+import type { WatchedEvent, WatchedMetrics } from '@gantry/core';
 
 /** A line of metrics.jsonl: one step. */
 export type MetricsLine = WatchedMetrics;
@@ -15,16 +15,12 @@ export interface WorkLine {
   readonly ms: number;
 }
 
-/** What happened, and its details. */
+/** A line of events.jsonl. */
+export type EventLine = WatchedEvent;
+
+/** What happened, before it is recorded with its time. */
 export interface RunEvent {
-  /** Steps done when it happened. */
   readonly step: number;
   readonly type: string;
   readonly [detail: string]: unknown;
-}
-
-/** A line of events.jsonl. */
-export interface EventLine extends RunEvent {
-  /** ISO 8601, UTC. */
-  readonly time: string;
 }

@@ -96,9 +96,11 @@ export interface WatchedMetrics extends StepMetrics {
   };
 }
 
-/** A line of events.jsonl; the type `stolen` is left out. */
+/** A line of events.jsonl. Who watches is not told of the type `stolen`. */
 export interface WatchedEvent {
+  /** ISO 8601, UTC. */
   readonly time: string;
+  /** Steps done when it happened. */
   readonly step: number;
   readonly type: string;
   readonly [detail: string]: unknown;
