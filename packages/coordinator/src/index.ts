@@ -12,5 +12,6 @@ export { startServer, type CoordinatorServer, type ServerOptions } from './serve
 export { announceTokens, openTokens, readLocalWorkToken, type Tokens } from './tokens.ts';
 export { Scheduler } from './scheduler.ts';
 export { train, type AttachContext, type AttachedWorkers, type TrainOptions } from './train.ts';
+export type { PublishedWeights } from './published-weights.ts';
 export type { RunObserver, Summary } from './training-run.ts';
-export type { PublishedWeights, ShardResult, WorkerLink } from './worker-link.ts';
+export type { ShardResult, WorkerLink } from './worker-link.ts';

@@ -3,8 +3,6 @@ import {
   IMAGE_PIXELS,
   applyStep,
   epochPermutation,
-  createFrame,
-  floatsOf,
   positionOf,
   shardsOf,
   totalSteps,
@@ -26,8 +24,8 @@ import type { RunEvent } from './run-lines.ts';
 import type { RunWatch } from './run-watch.ts';
 import { gridPng, writeGif } from './samples.ts';
 import type { Scheduler } from './scheduler.ts';
+import { WeightsPublisher } from './published-weights.ts';
 import { phasesOf, type StepResult } from './step-result.ts';
-import type { PublishedWeights } from './worker-link.ts';
 
 /** What a run tells while it goes on. */
 export interface RunObserver {
@@ -73,6 +71,7 @@ export interface Summary {
 /** One training run, from its state to its end or to an abort. */
 export class TrainingRun {
   readonly #parts: TrainingRunParts;
+  readonly #publisher = new WeightsPublisher();
   #order = { epoch: -1, indices: new Uint32Array() };
   /** What was said last of workers that have nothing to do. */
   #idleWorkers: string | undefined;
@@ -181,7 +180,7 @@ export class TrainingRun {
   async #compute(shards: readonly ShardWork[], ahead: readonly ShardWork[], signal: AbortSignal) {
     const { state, scheduler } = this.#parts;
     try {
-      return await this.#savingOnDivergence(() => scheduler.runStep(publish(state), shards, ahead, signal));
+      return await this.#savingOnDivergence(() => scheduler.runStep(this.#publisher.publish(state), shards, ahead, signal));
     } catch (error) {
       if (signal.aborted && error instanceof GantryError && error.code === 'E_TIMEOUT') return undefined;
       throw error;
@@ -266,12 +265,4 @@ export class TrainingRun {
     await directory.writeSummary(summary);
     return summary;
   }
-}
-
-/** The weights of the next step in the message that carries them: written once, sent to everyone. */
-function publish({ step, weights }: TrainingState): PublishedWeights {
-  const { frame, payload } = createFrame({ type: 'weights', version: step }, weights.byteLength);
-  const values = floatsOf(payload);
-  values.set(weights);
-  return { version: step, values, frame };
 }

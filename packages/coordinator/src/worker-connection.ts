@@ -17,7 +17,8 @@ import type { WebSocket } from 'ws';
 import { Heartbeat } from './heartbeat.ts';
 import type { Scheduler } from './scheduler.ts';
 import type { Peer } from './server.ts';
-import type { PublishedWeights, Traffic, WorkerLink } from './worker-link.ts';
+import type { PublishedWeights } from './published-weights.ts';
+import type { Traffic, WorkerLink } from './worker-link.ts';
 
 /** A connection on which nobody says hello is closed after this time. */
 const HELLO_TIMEOUT_MS = 5000;
@@ -190,12 +191,12 @@ export class WorkerConnection {
     return { bytesIn, bytesOut, roundTripMs, lastSeenMs };
   }
 
-  #sendWeights({ frame }: PublishedWeights): void {
+  #sendWeights({ frame, hold }: PublishedWeights): void {
     if (this.#socket.bufferedAmount > WEIGHTS_BUFFERED * frame.length) {
       this.#terminate('it does not read what it is sent');
       return;
     }
-    this.#socket.send(frame);
+    this.#socket.send(frame, hold());
   }
 
   #sendShard({ step, index, first, images }: ShardWork): void {

@@ -1,14 +1,5 @@
 import type { GantryError, ShardWork } from '@gantry/core';
-
-/** The weights of one step, made once for all workers. */
-export interface PublishedWeights {
-  /** Steps done. */
-  readonly version: number;
-  /** As `manifest.trainable`; does not change. */
-  readonly values: Float32Array;
-  /** The `weights` message that carries them. */
-  readonly frame: Uint8Array<ArrayBuffer>;
-}
+import type { PublishedWeights } from './published-weights.ts';
 
 /** Where a worker computes, for people. */
 interface WorkerPlace {

@@ -16,9 +16,10 @@ export interface GradientEngine {
 
   /**
    * Computes one shard with the weights last set.
+   * @param leaf memory for the result, overwritten; absent: a new one
    * @returns laid out as `leafLayout(manifest)`; the caller owns it
    */
-  gradients(inputs: ShardInputs): Promise<Float32Array<ArrayBuffer>>;
+  gradients(inputs: ShardInputs, leaf?: Float32Array<ArrayBuffer>): Promise<Float32Array<ArrayBuffer>>;
 
   dispose(): Promise<void>;
 }

@@ -8,6 +8,7 @@ export {
   completeLeaf,
   leafLayout,
   leafParts,
+  newLeaf,
   sumOf,
   type LeafLayout,
   type LeafPart,
@@ -39,10 +40,11 @@ export {
   decodeFromCoordinator,
   decodeFromWorker,
   encodeFrame,
+  frameAround,
   floatsOf,
   type Received,
 } from './protocol/codec.ts';
-export { MAX_FRAME_BYTES, MAX_PAYLOAD_BYTES, PROTOCOL_VERSION, type Frame } from './protocol/frame.ts';
+export { allocatePayload, MAX_FRAME_BYTES, MAX_PAYLOAD_BYTES, PROTOCOL_VERSION, type Frame } from './protocol/frame.ts';
 export { manifestBytes, manifestFromWire, manifestToWire, programsBytes, sha256 } from './protocol/manifest.ts';
 export type { CoordinatorMessage, Message, MessageOf, WorkerMessage } from './protocol/messages.ts';
 export { plainText } from './protocol/text.ts';

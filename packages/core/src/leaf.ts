@@ -1,3 +1,4 @@
+import { allocatePayload } from './protocol/frame.ts';
 import { gradientName, viewOf, type ParameterManifest } from './parameters.ts';
 
 /** Sums over the samples of a shard that are reported, not trained on. */
@@ -19,6 +20,13 @@ export interface LeafLayout {
 export function leafLayout(manifest: ParameterManifest): LeafLayout {
   const sumsOffset = manifest.trainableSize + manifest.movingStatisticsSize;
   return { statisticsOffset: manifest.trainableSize, sumsOffset, length: sumsOffset + SUM_NAMES.length };
+}
+
+/** Memory for a leaf, in zeros, with room before it for the header of the message that carries it. */
+export function newLeaf(manifest: ParameterManifest): Float32Array<ArrayBuffer> {
+  const { length } = leafLayout(manifest);
+  const { buffer, byteOffset } = allocatePayload(4 * length);
+  return new Float32Array(buffer, byteOffset, length);
 }
 
 /** One of the sums of a leaf or node. */

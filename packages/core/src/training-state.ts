@@ -99,8 +99,14 @@ export function applyStep(state: TrainingState, root: Float32Array, manifest: Pa
 }
 
 function norm(vector: Float32Array): number {
-  let sum = 0;
-  // By index: over 10 MB, `for … of` takes ten times as long.
-  for (let i = 0; i < vector.length; i++) sum += (vector[i] as number) * (vector[i] as number);
-  return Math.sqrt(sum);
+  // By index: over 10 MB, `for … of` takes ten times as long. Two sums, since each addition waits for the one before.
+  let even = 0;
+  let odd = 0;
+  let i = 0;
+  for (; i + 1 < vector.length; i += 2) {
+    even += (vector[i] as number) * (vector[i] as number);
+    odd += (vector[i + 1] as number) * (vector[i + 1] as number);
+  }
+  for (; i < vector.length; i++) even += (vector[i] as number) * (vector[i] as number);
+  return Math.sqrt(even + odd);
 }

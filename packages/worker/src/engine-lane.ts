@@ -63,14 +63,19 @@ export class EngineLane {
 
   /**
    * Computes a shard. If the thread dies of it, a new one tries once more; if that dies too, the lane is `dead`.
-   * @param weights in shared memory; does not change
+   * @param weights in shared memory; does not change until all lanes have newer ones
+   * @param recycled a leaf whose memory is used again
    * @throws GantryError E_ENGINE
    */
-  async compute(shard: ShardWork, weights: Float32Array): Promise<Float32Array> {
+  async compute(
+    shard: ShardWork,
+    weights: Float32Array,
+    recycled?: Float32Array<ArrayBuffer>,
+  ): Promise<Float32Array<ArrayBuffer>> {
     this.#busy = true;
     try {
       try {
-        return await this.#gradients(shard, weights);
+        return await this.#gradients(shard, weights, recycled);
       } catch (error) {
         if (!this.dead) throw error;
         return await this.#computeInNewThread(shard, weights, describe(error));
@@ -86,15 +91,19 @@ export class EngineLane {
     await this.#thread.dispose();
   }
 
-  async #gradients(shard: ShardWork, weights: Float32Array): Promise<Float32Array> {
+  async #gradients(
+    shard: ShardWork,
+    weights: Float32Array,
+    recycled?: Float32Array<ArrayBuffer>,
+  ): Promise<Float32Array<ArrayBuffer>> {
     // Both are under way at once: the thread takes calls in order.
     const set = this.#weights === weights ? undefined : this.#thread.setWeights(weights);
     this.#weights = weights;
-    const [leaf] = await Promise.all([this.#thread.gradients(shard), set]);
+    const [leaf] = await Promise.all([this.#thread.gradients(shard, recycled), set]);
     return leaf;
   }
 
-  async #computeInNewThread(shard: ShardWork, weights: Float32Array, cause: string): Promise<Float32Array> {
+  async #computeInNewThread(shard: ShardWork, weights: Float32Array, cause: string) {
     const where = `step ${shard.step}, shard ${shard.index}`;
     this.#events.notice(`${where}: ${cause}; trying again in a new thread`);
     this.#thread = new EngineThread(this.#engine, this.#device);

@@ -9,7 +9,13 @@ export type EngineRequest =
   | { readonly id: number; readonly call: 'load'; readonly program: Program }
   | { readonly id: number; readonly call: 'setWeights'; readonly flat: Float32Array }
   | { readonly id: number; readonly call: 'prepare'; readonly shard: ShardWork }
-  | { readonly id: number; readonly call: 'gradients'; readonly shard: ShardWork }
+  | {
+      readonly id: number;
+      readonly call: 'gradients';
+      readonly shard: ShardWork;
+      /** Memory for the leaf. */
+      readonly leaf: Float32Array<ArrayBuffer> | undefined;
+    }
   | { readonly id: number; readonly call: 'dispose' };
 
 /** What the thread is started with. */
@@ -42,7 +48,7 @@ async function perform(request: EngineRequest): Promise<Float32Array<ArrayBuffer
       inputs.prepare(request.shard);
       return undefined;
     case 'gradients':
-      return engine.gradients(inputs.take(request.shard));
+      return engine.gradients(inputs.take(request.shard), request.leaf);
     case 'dispose':
       await engine.dispose();
       return undefined;

@@ -7,7 +7,7 @@ import type { EngineName } from './engines.ts';
 type WithoutId<R> = R extends EngineRequest ? Omit<R, 'id'> : never;
 
 interface Pending {
-  readonly resolve: (leaf: Float32Array | undefined) => void;
+  readonly resolve: (leaf: Float32Array<ArrayBuffer> | undefined) => void;
   readonly reject: (error: unknown) => void;
 }
 
@@ -58,9 +58,13 @@ export class EngineThread {
     await this.#request({ call: 'prepare', shard });
   }
 
-  /** The leaf of one shard, with the weights last set. */
-  async gradients(shard: ShardWork): Promise<Float32Array> {
-    const leaf = await this.#request({ call: 'gradients', shard });
+  /**
+   * The leaf of one shard, with the weights last set.
+   * @param recycled a leaf that is not needed any more: its memory is used again, and lost where this rejects
+   */
+  async gradients(shard: ShardWork, recycled?: Float32Array<ArrayBuffer>): Promise<Float32Array<ArrayBuffer>> {
+    const transfer = recycled ? [recycled.buffer] : [];
+    const leaf = await this.#request({ call: 'gradients', shard, leaf: recycled }, transfer);
     if (!leaf) throw new Error('the engine gave no leaf');
     return leaf;
   }
@@ -70,12 +74,15 @@ export class EngineThread {
     await this.#thread.terminate();
   }
 
-  #request(body: WithoutId<EngineRequest>): Promise<Float32Array | undefined> {
+  #request(
+    body: WithoutId<EngineRequest>,
+    transfer: readonly ArrayBuffer[] = [],
+  ): Promise<Float32Array<ArrayBuffer> | undefined> {
     if (this.#failure) return Promise.reject(this.#failure);
     return new Promise((resolve, reject) => {
       const id = this.#nextId++;
       this.#pending.set(id, { resolve, reject });
-      this.#thread.postMessage({ ...body, id });
+      this.#thread.postMessage({ ...body, id }, transfer);
     });
   }
 

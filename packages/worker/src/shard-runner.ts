@@ -1,4 +1,4 @@
-import { GantryError, IMAGE_PIXELS, encodeFrame, type MessageOf, type ShardWork } from '@gantry/core';
+import { GantryError, IMAGE_PIXELS, encodeFrame, frameAround, type MessageOf, type ShardWork } from '@gantry/core';
 import type { EngineLane } from './engine-lane.ts';
 import type { EnginePool } from './engine-pool.ts';
 import type { ShardTally } from './shard-tally.ts';
@@ -12,7 +12,7 @@ export interface ShardRunnerOptions {
   readonly pool: EnginePool;
   readonly tally: ShardTally;
   readonly observer: WorkerObserver;
-  /** Sends a frame; `sent` is called when it has left or the connection is lost. */
+  /** Sends a frame; `sent` is called when it has left or the connection is lost, and its memory is free again. */
   readonly send: (frame: Uint8Array, sent?: () => void) => void;
   /** The engine cannot go on, or there is a bug. */
   readonly failed: (error: unknown) => void;
@@ -30,7 +30,11 @@ export class ShardRunner {
   readonly #queue = new WorkQueue<EngineLane>();
   readonly #jobs = new Set<Job>();
   readonly #startedAt = performance.now();
-  #weights: { readonly version: number; readonly values: Float32Array } | undefined;
+  #weights: { readonly version: number; readonly values: Float32Array<SharedArrayBuffer> } | undefined;
+  /** Memory of the weights before: when the next ones come, no answer still counts that is computed from them. */
+  #recycledWeights: SharedArrayBuffer | undefined;
+  /** Leaves that have been sent: fresh memory for each would cost more than the computing of some layers. */
+  readonly #recycledLeaves: Float32Array<ArrayBuffer>[] = [];
   #unsentResults = 0;
   #stopped = false;
 
@@ -44,9 +48,11 @@ export class ShardRunner {
   setWeights({ version }: MessageOf<'weights'>, payload: Uint8Array): void {
     const current = this.#weights?.version ?? -1;
     if (version < current) throw new GantryError('E_STALE_STEP', `weights of step ${version} came after ${current}`);
-    // In shared memory the threads read them without a copy each. A new block each time: the old one may be in use.
-    const values = new Float32Array(new SharedArrayBuffer(payload.length));
-    new Uint8Array(values.buffer).set(payload);
+    // In shared memory the threads read them without a copy each. Two blocks in turn: the last one may be in use.
+    const memory = this.#recycledWeights ?? new SharedArrayBuffer(payload.length);
+    new Uint8Array(memory).set(payload);
+    const values = new Float32Array(memory);
+    this.#recycledWeights = this.#weights?.values.buffer;
     this.#weights = { version, values };
     this.#queue.dropBefore(version);
     this.#startShards();
@@ -96,8 +102,9 @@ export class ShardRunner {
     this.#jobs.add(job);
     try {
       // When it comes back, the lane has begun its next shard already.
-      const leaf = await lane.compute(work, weights);
-      if (!job.cancelled) this.#sendResult(work, leaf, { computeMs: lane.idleSince - started, waitMs });
+      const leaf = await lane.compute(work, weights, this.#recycledLeaves.pop());
+      if (job.cancelled) this.#recycledLeaves.push(leaf);
+      else this.#sendResult(work, leaf, { computeMs: lane.idleSince - started, waitMs });
     } catch (error) {
       if (!job.cancelled) this.#reportFailure(work, error);
       if (lane.dead) throw error;
@@ -108,14 +115,16 @@ export class ShardRunner {
 
   #sendResult(
     { step, index, images }: ShardWork,
-    leaf: Float32Array,
+    leaf: Float32Array<ArrayBuffer>,
     times: { computeMs: number; waitMs: number },
   ): void {
     const { tally, observer, send } = this.#options;
     const samples = images.length / IMAGE_PIXELS;
     this.#unsentResults++;
-    send(encodeFrame({ type: 'result', step, level: 0, index, samples, ...times }, leaf), () => {
+    const payload = new Uint8Array(leaf.buffer, leaf.byteOffset, leaf.byteLength);
+    send(frameAround({ type: 'result', step, level: 0, index, samples, ...times }, payload), () => {
       this.#unsentResults--;
+      this.#recycledLeaves.push(leaf);
       this.#startShards();
     });
     observer.shardDone({ step, index, samples, ...times, ...tally.add(samples, times.computeMs) });

@@ -3,8 +3,8 @@ import {
   completeLeaf,
   createModels,
   disposeModels,
-  leafLayout,
   leafParts,
+  newLeaf,
   stepInputSpecs,
   trainableVariables,
   trainingStep,
@@ -36,7 +36,10 @@ export class TfjsEngine implements GradientEngine {
     return Promise.resolve();
   }
 
-  async gradients(inputs: ShardInputs): Promise<Float32Array<ArrayBuffer>> {
+  async gradients(
+    inputs: ShardInputs,
+    leaf = newLeaf(this.#loadedOrThrow().program.manifest),
+  ): Promise<Float32Array<ArrayBuffer>> {
     const { program, models } = this.#loadedOrThrow();
     const { samples } = inputs;
     const specs = stepInputSpecs(samples);
@@ -47,7 +50,6 @@ export class TfjsEngine implements GradientEngine {
       mask2: tf.tensor(inputs.mask2, specs.mask2.shape, 'bool'),
     };
     const outputs = tf.tidy(() => trainingStep(models, tensors));
-    const leaf = new Float32Array(leafLayout(program.manifest).length);
     for (const { name, values: view } of leafParts(leaf, program.manifest)) {
       const output = outputs[name];
       if (!output) throw new Error(`the training step gave no ${name}`);

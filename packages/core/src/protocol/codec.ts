@@ -1,7 +1,7 @@
 import type { z } from 'zod';
 import { GantryError } from '../errors.ts';
 import { IMAGE_PIXELS } from '../model.ts';
-import { PROTOCOL_VERSION, layFrame, readFrame, versionError, type Frame } from './frame.ts';
+import { PROTOCOL_VERSION, layFrame, layFrameAround, readFrame, versionError, type Frame } from './frame.ts';
 import { manifestFromWire } from './manifest.ts';
 import {
   coordinatorMessageSchema,
@@ -30,6 +30,16 @@ export function createFrame(message: Message, payloadBytes = 0): Frame {
   const checked = validate(messageSchema, message);
   requireBytes(checked, fixedBytes(checked) ?? payloadBytes, payloadBytes);
   return layFrame(checked, payloadBytes);
+}
+
+/**
+ * The frame for `message` around a payload from `allocatePayload`, in its memory; it is overwritten by the next.
+ * @throws as `createFrame`
+ */
+export function frameAround(message: Message, payload: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
+  const checked = validate(messageSchema, message);
+  requireBytes(checked, fixedBytes(checked) ?? payload.length, payload.length);
+  return layFrameAround(checked, payload);
 }
 
 /** The frame for `message` with a copy of `payload`. @throws as `createFrame` */

@@ -40,15 +40,45 @@ function requireAtMost(limit: number, bytes: number, what: string): void {
  * `["GT" | version, 1 byte | 0 | header length, uint32 little-endian | header | zeros to a multiple of 8 | payload]`.
  */
 export function layFrame(header: object, payloadBytes: number): Frame {
-  const packed = packMap(header);
-  requireAtMost(MAX_HEADER_BYTES, packed.length, 'a header');
+  const packed = packedHeader(header);
   requireAtMost(MAX_PAYLOAD_BYTES, payloadBytes, 'a payload');
   const start = payloadStart(packed.length);
   const frame = new Uint8Array(start + payloadBytes);
-  frame.set([...MAGIC, PROTOCOL_VERSION]);
-  new DataView(frame.buffer).setUint32(4, packed.length, true);
-  frame.set(packed, PREFIX_BYTES);
+  writeHeader(frame, packed);
   return { frame, payload: frame.subarray(start) };
+}
+
+/** Room that `allocatePayload` leaves before a payload; the headers of bulk messages take about 100 bytes. */
+const HEADER_ROOM_BYTES = 1024;
+
+/** Memory for a payload of zeros with room for a header before it. Aligned to 8 bytes. */
+export function allocatePayload(bytes: number): Uint8Array<ArrayBuffer> {
+  requireAtMost(MAX_PAYLOAD_BYTES, bytes, 'a payload');
+  return new Uint8Array(new ArrayBuffer(HEADER_ROOM_BYTES + bytes), HEADER_ROOM_BYTES);
+}
+
+/** The frame around a payload that has room before it, in the payload's own memory: nothing is copied. */
+export function layFrameAround(header: object, payload: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
+  const packed = packedHeader(header);
+  const begin = payload.byteOffset - payloadStart(packed.length);
+  if (begin < 0) throw new RangeError(`no room for a header of ${packed.length} bytes before the payload`);
+  const frame = new Uint8Array(payload.buffer, begin, payload.byteOffset + payload.length - begin);
+  frame.fill(0, 0, payload.byteOffset - begin);
+  writeHeader(frame, packed);
+  return frame;
+}
+
+function packedHeader(header: object): Uint8Array {
+  const packed = packMap(header);
+  requireAtMost(MAX_HEADER_BYTES, packed.length, 'a header');
+  return packed;
+}
+
+/** Writes all before the payload; `frame` has zeros there. */
+function writeHeader(frame: Uint8Array<ArrayBuffer>, packed: Uint8Array): void {
+  frame.set([...MAGIC, PROTOCOL_VERSION]);
+  new DataView(frame.buffer, frame.byteOffset).setUint32(4, packed.length, true);
+  frame.set(packed, PREFIX_BYTES);
 }
 
 /**

@@ -1,0 +1,42 @@
+import { allocatePayload, floatsOf, frameAround, type TrainingState } from '@gantry/core';
+
+/** The weights of one step, made once for all workers. */
+export interface PublishedWeights {
+  /** Steps done. */
+  readonly version: number;
+  /** As `manifest.trainable`; does not change while the step is under way. */
+  readonly values: Float32Array;
+  /** The `weights` message that carries them. */
+  readonly frame: Uint8Array<ArrayBuffer>;
+  /** Keeps the frame from being overwritten until the function that it returns is called, once. */
+  hold(): () => void;
+}
+
+/** A payload, and how many hold it. */
+interface Block {
+  readonly payload: Uint8Array<ArrayBuffer>;
+  holders: number;
+}
+
+/** Makes each step's `weights` message, in memory of an earlier one that has been sent to everyone. */
+export class WeightsPublisher {
+  readonly #blocks: Block[] = [];
+
+  /** The step before has to be over. */
+  publish({ step, weights }: TrainingState): PublishedWeights {
+    const block = this.#blocks.find(({ holders }) => holders === 0) ?? this.#allocate(weights.byteLength);
+    const values = floatsOf(block.payload);
+    values.set(weights);
+    const hold = () => {
+      block.holders++;
+      return () => void block.holders--;
+    };
+    return { version: step, values, frame: frameAround({ type: 'weights', version: step }, block.payload), hold };
+  }
+
+  #allocate(bytes: number): Block {
+    const block = { payload: allocatePayload(bytes), holders: 0 };
+    this.#blocks.push(block);
+    return block;
+  }
+}
