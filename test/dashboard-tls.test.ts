@@ -70,12 +70,13 @@ describe.skipIf(!hasOpenssl)(`the dashboard with TLS${hasOpenssl ? '' : ' (skipp
       const response = await page.goto(link);
       const policy = response?.headers()['content-security-policy'] ?? '';
       expect(policy.split('; ')).toEqual(expect.arrayContaining(["default-src 'none'", "script-src 'self'"]));
+      expect(policy).not.toContain('unsafe');
       const state = page.locator('header .state');
       await state.getByText('training').waitFor();
       await page.getByAltText(/Sixteen generated digits/).waitFor();
       await page.getByRole('button', { name: 'Pause', exact: true }).click();
       await page.getByRole('dialog').getByRole('button', { name: 'Pause', exact: true }).click();
-      await page.getByRole('dialog').getByText('The run pauses after the step under way').waitFor();
+      await page.getByRole('status').getByText('The run pauses after the step under way').waitFor();
       await state.getByText('paused').waitFor();
       expect(await page.evaluate(() => isSecureContext)).toBe(true);
       expect([complaints, [...hosts]]).toEqual([[], [new URL(link).host]]);

@@ -5,18 +5,16 @@ import type { Refusal } from './gate.ts';
 const ANSWER_MS = 60_000;
 
 /**
- * For every answer: scripts come from here alone, nothing is framed, nothing is sent elsewhere, and what is served is
+ * For every answer: scripts and styles come from here alone, nothing is framed, nothing is sent elsewhere, and what is served is
  * taken for what it says it is. Cross-origin isolation gives the page precise clocks and shared memory.
  */
 const SECURITY_HEADERS = {
   'Content-Security-Policy': [
     "default-src 'none'",
     "script-src 'self'",
-    "style-src 'self' 'unsafe-inline'",
-    "img-src 'self' blob: data:",
-    "font-src 'self'",
+    "style-src 'self'",
+    "img-src 'self' blob:",
     "connect-src 'self'",
-    "manifest-src 'self'",
     "base-uri 'none'",
     "form-action 'none'",
     "frame-ancestors 'none'",

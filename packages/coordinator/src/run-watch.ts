@@ -15,13 +15,15 @@ import type { RunDirectory } from './run-directory.ts';
 import type { EventLine, MetricsLine } from './run-lines.ts';
 import type { Scheduler } from './scheduler.ts';
 import { ThinnedHistory } from './thinned-history.ts';
-import { watchedStalls, watchedStep, watchedWorkers, type RecentStep } from './watched-workers.ts';
+import { shortClass, watchedStalls, watchedStep, watchedWorkers, type RecentStep } from './watched-workers.ts';
 
 const HISTORY_LINES = 2000;
 const EVENTS = 500;
 const TIMELINE_STEPS = 20;
 /** Far more steps than there can be between two updates. */
 const UPDATE_STEPS = 256;
+/** More tell nothing new. */
+const NUMERIC_CLASSES = 16;
 
 /** Events of normal scheduling, several a second, that would push out what people look for. */
 const ROUTINE: ReadonlySet<string> = new Set(['stolen']);
@@ -60,6 +62,7 @@ export class RunWatch {
   readonly #events = new Ring<EventLine>(EVENTS);
   readonly #timeline = new Ring<RecentStep>(TIMELINE_STEPS);
   readonly #samples: number[] = [];
+  readonly #numericClasses = new Set<string>();
   #last: MetricsLine | undefined;
   /** Work of this process. */
   #images = 0;
@@ -74,7 +77,11 @@ export class RunWatch {
   /** Takes over what the directory of a resumed run records. */
   async load(directory: RunDirectory): Promise<void> {
     for await (const line of directory.metrics()) this.#remember(line);
-    for await (const line of directory.events()) this.happened(line);
+    for await (const line of directory.events()) {
+      this.happened(line);
+      // What each of them computed is not looked for: the record of all work is long.
+      if (line.type === 'joined') this.#computedBy(String(line['class']));
+    }
     const done = this.#last?.step ?? 0;
     const epochs = Math.floor(done / stepsPerEpoch(this.#parts.plan));
     // Later ones are of steps that will be done again.
@@ -90,6 +97,7 @@ export class RunWatch {
   stepped(line: MetricsLine, totalMs: number, work: RecentStep['work']): void {
     this.#remember(line);
     this.#timeline.push({ step: line.step, totalMs, periodMs: line.ms.total, work });
+    for (const { numericClass } of work) this.#computedBy(numericClass);
     this.#images += work.reduce((sum, { samples }) => sum + samples, 0);
     this.#ms += line.ms.total;
   }
@@ -172,6 +180,10 @@ export class RunWatch {
     this.#metrics.push(line);
   }
 
+  #computedBy(numericClass: string): void {
+    if (this.#numericClasses.size < NUMERIC_CLASSES) this.#numericClasses.add(shortClass(numericClass));
+  }
+
   #run(): WatchedRun {
     const { name, config, plan } = this.#parts;
     const step = this.lastStep;
@@ -196,6 +208,7 @@ export class RunWatch {
       imagesPerSecond: this.#last?.imagesPerSecond ?? 0,
       averageImagesPerSecond,
       etaSeconds: averageImagesPerSecond > 0 ? imagesLeft / averageImagesPerSecond : null,
+      numericClasses: [...this.#numericClasses],
       joinCommand: this.#joinCommand,
     };
   }

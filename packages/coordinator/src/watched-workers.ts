@@ -14,6 +14,11 @@ export interface RecentStep {
   readonly work: readonly AcceptedWork[];
 }
 
+/** As much of a numeric class as those who watch are told. */
+export function shortClass(numericClass: string): string {
+  return numericClass.slice(0, 16);
+}
+
 /** The workers that are there, in the order in which they came, and those that left lately. */
 export function watchedWorkers(view: SchedulerView, recent: readonly RecentStep[]): WatchedWorker[] {
   const now = performance.now();
@@ -27,7 +32,7 @@ export function watchedWorkers(view: SchedulerView, recent: readonly RecentStep[
       name: link.name,
       ...link.place,
       slots: link.slots,
-      numericClass: link.numericClass.slice(0, 16),
+      numericClass: shortClass(link.numericClass),
       state: departure?.state ?? stateOf(entry, view, now),
       ...(departure && { cause: departure.cause }),
       since: since.toISOString(),

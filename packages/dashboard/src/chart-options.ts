@@ -1,5 +1,5 @@
 import uPlot from 'uplot';
-import { mark } from './format.ts';
+import { mark, whole } from './format.ts';
 import { logTicks } from './log-ticks.ts';
 
 // oxlint-disable-next-line typescript/no-unsafe-enum-assignment -- uPlot has its enums in its types alone
@@ -28,14 +28,13 @@ export interface ChartSettings {
   readonly logarithmic: boolean;
   /** The values themselves are drawn behind their moving averages. */
   readonly hasShadows: boolean;
-  readonly height: number;
   readonly zoom: (range: Range | undefined) => void;
   readonly onCursor: (plot: uPlot) => void;
 }
 
 /** Options for uPlot. Data: steps, a list per series, and with shadows another list per series. */
 export function chartOptions(element: HTMLElement, settings: ChartSettings): uPlot.Options {
-  const { series, logarithmic, hasShadows, height, zoom, onCursor, limits } = settings;
+  const { series, logarithmic, hasShadows, zoom, onCursor, limits } = settings;
   const line = colorOf(element, 'line');
   const axis: uPlot.Axis = {
     stroke: colorOf(element, 'muted'),
@@ -47,7 +46,7 @@ export function chartOptions(element: HTMLElement, settings: ChartSettings): uPl
   const curve = ({ color }: Series) => ({ stroke: colorOf(element, `series-${color}`), points: { show: false } });
   return {
     width: element.clientWidth,
-    height,
+    height: element.clientHeight,
     padding: [8, 20, 0, 0],
     legend: { show: false },
     cursor: {
@@ -73,12 +72,19 @@ export function chartOptions(element: HTMLElement, settings: ChartSettings): uPl
           },
     },
     axes: [
-      { ...axis, size: 28, filter: (_, ticks) => ticks.map((tick) => (Number.isInteger(tick) ? tick : null)) },
+      {
+        ...axis,
+        size: 28,
+        // Before the first mark there is room to say what they are.
+        values: (_, ticks) => {
+          const first = ticks.findIndex(Number.isInteger);
+          return ticks.map((tick, i) => (Number.isInteger(tick) ? `${i === first ? 'step ' : ''}${whole(tick)}` : ''));
+        },
+      },
       {
         ...axis,
         size: 44,
-        // Without values, the axis is made up.
-        values: ({ data: [steps] }, ticks) => ticks.map((tick) => (steps.length > 0 ? mark(tick) : '')),
+        values: (_, ticks) => ticks.map(mark),
         ...(logarithmic && { splits: (_, __, low, high) => logTicks(low, high), filter: (_, ticks) => ticks }),
       },
     ],

@@ -6,8 +6,6 @@ import { short, whole } from './format.ts';
 import { smoothed } from './history.ts';
 import { useTheme } from './theme.ts';
 
-const HEIGHT = 196;
-
 export interface ChartSpec {
   readonly title: string;
   readonly series: readonly Series[];
@@ -43,12 +41,12 @@ export function Chart({
   const theme = useTheme();
   const hasShadows = span > 0;
 
-  /** Writes the values under the cursor, or the last ones; past React, since the pointer moves often. */
+  /** Writes the values under the cursor, or the last ones that are shown; past React, since the pointer moves often. */
   const readOut = useCallback(
     (made: uPlot) => {
       const [xs = []] = made.data;
       const hovered = made.cursor.idx;
-      const at = hovered ?? xs.length - 1;
+      const at = hovered ?? made.valToIdx(made.scales['x']?.max ?? Infinity);
       const write = (selector: string, text: string, nth = 0) => {
         const element = figure.current?.querySelectorAll(selector)[nth];
         if (element && element.textContent !== text) element.textContent = text;
@@ -62,10 +60,10 @@ export function Chart({
   useEffect(() => {
     const element = place.current;
     if (!element) return undefined;
-    const settings = { series, limits, logarithmic, hasShadows, height: HEIGHT, zoom, onCursor: readOut };
+    const settings = { series, limits, logarithmic, hasShadows, zoom, onCursor: readOut };
     const made = new uPlot(chartOptions(element, settings), undefined, element);
     plot.current = made;
-    const sizes = new ResizeObserver(() => made.setSize({ width: element.clientWidth, height: HEIGHT }));
+    const sizes = new ResizeObserver(() => made.setSize({ width: element.clientWidth, height: element.clientHeight }));
     sizes.observe(element);
     return () => {
       sizes.disconnect();
@@ -98,7 +96,7 @@ export function Chart({
         ))}
         <span className="at" />
       </figcaption>
-      <div ref={place} role="img" aria-label={`${title} over the steps; at the end: ${last}`} />
+      <div ref={place} className="plot" role="img" aria-label={`${title} over the steps; at the end: ${last}`} />
     </figure>
   );
 }

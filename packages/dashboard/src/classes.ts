@@ -1,7 +1,8 @@
 import type { WatchedEvent, WatchedWorker } from '@gantry/core';
+import { compareNames } from './format.ts';
 
-/** As many digits of a class as are shown of a worker. */
-const DIGITS = 16;
+/** As many digits of a class as are shown where there is little room. */
+export const CLASS_DIGITS = 8;
 
 /** Workers that round alike. */
 export interface NumericClass {
@@ -11,39 +12,31 @@ export interface NumericClass {
   readonly workers: readonly string[];
 }
 
-interface Member {
-  readonly name: string;
-  readonly numericClass: string;
-  readonly engine?: string;
-}
-
 export function isPresent({ state }: WatchedWorker): boolean {
   return state !== 'left' && state !== 'quarantined';
 }
 
-/** The numeric classes of those who are there, or whose work may be in the weights. @param events of the run */
-export function classesOf(workers: readonly WatchedWorker[], events: readonly WatchedEvent[]): NumericClass[] {
-  const known = new Set(workers.map(({ name, numericClass }) => `${numericClass} ${name}`));
-  const earlier = events.flatMap((event): Member[] => {
-    if (event.type !== 'joined') return [];
-    const [name, numericClass] = [String(event['worker']), String(event['class']).slice(0, DIGITS)];
-    return known.has(`${numericClass} ${name}`) ? [] : [{ name, numericClass }];
-  });
-  const involved = workers
-    .filter((worker) => isPresent(worker) || worker.shards > 0)
-    .map(({ name, numericClass, engine, device }): Member => ({
-      name,
-      numericClass,
-      engine: `${engine} on ${device}`,
-    }));
-  const members = [...involved, ...earlier];
-  const ids = [...new Set(members.map(({ numericClass }) => numericClass))];
-  return ids.map((id) => {
-    const alike = members.filter(({ numericClass }) => numericClass === id);
+/**
+ * The numeric classes of those who are there, or whose work may be in the weights.
+ * @param known those of the run so far
+ * @param events of the run, as far as they are kept
+ */
+export function classesOf(
+  known: readonly string[],
+  workers: readonly WatchedWorker[],
+  events: readonly WatchedEvent[],
+): NumericClass[] {
+  const present = workers.filter(isPresent).map(({ numericClass }) => numericClass);
+  const earlier = events
+    .filter(({ type }) => type === 'joined')
+    .map((event) => ({ name: String(event['worker']), numericClass: String(event['class']) }));
+  return [...new Set([...known, ...present])].map((id) => {
+    const alike = workers.filter(({ numericClass }) => numericClass === id);
+    const gone = earlier.filter(({ numericClass }) => numericClass.startsWith(id));
     return {
       id,
-      engines: [...new Set(alike.flatMap(({ engine }) => engine ?? []))],
-      workers: [...new Set(alike.map(({ name }) => name))],
+      engines: [...new Set(alike.map(({ engine, device }) => `${engine} on ${device}`))],
+      workers: [...new Set([...alike, ...gone].map(({ name }) => name))].toSorted(compareNames),
     };
   });
 }

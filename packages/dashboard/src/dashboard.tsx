@@ -9,6 +9,7 @@ import { Reproducibility } from './panels/reproducibility.tsx';
 import { Samples } from './panels/samples.tsx';
 import { Timeline } from './panels/timeline.tsx';
 import { Workers } from './panels/workers.tsx';
+import { hasEnded } from './run-states.ts';
 import { useSteering } from './steering.tsx';
 import type { Link, RunView } from './store.ts';
 
@@ -22,7 +23,7 @@ export function Dashboard({ view, link, api }: { view: RunView; link: Link; api:
   const { ask, dialog } = useSteering(api);
   return (
     <>
-      <Header run={run} ask={ask} isConnected={isConnected} />
+      <Header run={run} ask={ask} isConnected={isConnected} isStalled={stalls.length > 0} />
       <main className="panels">
         <Health run={run} link={link} stalls={stalls} />
         <Samples name={run.name} epochs={samples} api={api} isConnected={isConnected} />
@@ -30,7 +31,7 @@ export function Dashboard({ view, link, api }: { view: RunView; link: Link; api:
         <Workers workers={workers} ask={ask} />
         <Timeline steps={timeline} />
         <Events events={events} />
-        <Attach command={run.joinCommand} />
+        <Attach command={run.joinCommand} hasEnded={hasEnded(run.state)} />
         <Reproducibility run={run} workers={workers} events={events} />
       </main>
       {dialog}

@@ -11,7 +11,9 @@ const event = (type: string, details: Readonly<Record<string, unknown>> = {}) =>
 it('tells events in words', () => {
   const cause = 'the connection was closed';
   const events = [
-    event('joined', { worker: 'ada', class: 'a1', slots: 1 }),
+    event('resumed', { skipped: [] }),
+    event('resumed', { skipped: ['step-00000009: state.json is damaged'] }),
+    event('joined', { worker: 'ada', class: '0123456789abcdef0123456789abcdef', slots: 1 }),
     event('left', { worker: 'ada', cause }),
     event('requeued', { shard: 0, of: 8, worker: 'ada', cause }),
     event('stall', { shard: 0, worker: 'ada', cause: 'no answer for 9 s', remedy: 'wait' }),
@@ -20,7 +22,9 @@ it('tells events in words', () => {
     event('paused', { cause: 'by someone' }),
   ];
   expect(events.map(describeEvent)).toEqual([
-    'ada joined (class a1)',
+    'the run was resumed after step 7',
+    'the run was resumed after step 7; skipped: step-00000009: state.json is damaged',
+    'ada joined (class 01234567)',
     'ada left: the connection was closed',
     'shard 0 goes from ada to another worker: the connection was closed',
     'stalled on ada, shard 0: no answer for 9 s; wait',

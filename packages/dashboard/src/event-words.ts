@@ -1,4 +1,5 @@
 import type { WatchedEvent } from '@gantry/core';
+import { CLASS_DIGITS } from './classes.ts';
 
 export const KINDS = ['workers', 'faults', 'work', 'run'] as const;
 export type EventKind = (typeof KINDS)[number];
@@ -31,9 +32,9 @@ export function describeEvent(event: WatchedEvent): string {
     case 'started':
       return 'the run started';
     case 'resumed':
-      return `the run was resumed after step ${event.step}`;
+      return `the run was resumed after step ${event.step}${get('skipped') && `; skipped: ${get('skipped')}`}`;
     case 'joined':
-      return `${get('worker')} joined (class ${get('class')})`;
+      return `${get('worker')} joined (class ${get('class').slice(0, CLASS_DIGITS)})`;
     case 'left':
     case 'quarantined':
       return `${get('worker')} ${event.type === 'left' ? 'left' : 'was quarantined'}${cause}`;

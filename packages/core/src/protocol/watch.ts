@@ -29,6 +29,11 @@ export interface WatchedRun {
   readonly averageImagesPerSecond: number;
   /** Seconds to the end at the average speed; null before the first step. */
   readonly etaSeconds: number | null;
+  /**
+   * Those whose work may be in the weights, as of workers: of all that computed something, and of those that joined before
+   * the coordinator was started again. More than one: another run of this seed gives other bits. At most 16.
+   */
+  readonly numericClasses: readonly string[];
   /** Command that attaches a worker; holds no token. */
   readonly joinCommand: string;
   /** sha256 of all weights, once the run is finished. */

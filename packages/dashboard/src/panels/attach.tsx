@@ -1,8 +1,11 @@
 import { memo, useRef, useState } from 'react';
 import { Panel } from './panel.tsx';
 
+/** The work token is left out of the command, where it takes one: who watches need not have it. */
+const TOKEN_LEFT_OUT = 'GANTRY_TOKEN=…';
+
 /** How more machines join. */
-export const Attach = memo(function Attach({ command }: { command: string }) {
+export const Attach = memo(function Attach({ command, hasEnded }: { command: string; hasEnded: boolean }) {
   const text = useRef<HTMLPreElement>(null);
   const [answer, setAnswer] = useState('');
   async function copy(): Promise<void> {
@@ -14,6 +17,13 @@ export const Attach = memo(function Attach({ command }: { command: string }) {
       if (text.current) getSelection()?.selectAllChildren(text.current);
       setAnswer('Marked: press Ctrl+C.');
     }
+  }
+  if (hasEnded) {
+    return (
+      <Panel title="Attach a worker" area="attach">
+        <p className="hint">The run has ended. Once it is resumed, workers can join it.</p>
+      </Panel>
+    );
   }
   return (
     <Panel
@@ -33,10 +43,17 @@ export const Attach = memo(function Attach({ command }: { command: string }) {
       <pre ref={text} tabIndex={0} aria-label="Command that attaches a worker">
         {command}
       </pre>
-      <p className="hint">
-        On the coordinator&apos;s machine that is all. On another one, set <code>GANTRY_TOKEN</code> to the work token:
-        the coordinator prints the whole command.
-      </p>
+      {command.includes(TOKEN_LEFT_OUT) ? (
+        <p className="hint">
+          Put the work token in the place of <code>…</code>: the coordinator printed it with this command, and it is{' '}
+          <code>work</code> in <code>tokens.json</code> of the run directory.
+        </p>
+      ) : (
+        <p className="hint">
+          On this run&apos;s machine, that is all: the token is found there. Workers elsewhere need a coordinator that
+          listens on its network, <code>gantry coordinator --listen</code>, or a tunnel.
+        </p>
+      )}
     </Panel>
   );
 });

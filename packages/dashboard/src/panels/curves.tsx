@@ -89,8 +89,8 @@ export const Curves = memo(function Curves({ metrics, api }: { metrics: readonly
         </div>
       }
     >
-      <div className="charts">
-        {CHARTS.map((spec, i) => (
+      <div className="charts" hidden={lines.length === 0}>
+        {(lines.length === 0 ? [] : CHARTS).map((spec, i) => (
           <Chart
             key={spec.title}
             spec={spec}
@@ -103,7 +103,11 @@ export const Curves = memo(function Curves({ metrics, api }: { metrics: readonly
           />
         ))}
       </div>
-      <p className="hint">Drag over a chart to zoom in; double-click for the whole run.</p>
+      {lines.length === 0 ? (
+        <p className="none">They begin with the first step.</p>
+      ) : (
+        <p className="hint">Drag over a chart to zoom in; double-click for the whole run.</p>
+      )}
     </Panel>
   );
 });

@@ -41,7 +41,7 @@ export const Events = memo(function Events({ events }: { events: readonly Watche
     >
       <ol className="event-list" tabIndex={0} aria-label="Events, newest first">
         {shown.map(({ key, kind: of, time, at, step, words }) => (
-          <li key={key} className={of}>
+          <li key={key} className={`kind-${of}`}>
             <time dateTime={time}>{at}</time>
             <span className="step">step {whole(step)}</span>
             <span>{words}</span>

@@ -26,13 +26,27 @@ const STOP: Question = {
   text: 'The run writes a checkpoint and ends. It can be resumed on the command line.',
 };
 
-/** Name, state, progress and speed of the run, and what can be done to it. */
-export function Header({ run, ask, isConnected }: { run: WatchedRun; ask: Ask; isConnected: boolean }) {
+/**
+ * Name, state, progress and speed of the run, and what can be done to it.
+ * @param isStalled nothing is computed at the moment, though it should
+ */
+export function Header({
+  run,
+  ask,
+  isConnected,
+  isStalled,
+}: {
+  run: WatchedRun;
+  ask: Ask;
+  isConnected: boolean;
+  isStalled: boolean;
+}) {
   const { name, state, step, totalSteps, epochs, stepsPerEpoch, etaSeconds } = run;
   const done = percent(totalSteps > 0 ? Math.floor((step / totalSteps) * 100) / 100 : 0);
   const epoch = Math.min(epochs, Math.floor(step / stepsPerEpoch) + 1);
   const isKnown = isConnected || hasEnded(state);
   const active = isConnected && (state === 'training' || state === 'paused' || state === 'waiting');
+  const isMoving = isConnected && !isStalled && (state === 'training' || state === 'stopping');
   useEffect(() => {
     const word = isKnown ? STATES[state] : 'unreachable';
     document.title = `${word === 'training' ? done : word} · ${name} · Gantry`;
@@ -48,8 +62,8 @@ export function Header({ run, ask, isConnected }: { run: WatchedRun; ask: Ask; i
         <Figure name="step" value={whole(step)} of={whole(totalSteps)} />
         <Figure name="done" value={done} />
         <Figure name="time left" value={etaSeconds === null || !active ? '–' : clock(etaSeconds)} />
-        <Figure name="images/s now" value={whole(run.imagesPerSecond)} />
-        <Figure name="images/s average" value={whole(run.averageImagesPerSecond)} />
+        <Figure name="images/s now" value={isMoving ? speed(run.imagesPerSecond) : '–'} />
+        <Figure name="images/s average" value={speed(run.averageImagesPerSecond)} />
       </dl>
       <div className="actions">
         {state === 'paused' ? (
@@ -72,6 +86,11 @@ export function Header({ run, ask, isConnected }: { run: WatchedRun; ask: Ask; i
       <progress value={step} max={Math.max(1, totalSteps)} aria-label="Steps done" />
     </header>
   );
+}
+
+/** @param imagesPerSecond 0 before the first step */
+function speed(imagesPerSecond: number): string {
+  return imagesPerSecond > 0 ? whole(imagesPerSecond) : '–';
 }
 
 function Figure({ name, value, of }: { name: string; value: string; of?: string }) {

@@ -1,4 +1,5 @@
 import type { WatchedRun, WatchedStall } from '@gantry/core';
+import type { ReactNode } from 'react';
 import { hasEnded } from '../run-states.ts';
 import type { Link } from '../store.ts';
 
@@ -7,7 +8,7 @@ interface Problem {
   readonly id: string;
   readonly kind: 'bad' | 'warn';
   readonly what: string;
-  readonly remedy: string;
+  readonly remedy: ReactNode;
 }
 
 /** What needs somebody's attention; nothing is shown while nothing does. */
@@ -27,7 +28,12 @@ export function Health({ run, link, stalls }: { run: WatchedRun; link: Link; sta
 function problems(run: WatchedRun, link: Link, stalls: readonly WatchedStall[]): Problem[] {
   const list: Problem[] = [];
   if (run.failure !== undefined) {
-    list.push({ id: 'failed', kind: 'bad', what: 'The run failed.', remedy: run.failure });
+    list.push({
+      id: 'failed',
+      kind: 'bad',
+      what: 'The run failed:',
+      remedy: `${run.failure}. Its checkpoints are kept; --resume goes on from the newest one.`,
+    });
   }
   if (link.state === 'lost') {
     const ended = hasEnded(run.state);
@@ -46,10 +52,19 @@ function problems(run: WatchedRun, link: Link, stalls: readonly WatchedStall[]):
       id: `stalled${where}`,
       kind: 'bad',
       what: `Stalled${where}: ${cause}.`,
-      remedy: `${capitalized(remedy)}.`,
+      remedy: worker === undefined ? joining(run.joinCommand) : `${capitalized(remedy)}.`,
     });
   }
   return list;
+}
+
+/** Nobody is there. */
+function joining(command: string): ReactNode {
+  return (
+    <>
+      Attach one with: <code>{command}</code>
+    </>
+  );
 }
 
 function capitalized(text: string): string {

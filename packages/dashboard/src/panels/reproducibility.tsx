@@ -14,7 +14,7 @@ export function Reproducibility({
   workers: readonly WatchedWorker[];
   events: readonly WatchedEvent[];
 }) {
-  const classes = classesOf(workers, events);
+  const classes = classesOf(run.numericClasses, workers, events);
   const mixed = classes.length > 1;
   return (
     <Panel
@@ -37,8 +37,15 @@ export function Reproducibility({
         {classes.map(({ id, engines, workers: names }) => (
           <li key={id}>
             class <code>{id}</code>
-            {engines.length > 0 && `, ${engines.join(' and ')}`}: {names.slice(0, NAMES_SHOWN).join(', ')}
+            {engines.length > 0 && `, ${engines.join(' and ')}`}:{' '}
+            {names.slice(0, NAMES_SHOWN).map((name, i) => (
+              <span key={name}>
+                {i > 0 && ', '}
+                <span className="unbroken">{name}</span>
+              </span>
+            ))}
             {names.length > NAMES_SHOWN && ` and ${names.length - NAMES_SHOWN} more`}
+            {names.length === 0 && 'gone long ago'}
           </li>
         ))}
       </ul>

@@ -27,11 +27,13 @@ export const Samples = memo(function Samples({
   const newestEpoch = epochs[newest];
   const picture = usePicture(api, epochs[position], isConnected);
 
+  // The next picture is asked for once this one is there: over a slow connection, none would ever come.
+  const isShown = picture !== undefined && picture.epoch === epochs[position];
   useEffect(() => {
-    if (!playing) return undefined;
-    const timer = setInterval(() => setChosen((at = newest) => (at >= newest ? 0 : at + 1)), FRAME_MS);
-    return () => clearInterval(timer);
-  }, [playing, newest]);
+    if (!playing || !isShown) return undefined;
+    const timer = setTimeout(() => setChosen(choiceOf(position >= newest ? 0 : position + 1, newest)), FRAME_MS);
+    return () => clearTimeout(timer);
+  }, [playing, isShown, position, newest]);
 
   async function downloadGif(): Promise<void> {
     setFailure('');
@@ -71,9 +73,8 @@ export const Samples = memo(function Samples({
           value={Math.max(0, position)}
           disabled={newest < 1}
           onChange={(event) => {
-            const at = Number(event.target.value);
             setPlaying(false);
-            setChosen(at === newest ? undefined : at);
+            setChosen(choiceOf(Number(event.target.value), newest));
           }}
         />
       </div>
@@ -96,6 +97,11 @@ export const Samples = memo(function Samples({
     </Panel>
   );
 });
+
+/** A position in the list of epochs, as a choice: the last one follows the newest. */
+function choiceOf(position: number, newest: number): number | undefined {
+  return position === newest ? undefined : position;
+}
 
 function captionOf(epoch: number | undefined, newest: number | undefined): string {
   if (epoch === undefined) return 'none yet';

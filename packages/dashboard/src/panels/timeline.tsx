@@ -14,7 +14,7 @@ export const Timeline = memo(function Timeline({ steps }: { steps: readonly Watc
   const shown = steps.slice(-STEPS_SHOWN);
   const lanes = lanesOf(shown);
   const totalMs = shown.reduce((sum, step) => sum + step.totalMs, 0);
-  const height = Math.max(1, lanes.length) * LANE_PX;
+  const height = lanes.length * LANE_PX;
   const names = lanes.map(({ worker }) => worker).join('\n');
   const range = shown.length > 0 ? `steps ${whole(shown[0]?.step ?? 0)} to ${whole(shown.at(-1)?.step ?? 0)}` : '';
   return (
@@ -24,7 +24,13 @@ export const Timeline = memo(function Timeline({ steps }: { steps: readonly Watc
       aside={<span className="hint">{range !== '' && `${range}, ${duration(totalMs)}`}</span>}
     >
       <p className={lanes.some(({ isSlow }) => isSlow) ? 'pace warn' : 'pace'}>{describeLanes(lanes)}</p>
-      <div className="scroll" tabIndex={0} role="region" aria-label="Timeline of the last steps">
+      <div
+        className="scroll"
+        tabIndex={0}
+        role="region"
+        aria-label="Timeline of the last steps"
+        hidden={shown.length === 0}
+      >
         <div className="lanes">
           <div className="names" aria-hidden="true">
             {lanes.map((lane) => (
@@ -32,7 +38,7 @@ export const Timeline = memo(function Timeline({ steps }: { steps: readonly Watc
             ))}
           </div>
           <svg
-            viewBox={`0 0 ${Math.max(1, totalMs)} ${height}`}
+            viewBox={`0 0 ${totalMs} ${height}`}
             preserveAspectRatio="none"
             style={{ height }}
             role="img"
@@ -50,16 +56,16 @@ export const Timeline = memo(function Timeline({ steps }: { steps: readonly Watc
           <div className="axis" aria-hidden="true">
             {shown.map(({ step, totalMs: ms }) => (
               <span key={step} style={{ flexGrow: ms }}>
-                {whole(step)}
+                <span>{whole(step)}</span>
               </span>
             ))}
           </div>
         </div>
       </div>
-      <p className="legend">
+      <p className="legend" hidden={shown.length === 0}>
         <span className="computed">computed</span>
-        <span className="requeued">taken over from a lost worker</span>
-        <span className="duplicated">late, given to two</span>
+        <span className="requeued">requeued: taken over from a lost worker</span>
+        <span className="duplicated">duplicated: late, given to two</span>
       </p>
     </Panel>
   );

@@ -1,6 +1,6 @@
 import type { WatchedWorker, WatchedWorkerState } from '@gantry/core';
 import { memo } from 'react';
-import { isPresent } from '../classes.ts';
+import { CLASS_DIGITS, isPresent } from '../classes.ts';
 import { ago, bytes, duration, localTime, percent, whole } from '../format.ts';
 import type { Ask } from '../steering.tsx';
 
@@ -23,8 +23,9 @@ export const WorkerRow = memo(
         <td>
           <span className={`state ${state}`}>{STATES[state]}</span>
         </td>
+        <td>{engine}</td>
         <td>
-          {engine} on {device}
+          {device}
           {slots > 1 && ` × ${slots}`}
         </td>
         {isPresent(worker) ? (
@@ -53,7 +54,7 @@ export const WorkerRow = memo(
           </>
         )}
         <td>
-          <code>{worker.numericClass.slice(0, 8)}</code>
+          <code>{worker.numericClass.slice(0, CLASS_DIGITS)}</code>
         </td>
         <td className="number">
           {isPresent(worker) && (

@@ -20,7 +20,8 @@ export const Workers = memo(function Workers({ workers, ask }: { workers: readon
         </span>
       }
     >
-      <div className="scroll" tabIndex={0} role="region" aria-label="Table of workers">
+      {workers.length === 0 && <p className="none">No worker has joined. See below how one does.</p>}
+      <div className="scroll" tabIndex={0} role="region" aria-label="Table of workers" hidden={workers.length === 0}>
         <table>
           <thead>
             <tr>
@@ -45,7 +46,6 @@ export const Workers = memo(function Workers({ workers, ask }: { workers: readon
             ))}
           </tbody>
         </table>
-        {workers.length === 0 && <p className="none">No worker is attached. See below how one joins.</p>}
       </div>
     </Panel>
   );
