@@ -13,6 +13,47 @@ export function soonest(roster: Iterable<RosterEntry>, shard: ShardState): Roste
   return [...roster].toSorted((a, b) => failed(a) - failed(b) || finished(a) - finished(b))[0];
 }
 
+/**
+ * Deals shards out so that all workers end at about the same time, neighbours to one worker: it can send them as one sum.
+ * @param shards of one step, in order, that nobody has
+ */
+export function deal(roster: Iterable<RosterEntry>, shards: readonly ShardState[]): Map<RosterEntry, ShardState[]> {
+  const dealt = new Map<RosterEntry, ShardState[]>();
+  // Where an answer was not finite, another worker's is wanted.
+  const doubtful = shards.filter(({ nonFinite }) => nonFinite.size > 0);
+  const others = shards.filter(({ nonFinite }) => nonFinite.size === 0);
+  const entries = [...roster];
+  const samples = new Map<RosterEntry, number>();
+  const add = (entry: RosterEntry, shard: ShardState) => dealt.set(entry, [...(dealt.get(entry) ?? []), shard]);
+  const counts = new Map<RosterEntry, number>();
+  for (const shard of others) {
+    const time = (entry: RosterEntry) => entry.expectedMs(shard.work.step, (samples.get(entry) ?? 0) + shard.samples);
+    const [soonestOne] = entries.toSorted((a, b) => time(a) - time(b));
+    if (!soonestOne) return dealt;
+    samples.set(soonestOne, (samples.get(soonestOne) ?? 0) + shard.samples);
+    counts.set(soonestOne, (counts.get(soonestOne) ?? 0) + 1);
+  }
+  // Who holds some goes on from there.
+  const firstHeld = (entry: RosterEntry, step: number) =>
+    Math.min(...entry.heldOf(step).map(({ shard }) => shard.work.index));
+  const step = shards[0]?.work.step ?? 0;
+  const order = [...counts.keys()].toSorted(
+    (a, b) => firstHeld(a, step) - firstHeld(b, step) || (counts.get(b) ?? 0) - (counts.get(a) ?? 0),
+  );
+  let next = 0;
+  for (const entry of order) {
+    for (let i = 0; i < (counts.get(entry) ?? 0); i++) {
+      const shard = others[next++];
+      if (shard) add(entry, shard);
+    }
+  }
+  for (const shard of doubtful) {
+    const entry = soonest(entries, shard);
+    if (entry) add(entry, shard);
+  }
+  return dealt;
+}
+
 /** A shard that another worker holds and has not begun, and that `thief` would finish sooner and has not failed at. */
 export function findTheft(
   roster: Iterable<RosterEntry>,
@@ -36,16 +77,18 @@ export interface LateShard {
 }
 
 /**
- * How long a worker has been at a shard, and how long is usual; undefined while that is no reason to worry.
+ * How long a worker has been at a shard, and how long is usual; undefined while that is no reason to worry. A leaf that it has
+ * and does not send is late once it computes nothing else for so long.
  * @param paceMsPerSample usual time; absent: the worker's own
  */
 export function lateness(
   holder: RosterEntry,
-  { shard, startedMs }: HeldShard,
+  { shard, startedMs, computed }: HeldShard,
   paceMsPerSample: number | undefined,
   now: number,
 ): { elapsedMs: number; usualMs: number } | undefined {
-  const elapsedMs = now - (startedMs ?? now);
+  if (computed && holder.toCompute(shard.work.step).length > 0) return undefined;
+  const elapsedMs = now - (computed?.atMs ?? startedMs ?? now);
   const usualMs = shard.samples * (paceMsPerSample ?? holder.msPerSample);
   return elapsedMs > Math.max(LATE_AT_LEAST_MS, LATE_FACTOR * usualMs) ? { elapsedMs, usualMs } : undefined;
 }

@@ -14,4 +14,4 @@ export { Scheduler } from './scheduler.ts';
 export { train, type AttachContext, type AttachedWorkers, type TrainOptions } from './train.ts';
 export type { PublishedWeights } from './published-weights.ts';
 export type { RunObserver, Summary } from './training-run.ts';
-export type { ShardResult, WorkerLink } from './worker-link.ts';
+export type { NodeResult, WorkerLink } from './worker-link.ts';

@@ -104,14 +104,14 @@ class Run {
     const work: ShardWork[] = Array.from({ length: shards }, (_, index) => {
       return { step: 0, index, first: index * SAMPLES, images: new Uint8Array(SAMPLES * IMAGE_PIXELS) };
     });
-    const weights = { version: 0, values: new Float32Array(1), frame: new Uint8Array(0) };
+    const weights = { version: 0, values: new Float32Array(1), frame: new Uint8Array(0), hold: () => () => undefined };
     return this.scheduler.runStep(weights, work, [], new AbortController().signal);
   }
 
   answer(link: WorkerLink, index: number, value: number): void {
     const held = this.#held.get(link) ?? [];
     held.splice(held.indexOf(index), 1);
-    const leaf = Float32Array.of(value);
-    this.scheduler.result(link, { step: 0, index, samples: SAMPLES, leaf, computeMs: 1, waitMs: 0 });
+    const sum = Float32Array.of(value);
+    this.scheduler.result(link, { step: 0, level: 0, index, samples: SAMPLES, sum, computeMs: 1, waitMs: 0 });
   }
 }

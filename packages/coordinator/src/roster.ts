@@ -1,5 +1,5 @@
 import type { ShardWork } from '@gantry/core';
-import type { WorkerLink } from './worker-link.ts';
+import type { ShardTimes, WorkerLink } from './worker-link.ts';
 
 /** How much a new measurement of a worker's speed counts. */
 const SPEED_WEIGHT = 0.3;
@@ -31,6 +31,14 @@ export interface HeldShard {
   readonly shard: ShardState;
   /** When the worker is thought to have begun with it, by performance.now(). */
   startedMs: number | undefined;
+  /** Set once the worker has its leaf, which is to come in a sum. @see ComputedShard */
+  computed: ComputedShard | undefined;
+}
+
+/** A leaf that a worker has and has not sent. */
+export interface ComputedShard extends ShardTimes {
+  /** When it said so, by performance.now(). */
+  readonly atMs: number;
 }
 
 /** How a worker came to be gone. */
@@ -91,8 +99,25 @@ export class RosterEntry {
     return this.#held.map(({ shard }) => shard);
   }
 
+  /** Shards that it has still to compute. @param step of this step only; absent: of any */
+  toCompute(step?: number): readonly HeldShard[] {
+    return this.#held.filter(({ shard, computed }) => !computed && (step === undefined || shard.work.step === step));
+  }
+
+  /** It has computed a shard and keeps the leaf for a sum. @returns whether it is one that it holds */
+  computed(step: number, index: number, computed: ComputedShard): ShardState | undefined {
+    const held = this.toCompute(step).find(({ shard }) => shard.work.index === index);
+    if (held) held.computed = computed;
+    return held?.shard;
+  }
+
+  /** What it said of a shard that it has computed and not sent. */
+  computedOf(shard: ShardState): ComputedShard | undefined {
+    return this.#held.find((held) => held.shard === shard)?.computed;
+  }
+
   give(shard: ShardState): void {
-    this.#held.push({ shard, startedMs: undefined });
+    this.#held.push({ shard, startedMs: undefined, computed: undefined });
     this.#unanswered.add(keyOf(shard.work.step, shard.work.index));
     const [oldest] = this.#unanswered;
     if (oldest !== undefined && this.#unanswered.size > UNANSWERED_REMEMBERED) this.#unanswered.delete(oldest);
@@ -118,12 +143,12 @@ export class RosterEntry {
 
   /** Notes which shards of the step have come to the front, where they are computed. */
   noteStarts(step: number, now: number): void {
-    for (const held of this.heldOf(step).slice(0, this.link.slots)) held.startedMs ??= now;
+    for (const held of this.toCompute(step).slice(0, this.link.slots)) held.startedMs ??= now;
   }
 
-  /** Expected time until it has computed all that it holds of a step and `samples` more, in ms. */
+  /** Expected time until it has computed all that it has to compute of a step and `samples` more, in ms. */
   expectedMs(step: number, samples = 0): number {
-    const held = this.heldOf(step).reduce((sum, { shard }) => sum + shard.samples, 0);
+    const held = this.toCompute(step).reduce((sum, { shard }) => sum + shard.samples, 0);
     return ((held + samples) * this.#msPerSample) / this.link.slots;
   }
 }

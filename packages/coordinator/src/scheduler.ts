@@ -1,12 +1,12 @@
 import { createHash } from 'node:crypto';
 import { GantryError, IMAGE_PIXELS, ReductionTree, type ShardWork } from '@gantry/core';
-import { describeStalls, findLate, findTheft, soonest } from './distribution.ts';
+import { deal, describeStalls, findLate, findTheft } from './distribution.ts';
 import type { PublishedWeights } from './published-weights.ts';
 import { Quarantine } from './quarantine.ts';
 import { RecentPace, Roster, type RosterEntry, type ShardState } from './roster.ts';
 import type { RunEvent } from './run-lines.ts';
-import type { AcceptedWork, StepResult } from './step-result.ts';
-import type { ShardResult, WorkerLink } from './worker-link.ts';
+import type { AcceptedNode, AcceptedWork, StepResult } from './step-result.ts';
+import type { NodeResult, ShardComputed, WorkerLink } from './worker-link.ts';
 
 /** How often lateness and stalls are looked for. */
 const WATCH_MS = 50;
@@ -19,6 +19,7 @@ interface StepState {
   readonly shards: readonly ShardState[];
   readonly tree: ReductionTree;
   readonly work: AcceptedWork[];
+  readonly nodes: AcceptedNode[];
   readonly beginMs: number;
   reduceMs: number;
   lastProgressMs: number;
@@ -103,7 +104,7 @@ export class Scheduler {
     if (!entry) return;
     this.#roster.remove(entry, { state, cause });
     this.#event({ type: 'left', worker: link.name, cause });
-    for (const shard of entry.heldShards) this.#release(entry, shard, cause);
+    this.#release(entry, entry.heldShards, cause);
     this.#distribute();
   }
 
@@ -141,6 +142,7 @@ export class Scheduler {
           shards: shards.map((work) => prepared.find((shard) => sameShard(shard.work, work)) ?? newShard(work)),
           tree: new ReductionTree(shards.length),
           work: [],
+          nodes: [],
           beginMs,
           reduceMs: 0,
           lastProgressMs: beginMs,
@@ -160,20 +162,40 @@ export class Scheduler {
     }
   }
 
+  /** A worker has computed a shard that it will answer together with others. */
+  computed(link: WorkerLink, { step, index, computeMs, waitMs }: ShardComputed): void {
+    const entry = this.#roster.get(link);
+    const current = this.#current;
+    if (!entry || step !== current?.step) return;
+    const now = performance.now();
+    const shard = entry.computed(step, index, { computeMs, waitMs, atMs: now });
+    // Where it was taken back meanwhile, the worker will hear of it.
+    if (!shard) return;
+    this.#measure(entry, shard, computeMs, now);
+    current.lastProgressMs = now;
+    current.stallsReported = 0;
+    this.#distribute();
+  }
+
   /** A worker's answer; one that it should not have sent counts against it. */
-  result(link: WorkerLink, result: ShardResult): void {
+  result(link: WorkerLink, result: NodeResult): void {
     const entry = this.#roster.get(link);
     if (!entry) return;
-    const { step, index } = result;
+    const { step, level, index } = result;
     const current = this.#current;
-    if (!entry.answered(step, index)) {
+    const indices = Array.from({ length: 2 ** level }, (_, i) => index * 2 ** level + i);
+    const wrong = indices.filter((shard) => !entry.answered(step, shard));
+    if (wrong.length > 0) {
       const code = step < this.#step ? 'E_STALE_STEP' : 'E_NOT_ASSIGNED';
-      this.#invalid(entry, new GantryError(code, `${link.name} was not given shard ${index} of step ${step}`));
+      const shards = `shard${wrong.length > 1 ? 's' : ''} ${wrong.slice(0, 4).join(', ')}`;
+      this.#release(entry, this.#heldAmong(entry, step, indices), 'it was in a sum with a shard of someone else');
+      this.#invalid(entry, new GantryError(code, `${link.name} was not given ${shards} of step ${step}`));
     } else if (step === current?.step) {
-      const shard = current.shards[index];
-      if (shard) this.#answer(current, shard, entry, result);
+      const shards = indices.flatMap((shard) => current.shards[shard] ?? []);
+      this.#answer(current, shards, entry, result);
     } else if (step > this.#step) {
-      this.failure(link, new GantryError('E_STALE_STEP', `step ${step} has no weights yet`), step, index);
+      const early = new GantryError('E_STALE_STEP', `step ${step} has no weights yet`);
+      this.#refuse(entry, this.#heldAmong(entry, step, indices), early);
     }
     // What remains came too late for its step, and that is nobody's fault.
     this.#distribute();
@@ -186,7 +208,7 @@ export class Scheduler {
     const shard = entry.heldShards.find(({ work }) => work.step === step && work.index === index);
     if (shard) {
       entry.answered(shard.work.step, shard.work.index);
-      this.#release(entry, shard, error.message);
+      this.#release(entry, [shard], error.message);
     }
     this.#invalid(entry, error);
     this.#distribute();
@@ -199,50 +221,76 @@ export class Scheduler {
     this.leave(link, `${error.message} [${error.code}]`, quarantined ? 'quarantined' : 'left');
   }
 
-  #answer(current: StepState, shard: ShardState, entry: RosterEntry, result: ShardResult): void {
-    const { leaf, samples, computeMs, waitMs, index } = result;
+  #answer(current: StepState, shards: readonly ShardState[], entry: RosterEntry, result: NodeResult): void {
+    const { level, index, sum, samples, computeMs, waitMs } = result;
     const begin = performance.now();
-    if (samples !== shard.samples) {
-      this.#refuse(
-        entry,
-        shard,
-        new GantryError('E_BAD_SHAPE', `${samples} samples where the shard has ${shard.samples}`),
-      );
+    const expected = shards.reduce((total, shard) => total + shard.samples, 0);
+    if (samples !== expected) {
+      const problem = `${samples} samples where the shard${shards.length > 1 ? 's have' : ' has'} ${expected}`;
+      this.#refuse(entry, shards, new GantryError('E_BAD_SHAPE', problem));
       return;
     }
-    if (!isFinite32(leaf)) {
-      this.#notFinite(current, shard, entry);
+    if (!isFinite32(sum)) {
+      this.#notFinite(current, shards, entry);
       return;
     }
-    entry.measured(samples, computeMs);
-    this.#pace.record(samples, Math.max(computeMs, entry.timeOn(shard, begin)));
-    entry.take(shard);
-    if (shard.accepted) {
-      this.#compare(shard, entry, leaf);
+    const times = new Map(shards.map((shard) => [shard, entry.computedOf(shard)]));
+    for (const shard of shards) if (!times.get(shard)) this.#measure(entry, shard, computeMs, begin);
+    for (const shard of shards) entry.take(shard);
+    const covered = shards.find(({ accepted }) => accepted);
+    if (covered && level === 0) {
+      this.#compare(covered, entry, sum);
       return;
     }
-    shard.accepted = { worker: entry, hash: shard.holders.size > 0 ? hashOf(leaf) : undefined };
-    current.tree.add({ level: 0, index }, leaf);
-    for (const other of shard.holders) {
-      other.take(shard);
-      other.link.cancel(current.step, index);
+    if (covered) {
+      this.#release(entry, shards, `it was in a sum with shard ${covered.work.index}, which another worker answered`);
+      return;
     }
+    current.tree.add({ level, index }, sum);
     const { name: worker, numericClass } = entry.link;
-    entry.accepted.shards++;
+    for (const shard of shards) {
+      const isComparable = level === 0 && shard.holders.size > 0;
+      shard.accepted = { worker: entry, hash: isComparable ? hashOf(sum) : undefined };
+      for (const other of shard.holders) {
+        other.take(shard);
+        other.link.cancel(current.step, shard.work.index);
+      }
+      const own = times.get(shard) ?? { computeMs, waitMs, atMs: begin };
+      current.work.push({
+        shard: shard.work.index,
+        worker,
+        numericClass,
+        samples: shard.samples,
+        computeMs: own.computeMs,
+        waitMs: own.waitMs,
+        endMs: own.atMs - current.beginMs,
+        requeued: shard.requeued,
+        duplicated: shard.duplicated,
+      });
+    }
+    entry.accepted.shards += shards.length;
     entry.accepted.samples += samples;
-    const { requeued, duplicated } = shard;
-    const endMs = begin - current.beginMs;
-    current.work.push({ shard: index, worker, numericClass, samples, computeMs, waitMs, endMs, requeued, duplicated });
+    const totalMs = current.work.slice(-shards.length).reduce((total, shard) => total + shard.computeMs, 0);
+    current.nodes.push({ level, index, worker, numericClass, samples, computeMs: totalMs });
     const now = performance.now();
     current.reduceMs += now - begin;
     current.lastProgressMs = now;
     current.stallsReported = 0;
     if (current.tree.missing === 0) {
       this.#current = undefined;
-      const { work, reduceMs } = current;
+      const { work, nodes, reduceMs } = current;
       const root = current.tree.root();
-      current.resolve({ root, work, reduceMs, elapsedMs: performance.now() - current.beginMs });
+      current.resolve({ root, work, nodes, reduceMs, elapsedMs: performance.now() - current.beginMs });
     }
+  }
+
+  #measure(entry: RosterEntry, shard: ShardState, computeMs: number, now: number): void {
+    entry.measured(shard.samples, computeMs);
+    this.#pace.record(shard.samples, Math.max(computeMs, entry.timeOn(shard, now)));
+  }
+
+  #heldAmong(entry: RosterEntry, step: number, indices: readonly number[]): readonly ShardState[] {
+    return entry.heldShards.filter(({ work }) => work.step === step && indices.includes(work.index));
   }
 
   /** A second answer to a shard: between workers of one numeric class it must have the same bits. */
@@ -258,23 +306,24 @@ export class Scheduler {
     }
   }
 
-  #notFinite(current: StepState, shard: ShardState, entry: RosterEntry): void {
-    const failed = ({ identity }: WorkerLink) => shard.nonFinite.has(identity);
-    // Where nobody else is there, a worker's second answer has to do for a second opinion.
-    const confirmed = shard.nonFinite.size > 0 && (!failed(entry.link) || this.workers.every(failed));
-    shard.nonFinite.set(entry.link.identity, entry.link.name);
-    if (confirmed) {
+  #notFinite(current: StepState, shards: readonly ShardState[], entry: RosterEntry): void {
+    for (const shard of shards) {
+      const failed = ({ identity }: WorkerLink) => shard.nonFinite.has(identity);
+      // Where nobody else is there, a worker's second answer has to do for a second opinion.
+      const confirmed = shard.nonFinite.size > 0 && (!failed(entry.link) || this.workers.every(failed));
+      shard.nonFinite.set(entry.link.identity, entry.link.name);
+      if (!confirmed || shard.accepted) continue;
       const workers = [...shard.nonFinite.values()].join(' and ');
       const where = `training diverged in step ${current.step + 1}`;
       current.reject(new GantryError('E_DIVERGED', `${where}: ${workers} found gradients that are not finite`));
       return;
     }
-    this.#refuse(entry, shard, new GantryError('E_NON_FINITE', 'a gradient that is not finite'));
+    this.#refuse(entry, shards, new GantryError('E_NON_FINITE', 'a gradient that is not finite'));
   }
 
-  /** Does not accept an answer: the shard goes to another worker. */
-  #refuse(entry: RosterEntry, shard: ShardState, error: GantryError): void {
-    this.#release(entry, shard, error.message);
+  /** Does not accept an answer: the shards go to other workers. */
+  #refuse(entry: RosterEntry, shards: readonly ShardState[], error: GantryError): void {
+    this.#release(entry, shards, error.message);
     this.#invalid(entry, error);
   }
 
@@ -298,26 +347,32 @@ export class Scheduler {
     return new GantryError('E_QUARANTINED', cause);
   }
 
-  /** A worker will not answer a shard: it waits for another one. */
-  #release(entry: RosterEntry, shard: ShardState, cause: string): void {
-    entry.take(shard);
-    if (shard.accepted) return;
-    shard.requeued = true;
-    this.#event({ type: 'requeued', shard: shard.work.index, of: shard.work.step + 1, worker: entry.link.name, cause });
+  /** A worker will not answer shards: they wait for another one. */
+  #release(entry: RosterEntry, shards: readonly ShardState[], cause: string): void {
+    for (const shard of shards) {
+      entry.take(shard);
+      if (shard.accepted) continue;
+      shard.requeued = true;
+      const { index, step } = shard.work;
+      this.#event({ type: 'requeued', shard: index, of: step + 1, worker: entry.link.name, cause });
+    }
   }
 
   #distribute(): void {
-    const roster = this.#roster.values.bind(this.#roster);
+    const entries = [...this.#roster.values()];
     const current = this.#current;
     if (current) {
-      for (const shard of current.shards) {
-        if (!shard.accepted && shard.holders.size === 0) soonest(roster(), shard)?.give(shard);
-      }
-      for (const entry of roster()) this.#steal(entry, current.step);
+      const orphans = current.shards.filter(({ accepted, holders }) => !accepted && holders.size === 0);
+      for (const [entry, shards] of deal(entries, orphans)) for (const shard of shards) entry.give(shard);
+      for (const entry of entries) this.#steal(entry, current.step);
     }
-    for (const entry of roster()) {
-      while (entry.heldShards.length < entry.link.slots) {
-        const shard = this.#ahead.find(({ holders }) => holders.size === 0);
+    for (const entry of entries) {
+      while (entry.toCompute().length < entry.link.slots) {
+        const shares = deal(
+          entries,
+          this.#ahead.filter(({ holders }) => holders.size === 0),
+        );
+        const shard = shares.get(entry)?.[0];
         if (!shard) break;
         entry.give(shard);
       }
@@ -327,7 +382,7 @@ export class Scheduler {
 
   /** Keeps a worker busy with what others have not begun. */
   #steal(thief: RosterEntry, step: number): void {
-    while (thief.heldOf(step).length < thief.link.slots) {
+    while (thief.toCompute(step).length < thief.link.slots) {
       const theft = findTheft(this.#roster.values(), thief, step);
       if (!theft) return;
       const { victim, shard } = theft;
@@ -348,7 +403,9 @@ export class Scheduler {
     const seconds = (ms: number) => (ms / 1000).toFixed(1);
     for (const late of findLate(this.#roster.values(), current.step, this.#pace.medianMsPerSample, now)) {
       const { shard, holder } = late;
-      const idle = [...this.#roster.values()].find((entry) => entry.heldOf(current.step).length === 0);
+      const idle = [...this.#roster.values()].find(
+        (entry) => entry !== holder && entry.toCompute(current.step).length === 0,
+      );
       if (!idle) break;
       const cause = `no answer for ${seconds(late.elapsedMs)} s where ${seconds(late.usualMs)} s is usual`;
       const names = { from: holder.link.name, worker: idle.link.name };

@@ -1,6 +1,16 @@
+import type { TreeNode } from '@gantry/core';
 import type { MetricsLine } from './run-lines.ts';
 
-/** One accepted leaf of a step, for the record. */
+/** One accepted tree node of a step, for the record. */
+export interface AcceptedNode extends TreeNode {
+  readonly worker: string;
+  readonly numericClass: string;
+  readonly samples: number;
+  /** Of all its shards. */
+  readonly computeMs: number;
+}
+
+/** One shard of a step whose leaf was accepted, alone or in a sum. */
 export interface AcceptedWork {
   readonly shard: number;
   readonly worker: string;
@@ -9,7 +19,7 @@ export interface AcceptedWork {
   readonly computeMs: number;
   /** Time in which the worker had nothing to compute before this shard. */
   readonly waitMs: number;
-  /** When the answer came, in ms since the step began. */
+  /** When it was said to be computed, in ms since the step began. */
   readonly endMs: number;
   /** A worker that held it before was lost, or failed at it. */
   readonly requeued: boolean;
@@ -21,6 +31,7 @@ export interface StepResult {
   /** Sum of the leaves. */
   readonly root: Float32Array;
   readonly work: readonly AcceptedWork[];
+  readonly nodes: readonly AcceptedNode[];
   /** Spent checking and adding leaves. */
   readonly reduceMs: number;
   /** From the publication of the weights to the last leaf. */

@@ -180,7 +180,9 @@ export class TrainingRun {
   async #compute(shards: readonly ShardWork[], ahead: readonly ShardWork[], signal: AbortSignal) {
     const { state, scheduler } = this.#parts;
     try {
-      return await this.#savingOnDivergence(() => scheduler.runStep(this.#publisher.publish(state), shards, ahead, signal));
+      return await this.#savingOnDivergence(() =>
+        scheduler.runStep(this.#publisher.publish(state), shards, ahead, signal),
+      );
     } catch (error) {
       if (signal.aborted && error instanceof GantryError && error.code === 'E_TIMEOUT') return undefined;
       throw error;
@@ -206,7 +208,7 @@ export class TrainingRun {
   #record(
     epoch: number,
     metrics: StepMetrics,
-    { work, reduceMs, elapsedMs }: StepResult,
+    { work, nodes, reduceMs, elapsedMs }: StepResult,
     { adam, total }: { adam: number; total: number },
     imagesPerSecond: number,
   ): void {
@@ -215,8 +217,9 @@ export class TrainingRun {
     const line = { step: state.step, epoch, ...metrics, imagesPerSecond, workers: scheduler.workers.length, ms };
     directory.appendMetrics(line);
     watch.stepped(line, elapsedMs + adam, work);
-    for (const { shard, worker, numericClass, samples, computeMs } of work) {
-      directory.appendWork({ step: state.step, node: [0, shard], worker, class: numericClass, samples, ms: computeMs });
+    for (const { level, index, worker, numericClass, samples, computeMs } of nodes) {
+      const node = [level, index] as const;
+      directory.appendWork({ step: state.step, node, worker, class: numericClass, samples, ms: computeMs });
     }
   }
 

@@ -107,16 +107,12 @@ export class WorkerConnection {
     if (!link && message.type === 'failure') throw new GantryError(message.code, message.message);
     if (!link) throw new GantryError('E_PROTOCOL', `${message.type} before ready`);
     switch (message.type) {
-      case 'result': {
-        const { level, step, index, samples, computeMs, waitMs } = message;
-        if (level !== 0) {
-          const problem = `node (${level}, ${index}) was not assigned: only shards are`;
-          scheduler.failure(link, new GantryError('E_NOT_ASSIGNED', problem));
-          return;
-        }
-        scheduler.result(link, { step, index, samples, leaf: floatsOf(payload), computeMs, waitMs });
+      case 'computed':
+        scheduler.computed(link, message);
         return;
-      }
+      case 'result':
+        scheduler.result(link, { ...message, sum: floatsOf(payload) });
+        return;
       case 'failure':
         scheduler.failure(link, new GantryError(message.code, message.message), message.step, message.index);
         return;

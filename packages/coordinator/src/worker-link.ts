@@ -1,4 +1,4 @@
-import type { GantryError, ShardWork } from '@gantry/core';
+import type { GantryError, ShardWork, TreeNode } from '@gantry/core';
 import type { PublishedWeights } from './published-weights.ts';
 
 /** Where a worker computes, for people. */
@@ -20,7 +20,7 @@ export interface Traffic {
 
 /**
  * What computes shards for the coordinator: a thread of this process, or a worker at the other end of a connection. It
- * answers by `Scheduler.result` and `Scheduler.failure`, in any order, and may vanish at any moment.
+ * answers by `Scheduler.computed`, `Scheduler.result` and `Scheduler.failure`, in any order, and may vanish at any moment.
  */
 export interface WorkerLink {
   /** Unique among the workers of the run. */
@@ -53,14 +53,23 @@ export interface WorkerLink {
   dismiss(cause: string): void;
 }
 
-/** The answer to one shard. */
-export interface ShardResult {
-  readonly step: number;
-  readonly index: number;
-  readonly samples: number;
-  /** Laid out as `leafLayout(manifest)`; the scheduler takes it over. */
-  readonly leaf: Float32Array;
+/** How long a worker took for one shard. */
+export interface ShardTimes {
   readonly computeMs: number;
   /** Time in which the worker had nothing to compute before this shard. */
   readonly waitMs: number;
+}
+
+/** A worker has a shard's leaf, and will send it as part of a sum. */
+export interface ShardComputed extends ShardTimes {
+  readonly step: number;
+  readonly index: number;
+}
+
+/** The answer to the shards under one tree node; the times are those of the last one. */
+export interface NodeResult extends ShardTimes, TreeNode {
+  readonly step: number;
+  readonly samples: number;
+  /** Laid out as `leafLayout(manifest)`; the scheduler takes it over. */
+  readonly sum: Float32Array;
 }

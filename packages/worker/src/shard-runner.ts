@@ -1,6 +1,7 @@
 import { GantryError, IMAGE_PIXELS, encodeFrame, frameAround, type MessageOf, type ShardWork } from '@gantry/core';
 import type { EngineLane } from './engine-lane.ts';
 import type { EnginePool } from './engine-pool.ts';
+import { SubtreeSums, type NodeSum } from './subtree-sums.ts';
 import type { ShardTally } from './shard-tally.ts';
 import { WorkQueue } from './work-queue.ts';
 import type { WorkerObserver } from './worker-options.ts';
@@ -18,13 +19,19 @@ export interface ShardRunnerOptions {
   readonly failed: (error: unknown) => void;
 }
 
+/** How long a shard took, and how long its thread had waited for it. */
+interface Times {
+  readonly computeMs: number;
+  readonly waitMs: number;
+}
+
 /** A shard that a thread computes. */
 interface Job {
   readonly work: ShardWork;
   cancelled: boolean;
 }
 
-/** Computes the shards that one connection brings; answers are `result` and `failure` messages. */
+/** Computes the shards that one connection brings; answers are `computed`, `result` and `failure` messages. */
 export class ShardRunner {
   readonly #options: ShardRunnerOptions;
   readonly #queue = new WorkQueue<EngineLane>();
@@ -35,6 +42,8 @@ export class ShardRunner {
   #recycledWeights: SharedArrayBuffer | undefined;
   /** Leaves that have been sent: fresh memory for each would cost more than the computing of some layers. */
   readonly #recycledLeaves: Float32Array<ArrayBuffer>[] = [];
+  /** Of the step of the weights. */
+  readonly #sums = new SubtreeSums();
   #unsentResults = 0;
   #stopped = false;
 
@@ -55,6 +64,7 @@ export class ShardRunner {
     this.#recycledWeights = this.#weights?.values.buffer;
     this.#weights = { version, values };
     this.#queue.dropBefore(version);
+    if (version > current) this.#recycledLeaves.push(...this.#sums.takeAll().map(({ sum }) => sum));
     this.#startShards();
   }
 
@@ -71,10 +81,16 @@ export class ShardRunner {
     else this.#queue.laneForLast(this.#options.pool.lanes)?.prepare(work);
   }
 
-  /** Drops a shard that waits; one that is computed is finished, and its result not sent. */
+  /**
+   * Drops a shard that waits; one that is being computed is finished, and its result not sent. Where it is part of a sum, that
+   * is sent all the same, and the coordinator has the other shards of it computed again.
+   */
   cancel({ step, index }: MessageOf<'cancel'>): void {
     this.#queue.cancel(step, index);
     for (const job of this.#jobs) job.cancelled ||= job.work.step === step && job.work.index === index;
+    const kept = step === this.#weights?.version ? this.#sums.takeLeaf(index) : undefined;
+    if (kept) this.#recycledLeaves.push(kept.sum);
+    this.#sendReady();
   }
 
   /** Drops everything; nothing is sent any more. */
@@ -103,31 +119,57 @@ export class ShardRunner {
     try {
       // When it comes back, the lane has begun its next shard already.
       const leaf = await lane.compute(work, weights, this.#recycledLeaves.pop());
+      this.#jobs.delete(job);
       if (job.cancelled) this.#recycledLeaves.push(leaf);
-      else this.#sendResult(work, leaf, { computeMs: lane.idleSince - started, waitMs });
+      else this.#keep(work, leaf, { computeMs: lane.idleSince - started, waitMs });
     } catch (error) {
+      this.#jobs.delete(job);
       if (!job.cancelled) this.#reportFailure(work, error);
       if (lane.dead) throw error;
-    } finally {
-      this.#jobs.delete(job);
+    }
+    this.#sendReady();
+  }
+
+  /** Whether a shard of the step of the weights is still to be computed here. */
+  readonly #isPending = (index: number): boolean => {
+    const step = this.#weights?.version;
+    const isIt = (work: ShardWork) => work.step === step && work.index === index;
+    return this.#queue.some(isIt) || [...this.#jobs].some(({ work, cancelled }) => !cancelled && isIt(work));
+  };
+
+  /** Sends what a shard completes, or says that it is computed and kept. */
+  #keep({ step, index, images }: ShardWork, leaf: Float32Array<ArrayBuffer>, times: Times): void {
+    const { tally, observer, send } = this.#options;
+    const samples = images.length / IMAGE_PIXELS;
+    const node = { level: 0, index, sum: leaf, samples };
+    if (step !== this.#weights?.version) this.#sendResult(step, node, times);
+    else {
+      this.#recycledLeaves.push(...this.#sums.add(node));
+      const ready = this.#sums.takeReady(this.#isPending);
+      const isKept = !ready.some(({ level, index: of }) => index >> level === of);
+      if (isKept) send(encodeFrame({ type: 'computed', step, index, ...times }));
+      for (const sum of ready) this.#sendResult(step, sum, times);
+    }
+    observer.shardDone({ step, index, samples, ...times, ...tally.add(samples, times.computeMs) });
+  }
+
+  /** Sends what no longer has anything to wait for. */
+  #sendReady(): void {
+    if (this.#stopped || !this.#weights) return;
+    const { version } = this.#weights;
+    for (const sum of this.#sums.takeReady(this.#isPending)) {
+      this.#sendResult(version, sum, { computeMs: 0, waitMs: 0 });
     }
   }
 
-  #sendResult(
-    { step, index, images }: ShardWork,
-    leaf: Float32Array<ArrayBuffer>,
-    times: { computeMs: number; waitMs: number },
-  ): void {
-    const { tally, observer, send } = this.#options;
-    const samples = images.length / IMAGE_PIXELS;
+  #sendResult(step: number, { level, index, sum, samples }: NodeSum, times: Times): void {
     this.#unsentResults++;
-    const payload = new Uint8Array(leaf.buffer, leaf.byteOffset, leaf.byteLength);
-    send(frameAround({ type: 'result', step, level: 0, index, samples, ...times }, payload), () => {
+    const payload = new Uint8Array(sum.buffer, sum.byteOffset, sum.byteLength);
+    this.#options.send(frameAround({ type: 'result', step, level, index, samples, ...times }, payload), () => {
       this.#unsentResults--;
-      this.#recycledLeaves.push(leaf);
+      this.#recycledLeaves.push(sum);
       this.#startShards();
     });
-    observer.shardDone({ step, index, samples, ...times, ...tally.add(samples, times.computeMs) });
   }
 
   /** Says that a shard could not be computed; anything but a GantryError is a bug and thrown on. */

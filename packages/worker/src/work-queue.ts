@@ -41,6 +41,10 @@ export class WorkQueue<Lane> {
     return chosen?.work;
   }
 
+  some(predicate: (work: ShardWork) => boolean): boolean {
+    return this.#entries.some(({ work }) => predicate(work));
+  }
+
   cancel(step: number, index: number): void {
     this.#entries = this.#entries.filter(({ work }) => work.step !== step || work.index !== index);
   }

@@ -114,6 +114,7 @@ function fixedBytes(message: Message): number | undefined {
       return undefined;
     case 'hello':
     case 'ready':
+    case 'computed':
     case 'failure':
     case 'leaving':
     case 'welcome':

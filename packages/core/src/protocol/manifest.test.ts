@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { parameterManifest } from '../parameters.ts';
 import { encodeFrame, decodeFromCoordinator } from './codec.ts';
 import { manifestBytes, manifestFromWire, manifestToWire, programsBytes, sha256 } from './manifest.ts';
+import { PROTOCOL_VERSION } from './frame.ts';
 import type { MessageOf } from './messages.ts';
 
 const manifest = parameterManifest();
@@ -15,7 +16,7 @@ describe('manifest', () => {
   it('of the model survives the welcome', () => {
     const welcome: MessageOf<'welcome'> = {
       type: 'welcome',
-      protocol: 1,
+      protocol: PROTOCOL_VERSION,
       run: 'run',
       seed: 0,
       heartbeatMs: 1000,

@@ -65,18 +65,31 @@ const ready = z.strictObject({
   probeMs: milliseconds,
 });
 
-/** The sum of the leaves under one tree node. Payload: a leaf, float32. */
+/**
+ * The worker has computed a shard and keeps its leaf until it can send the sum with the next ones. No payload.
+ */
+const computed = z.strictObject({
+  type: z.literal('computed'),
+  step,
+  index,
+  /** Time spent computing. */
+  computeMs: milliseconds,
+  /** Time spent waiting for this work. */
+  waitMs: milliseconds,
+});
+
+/** The sum of the leaves under one tree node, each of a shard that the worker was given. Payload: a leaf, float32. */
 const result = z.strictObject({
   type: z.literal('result'),
   step,
-  /** Level 0 holds the shards. */
+  /** Level 0 holds the shards; a node of level n holds 2ⁿ of them. */
   level: z.int().min(0).max(16),
   index,
   /** Samples summed up in the node. */
   samples: z.int().min(2).max(MAX_BATCH),
-  /** Time spent computing. */
+  /** Time spent computing the last shard of the node. */
   computeMs: milliseconds,
-  /** Time spent waiting for this work. */
+  /** Time spent waiting for it. */
   waitMs: milliseconds,
 });
 
@@ -156,7 +169,11 @@ const bye = z.strictObject({
 const error = z.strictObject({ type: z.literal('error'), code: errorCode, message: explanation });
 
 const unknownType = 'not the type of a message in this direction';
-export const workerMessageSchema = z.discriminatedUnion('type', [hello, ready, result, failure, leaving], unknownType);
+export const workerMessageSchema = z.discriminatedUnion(
+  'type',
+  [hello, ready, computed, result, failure, leaving],
+  unknownType,
+);
 export const coordinatorMessageSchema = z.discriminatedUnion(
   'type',
   [welcome, program, weights, assign, cancel, bye, error],
