@@ -1,6 +1,10 @@
 /**
- * Makes the pictures of the dashboard in docs/images: `npm run screenshots [-- LINK]`, of the run at that link, or of a
- * short one of its own. Needs Chromium; its path may be given by CHROMIUM.
+ * Makes the pictures of the dashboard:
+ *
+ *     npm run screenshots                          of a short run of its own, in docs/images
+ *     npm run screenshots -- LINK [DIRECTORY]      of the run at that link, which goes on or has its dashboard still
+ *
+ * Needs Chromium; its path may be given by CHROMIUM.
  */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -9,7 +13,6 @@ import { fileURLToPath } from 'node:url';
 import { launchChromium } from '../test/support/chromium.ts';
 import { Gantry, killAll } from '../test/support/gantry-process.ts';
 
-const IMAGES = fileURLToPath(new URL('./images/', import.meta.url));
 const VIEWS = [
   { name: 'light', colorScheme: 'light', width: 1440, height: 1150 },
   { name: 'dark', colorScheme: 'dark', width: 1440, height: 1150 },
@@ -21,6 +24,7 @@ const EPOCHS_SHOWN = 4;
 process.on('exit', killAll);
 const directory = mkdtempSync(join(tmpdir(), 'gantry-'));
 const link = process.argv[2] ?? (await startRun());
+const images = process.argv[3] ?? fileURLToPath(new URL('./images/', import.meta.url));
 const browser = await launchChromium();
 for (const { name, colorScheme, width, height } of VIEWS) {
   const page = await browser.newPage({ colorScheme, viewport: { width, height }, deviceScaleFactor: 1 });
@@ -28,7 +32,7 @@ for (const { name, colorScheme, width, height } of VIEWS) {
   await page.getByAltText('Sixteen generated digits').waitFor();
   // The charts and the timeline come with the first update after the snapshot.
   await page.locator('.u-over').nth(3).waitFor();
-  await page.screenshot({ path: join(IMAGES, `dashboard-${name}.png`), fullPage: name !== 'phone' });
+  await page.screenshot({ path: join(images, `dashboard-${name}.png`), fullPage: name !== 'phone' });
 }
 await browser.close();
 killAll();

@@ -154,9 +154,12 @@ describe('watching', () => {
 
 const pseudoTerminal = isProvided('script', () => spawnSync('script', ['--version']).status === 0);
 describe.skipIf(!pseudoTerminal)(`on a terminal${pseudoTerminal ? '' : ' (skipped: script is absent)'}`, () => {
+  const LINE = ['--epochs', '1', '--limit', '32', '--batch', '16', '--shard-size', '16'];
+  const TRAIN = ['train', '--workers', '1'];
+  const COORDINATE = ['coordinator', '--listen', '127.0.0.1:0'];
   const onTerminal = (run: string, ...options: string[]) => {
-    const line = ['train', '--epochs', '1', '--limit', '32', '--batch', '16', '--shard-size', '16', '--workers', '1'];
-    const command = ['echo "process $$"; exec "$NODE" "$GANTRY"', ...line, '--run', '"$RUN"', ...options].join(' ');
+    const line = [...options, ...LINE, '--run', '"$RUN"'];
+    const command = ['echo "process $$"; exec "$NODE" "$GANTRY"', ...line].join(' ');
     const env = { NODE: process.execPath, GANTRY: 'packages/cli/bin/gantry.js', RUN: run };
     // What the terminal shows goes to standard error, where the test looks.
     return new Gantry([`exec script --quiet --return --flush --command '${command}' /dev/null >&2`], env, ['sh', '-c']);
@@ -164,7 +167,7 @@ describe.skipIf(!pseudoTerminal)(`on a terminal${pseudoTerminal ? '' : ' (skippe
 
   it('the dashboard stays until Ctrl-C', async () => {
     const run = join(temporaryDirectory(), 'run');
-    const training = onTerminal(run);
+    const training = onTerminal(run, ...TRAIN);
     const dashboard = await Dashboard.of(training);
     await training.output(/the dashboard stays; Ctrl-C ends it/);
     const { metrics } = (await (await dashboard.get('/api/history')).json()) as WatchedHistory;
@@ -180,8 +183,20 @@ describe.skipIf(!pseudoTerminal)(`on a terminal${pseudoTerminal ? '' : ' (skippe
     expect((await training.finished).code).toBe(0);
   });
 
+  it("a coordinator's stays, too, and the worker ends with the run", async () => {
+    const coordinator = onTerminal(join(temporaryDirectory(), 'run'), ...COORDINATE);
+    const [, url = ''] = await coordinator.output(/gantry worker (ws:\S+)/);
+    expect((await new Gantry(['worker', url, '--threads', '1']).finished).code).toBe(0);
+    await coordinator.output(/the dashboard stays; Ctrl-C ends it/);
+    const { run } = await (await Dashboard.of(coordinator)).watch().next();
+    expect(run).toMatchObject({ state: 'finished', step: 2, etaSeconds: 0 });
+    const [, pid = ''] = await coordinator.output(/process (\d+)/);
+    process.kill(Number(pid), 'SIGINT');
+    expect((await coordinator.finished).code).toBe(0);
+  });
+
   it('--exit ends with the run', async () => {
-    const training = onTerminal(join(temporaryDirectory(), 'run'), '--exit');
+    const training = onTerminal(join(temporaryDirectory(), 'run'), ...TRAIN, '--exit');
     const { code, stderr } = await training.finished;
     expect([code, stderr]).toEqual([0, expect.not.stringContaining('the dashboard stays')]);
   });

@@ -10,7 +10,8 @@ import { chromiumExists, launchChromium, listenTo } from './support/chromium.ts'
 import { Gantry, lineCount, readJsonLines, temporaryDirectory, whenFiles } from './support/gantry.ts';
 import { isProvided } from './support/requirements.ts';
 
-const SIZES = ['--batch', '64', '--shard-size', '16', '--limit', '216', '--epochs', '5000', '--seed', '7'];
+const SHARD_SIZE = 16;
+const SIZES = ['--batch', '64', '--shard-size', `${SHARD_SIZE}`, '--limit', '216', '--epochs', '5000', '--seed', '7'];
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 
 const hasChromium = isProvided('chromium', chromiumExists);
@@ -101,7 +102,8 @@ describe.skipIf(!hasChromium)(`the dashboard${hasChromium ? '' : ' (skipped: chr
     await expectTrueValues();
     const work = readJsonLines<WorkLine>(path, 'work.jsonl').filter((line) => line.worker === 'first');
     const cells = await row('first').locator('td').allTextContents();
-    expect([cells[1], cells[2], cells[5]]).toEqual(['onnx', 'cpu', String(work.length)]);
+    const shards = work.reduce((sum, { samples }) => sum + Math.ceil(samples / SHARD_SIZE), 0);
+    expect([cells[1], cells[2], cells[5]]).toEqual(['onnx', 'cpu', String(shards)]);
     const picture = page.getByAltText(/Sixteen generated digits/);
     await picture.waitFor();
     expect(await picture.evaluate((image) => (image as HTMLImageElement).naturalWidth)).toBe(448);
