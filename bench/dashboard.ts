@@ -8,10 +8,9 @@
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
+import { describeMachine, digits, table } from '@gantry/cli/bench';
 import type { CDPSession, Page } from 'playwright-core';
 import { launchChromium } from '../test/support/chromium.ts';
-import { describeMachine } from './support/machine.ts';
-import { digits, table } from './support/statistics.ts';
 import { serveSyntheticRun } from './support/synthetic-coordinator.ts';
 import { SyntheticRun } from './support/synthetic-run.ts';
 

@@ -8,9 +8,8 @@
  * to it. A coordinator is killed and started again at once.
  */
 import { writeFileSync } from 'node:fs';
-import { describeMachine } from './support/machine.ts';
+import { describeMachine, digits, spread, spreadText, table } from '@gantry/cli/bench';
 import { coordinatorRestarts, type Restart } from './support/restart-scenario.ts';
-import { digits, spread, spreadText, table } from './support/statistics.ts';
 import { HEARTBEAT_MS, workerFaults, type WorkerFault } from './support/worker-fault-scenario.ts';
 
 const quick = process.argv.includes('quick');

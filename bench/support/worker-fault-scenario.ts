@@ -1,12 +1,12 @@
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { Answers, SyntheticWorker } from '@gantry/cli/bench';
 import type { CoordinatorMessage } from '@gantry/core';
 import { Gantry, temporaryDirectory } from '../../test/support/gantry-process.ts';
 import { within } from '../../test/support/within.ts';
 import { crash, startCoordinator, type Coordinator } from './coordinator.ts';
 import { poll } from './poll.ts';
 import { eventsOf, timeOf, workOf } from './run-record.ts';
-import { Answers, SyntheticWorker } from './synthetic-worker.ts';
 
 /** As the coordinator sets it. */
 export const HEARTBEAT_MS = 1000;

@@ -72,7 +72,7 @@ const temporary: string[] = [];
 const stateHome = temporaryDirectory();
 
 /** Lets `killAll` end it, too. */
-export function tracked<T extends ChildProcess>(child: T): T {
+function tracked<T extends ChildProcess>(child: T): T {
   running.add(child);
   child.on('close', () => running.delete(child));
   return child;

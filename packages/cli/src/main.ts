@@ -1,5 +1,6 @@
 import { createRequire } from 'node:module';
 import { Command } from 'commander';
+import { benchCommand } from './bench/command.ts';
 import { coordinatorCommand } from './coordinator-command.ts';
 import { doctorCommand } from './doctor-command.ts';
 import { reportFailure } from './errors.ts';
@@ -18,6 +19,7 @@ const program = new Command('gantry')
   .addCommand(workerCommand())
   .addCommand(coordinatorCommand())
   .addCommand(generateCommand())
+  .addCommand(benchCommand())
   .addCommand(doctorCommand());
 
 try {

@@ -11,3 +11,9 @@ export function wholeNumber(minimum: number, maximum: number = Number.MAX_SAFE_I
     return value;
   };
 }
+
+/** A parser of several whole numbers within bounds, with commas between them: each once, in the order given. */
+export function wholeNumbers(minimum: number, maximum: number) {
+  const parse = wholeNumber(minimum, maximum);
+  return (text: string): number[] => [...new Set(text.split(',').map(parse))];
+}

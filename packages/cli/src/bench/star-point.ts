@@ -2,13 +2,13 @@ import { fork } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { Load, StepBegin } from '../coordinator-load.ts';
-import { temporaryDirectory, tracked } from '../../test/support/gantry-process.ts';
-import { within } from '../../test/support/within.ts';
-import { crash, startCoordinator, type Coordinator } from './coordinator.ts';
-import { elapsed } from './machine.ts';
+import { GantryError } from '@gantry/core';
+import type { Load, StepBegin } from './coordinator-load.ts';
+import { startCoordinator, type CoordinatorProcess } from './coordinator-process.ts';
+import { elapsed } from './cpu-times.ts';
+import { owned, temporaryDirectory } from './owned.ts';
 
-const LOAD = fileURLToPath(new URL('../coordinator-load.ts', import.meta.url));
+const LOAD = fileURLToPath(new URL('./coordinator-load.js', import.meta.url));
 /** The images of a shard travel with it: few, so that weights and leaves are what counts. */
 export const SHARD_SIZE = 16;
 const IMAGES = 60_000;
@@ -59,17 +59,17 @@ export async function visit(point: Point, patience: Patience): Promise<Visit> {
     { run },
   );
   try {
-    const begins = await within(POINT_MS, 'a point', stepsOf(point, coordinator, patience));
+    const begins = await stepsOf(point, coordinator, patience);
     return summarize(begins, duplicatesIn(run));
   } catch (cause) {
     const lost = coordinator.gantry.stderr.split('\n').filter((line) => / left: /.test(line));
     throw new Error(`${String(cause)}; ${lost.length} workers lost, the first: ${lost[0] ?? 'none'}`, { cause });
   } finally {
-    await crash(coordinator.gantry);
+    await coordinator.gantry.crash();
   }
 }
 
-function stepsOf(point: Point, coordinator: Coordinator, patience: Patience): Promise<StepBegin[]> {
+function stepsOf(point: Point, coordinator: CoordinatorProcess, patience: Patience): Promise<StepBegin[]> {
   const { workers, leaves, delayMs, masked } = point;
   const load: Load = {
     port: coordinator.port,
@@ -81,9 +81,13 @@ function stepsOf(point: Point, coordinator: Coordinator, patience: Patience): Pr
     delayMs,
     masked,
   };
-  const child = tracked(fork(LOAD, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] }));
+  const child = owned(fork(LOAD, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] }));
   const begins: StepBegin[] = [];
+  let timer: NodeJS.Timeout | undefined;
   return new Promise<StepBegin[]>((resolve, reject) => {
+    timer = setTimeout(() => {
+      reject(new GantryError('E_TIMEOUT', `a point was not measured within ${POINT_MS / 1000} s`));
+    }, POINT_MS);
     child.on('error', reject);
     child.on('close', () => reject(new Error('the load ended')));
     child.on('message', (begin) => {
@@ -94,7 +98,10 @@ function stepsOf(point: Point, coordinator: Coordinator, patience: Patience): Pr
       if (last.atMs - first.atMs >= patience.ms) resolve(begins.slice(WARM_UP_STEPS));
     });
     child.send(load);
-  }).finally(() => child.kill('SIGKILL'));
+  }).finally(() => {
+    clearTimeout(timer);
+    child.kill('SIGKILL');
+  });
 }
 
 function summarize(begins: readonly StepBegin[], duplicated: number): Visit {

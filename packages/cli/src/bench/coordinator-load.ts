@@ -1,9 +1,9 @@
 /**
- * The load of `bench/coordinator.ts`, in a process of its own: synthetic workers that answer at once. It reports each step
- * over the channel to its parent and ends with it.
+ * The load of `gantry bench coordinator`, in a process of its own: synthetic workers that answer at once. It reports each
+ * step over the channel to its parent and ends with it.
  */
-import { Answers, SyntheticWorker } from './support/synthetic-worker.ts';
-import { cpuTimes, type CpuTimes } from './support/machine.ts';
+import { cpuTimes, type CpuTimes } from './cpu-times.ts';
+import { Answers, SyntheticWorker } from './synthetic-worker.ts';
 
 /** What the parent asks for. */
 export interface Load {

@@ -5,16 +5,16 @@ export function median(values: readonly number[]): number {
   return sorted.length % 2 === 1 ? upper : (upper + (sorted[(sorted.length >> 1) - 1] ?? NaN)) / 2;
 }
 
-/** Median and range, as the results of a benchmark hold them. */
+/** Median, range and all that was measured, in order, as the results of a benchmark hold them. */
 export interface Spread {
   readonly median: number;
-  readonly low: number;
-  readonly high: number;
-  readonly values: readonly number[];
+  readonly min: number;
+  readonly max: number;
+  readonly samples: readonly number[];
 }
 
-export function spread(values: readonly number[]): Spread {
-  return { median: median(values), low: Math.min(...values), high: Math.max(...values), values };
+export function spread(samples: readonly number[]): Spread {
+  return { median: median(samples), min: Math.min(...samples), max: Math.max(...samples), samples };
 }
 
 /** Three significant digits, and no exponents. */
@@ -22,9 +22,10 @@ export function digits(value: number): string {
   return String(Number(value.toPrecision(3)));
 }
 
-/** `median (low–high)` */
-export function spreadText({ median: middle, low, high }: Spread): string {
-  return `${digits(middle)} (${digits(low)}–${digits(high)})`;
+/** `median (min–max)`, or the only number that there is. */
+export function spreadText({ median: middle, min, max, samples }: Spread): string {
+  if (samples.length === 1) return digits(middle);
+  return `${digits(middle)} (${digits(min)}–${digits(max)})`;
 }
 
 /** A markdown table. */

@@ -1,10 +1,7 @@
+import type { Table } from './report.ts';
+import type { Bytes, StarFigures } from './star-figures.ts';
 import { predictMs, type StarModel } from './star-model.ts';
-import { digits, table } from './statistics.ts';
-
-interface Bytes {
-  readonly leaf: number;
-  readonly weights: number;
-}
+import { digits } from './statistics.ts';
 
 /** Shard size and what a device computes, images per second. */
 const DEVICES = [
@@ -24,25 +21,20 @@ const MAX_WORKERS = 10_000;
 const EFFICIENT = 0.5;
 
 /** The coordinator behind a network: whichever of the two is slower counts, for each leaf and each worker. */
-function behind(
-  star: StarModel,
-  unmaskMs: number,
-  bytes: Bytes,
-  { bits, masked }: (typeof NETWORKS)[number],
-): StarModel {
+function behind(star: StarFigures, bytes: Bytes, { bits, masked }: (typeof NETWORKS)[number]): StarModel {
   const wireMs = (count: number) => (count * 8 * 1000) / bits;
   return {
     base: star.base,
-    leaf: Math.max(star.leaf + (masked ? unmaskMs : 0), wireMs(bytes.leaf)),
+    leaf: Math.max(star.leaf + (masked ? star.unmask : 0), wireMs(bytes.leaf)),
     worker: Math.max(star.worker, wireMs(bytes.weights)),
   };
 }
 
 /** How many workers with one shard each a star feeds, by device and network. */
-export function saturationTable(star: StarModel, unmaskMs: number, bytes: Bytes): string {
+export function saturationTable(star: StarFigures, bytes: Bytes): Table {
   const rows = DEVICES.flatMap(({ name, rate, shardSize }) =>
     NETWORKS.map((network) => {
-      const model = behind(star, unmaskMs, bytes, network);
+      const model = behind(star, bytes, network);
       const computeMs = (shardSize * 1000) / rate;
       const stepMs = (workers: number) => predictMs(model, { workers, leaves: workers, delayMs: computeMs });
       // Its step only grows with the number of workers.
@@ -61,5 +53,5 @@ export function saturationTable(star: StarModel, unmaskMs: number, bytes: Bytes)
     }),
   );
   const head = ['device', 'images/s', 'shard', 'network', 'workers at half speed', 'images/s then', 'images/s at most'];
-  return table(head, rows);
+  return { title: 'One shard for each worker: where they compute half of the time', head, rows };
 }

@@ -18,7 +18,15 @@ export interface StepShape {
   readonly delayMs: number;
 }
 
-/** Fits the model to measured points. */
+/** Whether points tell the parts of the model apart: three of them at least do not lie on a line. */
+export function isFittable(points: readonly StepShape[]): boolean {
+  const [first, ...rest] = points;
+  if (!first) return false;
+  const offsets = rest.map(({ leaves, workers }) => [leaves - first.leaves, workers - first.workers] as const);
+  return offsets.some(([x, y]) => offsets.some(([u, v]) => x * v !== y * u));
+}
+
+/** Fits the model to measured points. @param points `isFittable` */
 export function fitStar(points: readonly (StepShape & { readonly eventLoopMs: number })[]): StarModel {
   const [base = NaN, leaf = NaN, worker = NaN] = fitRelative(
     points.map(({ leaves, workers }) => [1, leaves, workers]),

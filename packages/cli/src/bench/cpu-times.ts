@@ -1,18 +1,4 @@
 import { readFileSync } from 'node:fs';
-import { cpus, loadavg, release, type } from 'node:os';
-
-/** Where figures were measured, and how busy it was. */
-export function describeMachine() {
-  return {
-    cpu: cpus()[0]?.model.trim() ?? 'unknown',
-    cores: cpus().length,
-    system: `${type()} ${release()}`,
-    node: process.versions.node,
-    date: new Date().toISOString(),
-    /** Mean number of runnable threads over the last minute when the measurement began; above 1, others were at work. */
-    loadBefore: loadavg()[0] ?? NaN,
-  };
-}
 
 /** What a process has used so far, in milliseconds. */
 export interface CpuTimes {

@@ -1,0 +1,61 @@
+import { Command, Option } from 'commander';
+import { ENGINE_NAMES, parseDevice, prepareDevice, type Device, type EngineName } from '@gantry/worker';
+import { wholeNumber, wholeNumbers } from '../options.ts';
+import { Report, progress } from './report.ts';
+import { spreadText } from './statistics.ts';
+import { measureSteps } from './step.ts';
+
+const SHARD_SIZES = [32, 64, 128, 256];
+/** The tfjs engine takes minutes for more. */
+const REFERENCE_SHARD_SIZES = [2];
+const METHOD =
+  'Training with one shard per step, on one thread, with images of MNIST; shard sizes in turn, four steps at a time. ' +
+  'A gradient step is noise, dropout masks and the gradients of both networks; the optimizer is adding the leaf, ' +
+  'both Adam steps and setting the weights. Medians (ranges) over the steps.';
+
+interface StepFlags {
+  readonly engine: EngineName;
+  readonly device: Device;
+  readonly shardSize?: number[];
+  readonly rounds: number;
+  readonly json?: boolean;
+}
+
+export function stepCommand(): Command {
+  return new Command('step')
+    .description('training steps of one thread, by shard size: a minute or so')
+    .addOption(
+      new Option('--engine <name>', 'what computes; tfjs is the slow reference').choices(ENGINE_NAMES).default('onnx'),
+    )
+    .option('--device <name>', 'where it computes: cpu, cuda or cuda:INDEX', parseDevice, 'cpu')
+    .option(
+      '--shard-size <images>',
+      `images per shard, with commas between (default: ${SHARD_SIZES.join()}; with tfjs ${REFERENCE_SHARD_SIZES.join()})`,
+      wholeNumbers(2, 4096),
+    )
+    .option('--rounds <n>', 'rounds over the shard sizes, four steps of each', wholeNumber(1, 10_000), 7)
+    .option('--json', 'print one JSON object on standard output, raw samples included')
+    .action(run);
+}
+
+async function run({ engine, device, shardSize, rounds, json }: StepFlags): Promise<void> {
+  await prepareDevice(engine, device);
+  const report = new Report('step', METHOD);
+  const shardSizes = shardSize ?? (engine === 'tfjs' ? REFERENCE_SHARD_SIZES : SHARD_SIZES);
+  const results = await measureSteps({ engine, device, shardSizes, rounds }, (round) => {
+    progress(`round ${round}/${rounds}`);
+  });
+  const rows = results.map((each) => [
+    `${each.engine}, ${each.device}`,
+    `${each.shardSize}`,
+    spreadText(each.gradientMs),
+    spreadText(each.gradientImagesPerSecond),
+    spreadText(each.addMs),
+    spreadText(each.adamMs),
+    spreadText(each.weightsMs),
+    spreadText(each.imagesPerSecond),
+  ]);
+  const head =
+    'engine|shard size|ms a gradient step|images/s|ms to add a leaf|ms Adam|ms to set weights|images/s, optimizer included';
+  report.print(json, { rounds, results }, [{ head: head.split('|'), rows }]);
+}

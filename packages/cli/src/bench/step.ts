@@ -1,0 +1,147 @@
+import { addInPlace, applyStep, initialState, parameterManifest, IMAGE_PIXELS, type ShardWork } from '@gantry/core';
+import { compileTraining, loadDataSet } from '@gantry/coordinator';
+import { EngineThread, type Device, type EngineName } from '@gantry/worker';
+import { spread, type Spread } from './statistics.ts';
+
+const WARM_UP_STEPS = 2;
+/** After another size had the caches, the first one is not counted. */
+const RESUMED_STEPS = 1;
+const STEPS_PER_ROUND = 4;
+
+export interface StepPlan {
+  readonly engine: EngineName;
+  readonly device: Device;
+  readonly shardSizes: readonly number[];
+  readonly rounds: number;
+}
+
+/** Of one shard size. */
+export interface StepFigures {
+  readonly engine: EngineName;
+  readonly device: Device;
+  /** Images. */
+  readonly shardSize: number;
+  /** Milliseconds of a leaf: noise and dropout masks, both gradients. */
+  readonly gradientMs: Spread;
+  /** … of adding it to another one. */
+  readonly addMs: Spread;
+  /** … of both Adam steps, gradient norms and moving statistics. */
+  readonly adamMs: Spread;
+  /** … of giving the engine the new weights. */
+  readonly weightsMs: Spread;
+  /** … of all of it, one after another. */
+  readonly stepMs: Spread;
+  /** Images per second of the gradients alone. */
+  readonly gradientImagesPerSecond: Spread;
+  /** Images per second of all of it. */
+  readonly imagesPerSecond: Spread;
+}
+
+interface Times {
+  readonly gradient: number;
+  readonly add: number;
+  readonly adam: number;
+  readonly weights: number;
+}
+
+/** One thread that trains with one shard per step: never more than one of its parts is at work. */
+class Trainee {
+  readonly shardSize: number;
+  readonly times: Times[] = [];
+  readonly #thread: EngineThread;
+  readonly #manifest = parameterManifest();
+  readonly #state = initialState(this.#manifest, 0);
+  /** As a worker holds them: the engine's thread reads them where they are. */
+  readonly #weights = new Float32Array(new SharedArrayBuffer(this.#state.weights.byteLength));
+  readonly #images: Uint8Array;
+  /** What a leaf is added to: so it stays what it is. */
+  #zeros: Float32Array | undefined;
+
+  private constructor(shardSize: number, thread: EngineThread, images: Uint8Array) {
+    this.shardSize = shardSize;
+    this.#thread = thread;
+    this.#images = images;
+  }
+
+  static async start({ engine, device }: StepPlan, shardSize: number, images: Uint8Array): Promise<Trainee> {
+    const thread = new EngineThread(engine, device);
+    await thread.load(compileTraining({ images: shardSize, epochs: 1, batch: shardSize, shardSize }, 0));
+    const trainee = new Trainee(shardSize, thread, images);
+    await trainee.#setWeights();
+    return trainee;
+  }
+
+  async step(): Promise<Times> {
+    const begin = performance.now();
+    const leaf = await this.#thread.gradients(this.#work());
+    const computed = performance.now();
+    this.#zeros ??= new Float32Array(leaf.length);
+    addInPlace(leaf, this.#zeros);
+    const added = performance.now();
+    applyStep(this.#state, leaf, this.#manifest);
+    const applied = performance.now();
+    await this.#setWeights();
+    const set = performance.now();
+    return { gradient: computed - begin, add: added - computed, adam: applied - added, weights: set - applied };
+  }
+
+  dispose(): Promise<void> {
+    return this.#thread.dispose();
+  }
+
+  async #setWeights(): Promise<void> {
+    this.#weights.set(this.#state.weights);
+    await this.#thread.setWeights(this.#weights);
+  }
+
+  /** The next images, from the first again after the last. */
+  #work(): ShardWork {
+    const { step } = this.#state;
+    const bytes = this.shardSize * IMAGE_PIXELS;
+    const at = (step % Math.floor(this.#images.length / bytes)) * bytes;
+    return { step, index: 0, first: 0, images: this.#images.slice(at, at + bytes) };
+  }
+}
+
+/**
+ * Trains with each shard size, a few steps at a time, in turn: a machine whose speed drifts treats them alike.
+ * @param onRound told the number of rounds done
+ */
+export async function measureSteps(plan: StepPlan, onRound: (round: number) => void): Promise<StepFigures[]> {
+  const { images } = await loadDataSet({});
+  const trainees: Trainee[] = [];
+  try {
+    for (const shardSize of plan.shardSizes) trainees.push(await Trainee.start(plan, shardSize, images.pixels));
+    for (const trainee of trainees) {
+      for (let i = 0; i < WARM_UP_STEPS; i++) await trainee.step();
+    }
+    for (let round = 1; round <= plan.rounds; round++) {
+      for (const trainee of trainees) {
+        for (let i = 0; i < RESUMED_STEPS; i++) await trainee.step();
+        for (let i = 0; i < STEPS_PER_ROUND; i++) trainee.times.push(await trainee.step());
+      }
+      onRound(round);
+    }
+  } finally {
+    await Promise.all(trainees.map((trainee) => trainee.dispose()));
+  }
+  return trainees.map((trainee) => figuresOf(plan, trainee));
+}
+
+function figuresOf({ engine, device }: StepPlan, { shardSize, times }: Trainee): StepFigures {
+  const all = times.map(({ gradient, add, adam, weights }) => gradient + add + adam + weights);
+  const rates = (ms: readonly number[]) => spread(ms.map((each) => (shardSize * 1000) / each));
+  const gradients = times.map(({ gradient }) => gradient);
+  return {
+    engine,
+    device,
+    shardSize,
+    gradientMs: spread(gradients),
+    addMs: spread(times.map(({ add }) => add)),
+    adamMs: spread(times.map(({ adam }) => adam)),
+    weightsMs: spread(times.map(({ weights }) => weights)),
+    stepMs: spread(all),
+    gradientImagesPerSecond: rates(gradients),
+    imagesPerSecond: rates(all),
+  };
+}
