@@ -183,6 +183,16 @@ describe.skipIf(!hasChromium)(`the dashboard${hasChromium ? '' : ' (skipped: chr
     const before = checkpoints();
     expect(await steer('Checkpoint now')).toBe('The checkpoint is written.');
     expect(checkpoints()).toBe(before + 1);
+    // By keyboard alone, there and back.
+    const focused = (name: string) => page.locator('button:focus', { hasText: name }).waitFor();
+    await page.getByRole('button', { name: 'Checkpoint now' }).press('Enter');
+    await focused('Cancel');
+    await page.keyboard.press('Tab');
+    await page.keyboard.press('Enter');
+    await focused('Close');
+    await page.keyboard.press('Enter');
+    await focused('Checkpoint now');
+    expect(checkpoints()).toBe(before + 2);
     const steps = lineCount(path, 'metrics.jsonl');
     expect(await steer('Resume')).toBe('The run goes on.');
     await state('training');

@@ -20,9 +20,12 @@ export function useSteering(api: Api): { ask: Ask; dialog: ReactNode } {
 
 function Confirmation({ question, api, close }: { question: Question; api: Api; close: () => void }) {
   const dialog = useRef<HTMLDialogElement>(null);
+  const closer = useRef<HTMLButtonElement>(null);
   const [result, setResult] = useState<{ ok: boolean; message: string }>();
   const [busy, setBusy] = useState(false);
   useEffect(() => dialog.current?.showModal(), []);
+  // The button that had the focus is gone then.
+  useEffect(() => closer.current?.focus(), [result]);
 
   async function confirm(): Promise<void> {
     setBusy(true);
@@ -39,7 +42,7 @@ function Confirmation({ question, api, close }: { question: Question; api: Api; 
       </p>
       <div className="actions">
         {result ? (
-          <button type="button" className="primary" onClick={() => dialog.current?.close()}>
+          <button ref={closer} type="button" className="primary" onClick={() => dialog.current?.close()}>
             Close
           </button>
         ) : (
