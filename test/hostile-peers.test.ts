@@ -1,7 +1,7 @@
 import { existsSync, readFileSync, readdirSync, readlinkSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { EventLine, WorkLine } from '@gantry/coordinator';
-import { encodeFrame, type MessageOf } from '@gantry/core';
+import { PROTOCOL_VERSION, encodeFrame, type MessageOf } from '@gantry/core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
   Gantry,
@@ -119,8 +119,8 @@ describe.concurrent('a peer', () => {
   });
 
   it.each<[string, () => Uint8Array | string, string]>([
-    ['another version of the frame', () => helloFrame('old').with(2, 2), 'E_VERSION'],
-    ['a hello of another version', () => withProtocol(helloFrame('old'), 2), 'E_VERSION'],
+    ['another version of the frame', () => helloFrame('old').with(2, PROTOCOL_VERSION - 1), 'E_VERSION'],
+    ['a hello of another version', () => withProtocol(helloFrame('old'), PROTOCOL_VERSION - 1), 'E_VERSION'],
     ['a header over 64 KiB', () => rawFrame(new Uint8Array(65_544).fill(0x91)), 'E_TOO_LARGE'],
     ['a header of 4 GiB that never comes', () => rawFrame(new Uint8Array(8), 0xffffffff), 'E_TOO_LARGE'],
     ['arrays nested 60,000 deep', () => rawFrame(nested(60_000)), 'E_PROTOCOL'],
@@ -162,9 +162,10 @@ describe.concurrent('a peer', () => {
   it('with a result for a node that it was not given is refused', async () => {
     const peer = await HostilePeer.join(target, 'thief');
     const step = await peer.step();
-    peer.sendResult(step, 0, { level: 1, samples: 8 });
+    // Far ahead, so that the step is not over when the result comes.
+    peer.sendResult(step + 1000, 0, { level: 1, samples: 8 });
     expect((await peer.next('error')).code).toBe('E_NOT_ASSIGNED');
-    // The connection stays. Far ahead, so that the step is not over when the result comes.
+    // The connection stays.
     peer.sendResult(step + 1000, 0);
     expect((await peer.next('error')).code).toBe('E_NOT_ASSIGNED');
     await peer.vanish();
