@@ -144,6 +144,8 @@ async function loseWorker(
 
 /** Waits for a shard that the other worker has been at for some time. */
 async function otherShard(bystander: Bystander, afterMs: number): Promise<{ step: number; index: number }> {
+  // The step in which it joined began before: the other worker may be done with it at any moment.
+  await bystander.nextStep();
   for (let i = 0; i < STEPS_TRIED; i++) {
     const step = await bystander.nextStep();
     await delay(afterMs);
