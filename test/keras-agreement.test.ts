@@ -5,7 +5,6 @@ import {
   applyStep,
   initialState,
   leafLayout,
-  parameterManifest,
   stepInputSpecs,
   sumOf,
   viewOf,
@@ -13,6 +12,7 @@ import {
   type Parameter,
   type TrainingState,
 } from '@gantry/core';
+import { parameterManifest } from '@gantry/core/tfjs';
 import { createEngine } from '@gantry/worker';
 import {
   FIXTURE,

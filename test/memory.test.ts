@@ -1,7 +1,8 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { expect, it } from 'vitest';
 import { compileTraining } from '@gantry/coordinator';
-import { initialState, parameterManifest, shardInputs } from '@gantry/core';
+import { initialState, shardInputs } from '@gantry/core';
+import { parameterManifest } from '@gantry/core/tfjs';
 import { createEngine } from '@gantry/worker';
 
 const SAMPLES = 8;

@@ -2,18 +2,8 @@ import * as tf from '@tensorflow/tfjs-core';
 import * as ort from 'onnxruntime-node';
 import { describe, expect, it } from 'vitest';
 import { compile } from '@gantry/compiler';
-import {
-  createModels,
-  gradientName,
-  initialState,
-  manifestOf,
-  shardInputs,
-  stepInputSpecs,
-  trainableVariables,
-  trainingStep,
-  viewOf,
-  type StepInputName,
-} from '@gantry/core';
+import { gradientName, initialState, shardInputs, stepInputSpecs, viewOf, type StepInputName } from '@gantry/core';
+import { createModels, manifestOf, trainableVariables, trainingStep } from '@gantry/core/tfjs';
 
 const SAMPLES = 8;
 const models = createModels();

@@ -1,6 +1,7 @@
 import { expect, it } from 'vitest';
 import { compileTraining } from '@gantry/coordinator';
-import { ReductionTree, initialState, leafLayout, parameterManifest, shardInputs, shardsOf, sumOf } from '@gantry/core';
+import { ReductionTree, initialState, leafLayout, shardInputs, shardsOf, sumOf } from '@gantry/core';
+import { parameterManifest } from '@gantry/core/tfjs';
 import { createEngine } from '@gantry/worker';
 
 const BATCH = 96;

@@ -8,15 +8,8 @@ import {
   type Summary,
   type WorkLine,
 } from '@gantry/coordinator';
-import {
-  parameterManifest,
-  positionOf,
-  shardsOf,
-  stepsPerEpoch,
-  totalSteps,
-  type DataPlan,
-  type Shard,
-} from '@gantry/core';
+import { positionOf, shardsOf, stepsPerEpoch, totalSteps, type DataPlan, type Shard } from '@gantry/core';
+import { parameterManifest } from '@gantry/core/tfjs';
 
 export interface CheckedRun {
   readonly steps: number;

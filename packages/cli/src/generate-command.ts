@@ -1,6 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { Command } from 'commander';
-import { GantryError, IMAGE_SIDE, parameterManifest } from '@gantry/core';
+import { GantryError, IMAGE_SIDE } from '@gantry/core';
+import { parameterManifest } from '@gantry/core/tfjs';
 import { PictureRenderer, gridPng, pictureNoise, readGenerator } from '@gantry/coordinator';
 import { encodeNpy } from './npy.ts';
 import { wholeNumber } from './options.ts';

@@ -5,6 +5,7 @@ import { coordinatorCommand } from './coordinator-command.ts';
 import { doctorCommand } from './doctor-command.ts';
 import { reportFailure } from './errors.ts';
 import { generateCommand } from './generate-command.ts';
+import { keepFreedMemory } from './memory.ts';
 import { trainCommand } from './train-command.ts';
 import { workerCommand } from './worker-command.ts';
 
@@ -22,6 +23,7 @@ const program = new Command('gantry')
   .addCommand(benchCommand())
   .addCommand(doctorCommand());
 
+keepFreedMemory();
 try {
   await program.parseAsync();
 } catch (error) {

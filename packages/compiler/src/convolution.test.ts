@@ -95,8 +95,8 @@ const smallMaps: fc.Arbitrary<Convolution> = fc
     return { image: [batch, ...image, channels], filter: [...filter, channels, outputs], strides, pad };
   });
 
-async function results(convolution: Convolution, inputs: Tensors, convolutions: ConvolutionForm) {
-  const program = compile(withGradients(convolution), { inputs: specsOf(inputs), convolutions });
+async function results(convolution: Convolution, inputs: Tensors, form: ConvolutionForm) {
+  const program = compile(withGradients(convolution), { inputs: specsOf(inputs), convolutions: form });
   return run(program, inputs);
 }
 

@@ -4,14 +4,8 @@ import { cp, mkdir, mkdtemp, readFile, readdir, rename, rm, stat, writeFile } fr
 import os from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import {
-  initialState,
-  parameterManifest,
-  philox4x32,
-  type DataPlan,
-  type ParameterManifest,
-  type TrainingState,
-} from '@gantry/core';
+import { initialState, philox4x32, type DataPlan, type ParameterManifest, type TrainingState } from '@gantry/core';
+import { parameterManifest } from '@gantry/core/tfjs';
 import * as fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { CheckpointStore, readGenerator, weightsDigest } from './checkpoint-store.ts';

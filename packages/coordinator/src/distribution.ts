@@ -7,7 +7,7 @@ const LATE_FACTOR = 3;
 const LATE_AT_LEAST_MS = 100;
 
 /** The worker that is expected to have a shard done first; those that failed at it come last. */
-export function soonest(roster: Iterable<RosterEntry>, shard: ShardState): RosterEntry | undefined {
+function soonest(roster: Iterable<RosterEntry>, shard: ShardState): RosterEntry | undefined {
   const failed = (entry: RosterEntry) => (shard.nonFinite.has(entry.link.identity) ? 1 : 0);
   const finished = (entry: RosterEntry) => entry.expectedMs(shard.work.step, shard.samples);
   return [...roster].toSorted((a, b) => failed(a) - failed(b) || finished(a) - finished(b))[0];

@@ -1,19 +1,15 @@
 import { compile, type ConvolutionForm } from '@gantry/compiler';
+import { NOISE_SIZE, shardSizes, stepInputSpecs, type DataPlan, type Program } from '@gantry/core';
 import {
-  NOISE_SIZE,
   createModels,
   disposeModels,
   manifestOf,
   movingStatisticVariables,
-  shardSizes,
-  stepInputSpecs,
   trainableVariables,
   trainingStep,
-  type DataPlan,
   type ModelVariable,
   type Models,
-  type Program,
-} from '@gantry/core';
+} from '@gantry/core/tfjs';
 import type { Tensor } from '@tensorflow/tfjs-core';
 
 function byName(variables: readonly ModelVariable[]) {

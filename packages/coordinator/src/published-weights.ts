@@ -9,7 +9,7 @@ export interface PublishedWeights {
   /** The `weights` message that carries them. */
   readonly frame: Uint8Array<ArrayBuffer>;
   /** Keeps the frame from being overwritten until the function that it returns is called, once. */
-  hold(): () => void;
+  readonly hold: () => () => void;
 }
 
 /** A payload, and how many hold it. */

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { GantryError, IMAGE_PIXELS, ReductionTree, type ShardWork } from '@gantry/core';
 import { deal, describeStalls, findLate, findTheft } from './distribution.ts';
 import type { PublishedWeights } from './published-weights.ts';
+import { isFinite32 } from './finite.ts';
 import { Quarantine } from './quarantine.ts';
 import { RecentPace, Roster, type RosterEntry, type ShardState } from './roster.ts';
 import type { RunEvent } from './run-lines.ts';
@@ -446,22 +447,4 @@ function hashOf(leaf: Float32Array): string {
   return createHash('sha256')
     .update(new Uint8Array(leaf.buffer, leaf.byteOffset, leaf.byteLength))
     .digest('hex');
-}
-
-function isFinite32(vector: Float32Array): boolean {
-  // x · 0 is 0 for finite x and NaN otherwise, and a NaN survives every further addition: no branch in the loop. Four
-  // sums, since each addition of one would wait for the one before.
-  let a = 0;
-  let b = 0;
-  let c = 0;
-  let d = 0;
-  let i = 0;
-  for (; i + 3 < vector.length; i += 4) {
-    a += (vector[i] as number) * 0;
-    b += (vector[i + 1] as number) * 0;
-    c += (vector[i + 2] as number) * 0;
-    d += (vector[i + 3] as number) * 0;
-  }
-  for (; i < vector.length; i++) a += (vector[i] as number) * 0;
-  return a + b + c + d === 0;
 }

@@ -3,7 +3,6 @@ import { basename } from 'node:path';
 import {
   GantryError,
   initialState,
-  parameterManifest,
   shardSizes,
   type DataPlan,
   type ParameterManifest,
@@ -11,6 +10,7 @@ import {
   type TrainConfig,
   type TrainingState,
 } from '@gantry/core';
+import { parameterManifest } from '@gantry/core/tfjs';
 import { CheckpointStore } from './checkpoint-store.ts';
 import { loadDataSet, type DataSet } from './data-set.ts';
 import { PictureRenderer } from './pictures.ts';

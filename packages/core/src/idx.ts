@@ -1,5 +1,5 @@
 import { GantryError } from './errors.ts';
-import { IMAGE_SIDE } from './model.ts';
+import { IMAGE_SIDE } from './dimensions.ts';
 
 /** An IDX file of images: unsigned bytes, three dimensions (http://yann.lecun.com/exdb/mnist/, "file formats"). */
 const MAGIC = 0x00000803;

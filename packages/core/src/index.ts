@@ -14,25 +14,8 @@ export {
   type LeafPart,
   type SumName,
 } from './leaf.ts';
-export {
-  IMAGE_PIXELS,
-  IMAGE_SIDE,
-  NOISE_SIZE,
-  createModels,
-  disposeModels,
-  movingStatisticVariables,
-  trainableVariables,
-  type ModelVariable,
-  type Models,
-} from './model.ts';
-export {
-  gradientName,
-  manifestOf,
-  parameterManifest,
-  viewOf,
-  type Parameter,
-  type ParameterManifest,
-} from './parameters.ts';
+export { IMAGE_PIXELS, IMAGE_SIDE, NOISE_SIZE } from './dimensions.ts';
+export { gradientName, viewOf, type Parameter, type ParameterManifest } from './parameters.ts';
 export { Stream, epochPermutation, fillKeepMask, fillNormal, fillUniform } from './random.ts';
 export { philox4x32 } from './philox.ts';
 export {
@@ -78,5 +61,5 @@ export {
   type Shard,
   type StepPosition,
 } from './shards.ts';
-export { stepInputSpecs, trainingStep, type StepInputName } from './training-step.ts';
+export { stepInputSpecs, type StepInputName } from './step-inputs.ts';
 export { applyStep, initialState, type StepMetrics, type TrainingState } from './training-state.ts';

@@ -2,19 +2,12 @@ import * as tf from '@tensorflow/tfjs-core';
 // Plain JavaScript, so that variables can be made anywhere; engines choose where the mathematics runs.
 import '@tensorflow/tfjs-backend-cpu';
 import * as layers from '@tensorflow/tfjs-layers';
+import { BATCH_NORM_MOMENTUM, DROPOUT_RATE, IMAGE_SIDE, NOISE_SIZE } from './dimensions.ts';
 
 // Without it, tfjs advertises tfjs-node on the console.
 tf.enableProdMode();
 
-export const NOISE_SIZE = 100;
-export const IMAGE_SIDE = 28;
-export const IMAGE_PIXELS = IMAGE_SIDE * IMAGE_SIDE;
 const LEAKY_RELU_SLOPE = 0.3;
-export const BATCH_NORM_MOMENTUM = 0.99;
-export const DROPOUT_RATE = 0.3;
-/** Feature maps behind the discriminator's two convolutions, [height, width, channels]: the shapes of the dropout masks. */
-export const MASK_1_SHAPE = [14, 14, 64] as const;
-export const MASK_2_SHAPE = [7, 7, 128] as const;
 
 export interface Models {
   /** noise [B,100] → images [B,28,28,1] in [−1, 1] */

@@ -1,12 +1,3 @@
-import {
-  disposeModels,
-  createModels,
-  movingStatisticVariables,
-  trainableVariables,
-  type Models,
-  type ModelVariable,
-} from './model.ts';
-
 /** A named float32 tensor inside a flat vector. */
 export interface Parameter {
   readonly name: string;
@@ -60,23 +51,6 @@ export function layOutManifest(
     movingStatistics: moving.parameters,
     movingStatisticsSize: moving.size,
   };
-}
-
-/** The manifest of the given models. */
-export function manifestOf(models: Models): ParameterManifest {
-  const shapesOf = (variables: readonly ModelVariable[]) =>
-    variables.map(({ name, variable }) => ({ name, shape: variable.shape }));
-  return layOutManifest(shapesOf(trainableVariables(models)), shapesOf(movingStatisticVariables(models)));
-}
-
-/** The manifest of freshly made models. */
-export function parameterManifest(): ParameterManifest {
-  const models = createModels();
-  try {
-    return manifestOf(models);
-  } finally {
-    disposeModels(models);
-  }
 }
 
 /** The part of a flat vector that holds one parameter; shares its memory. */

@@ -1,4 +1,4 @@
-import { IMAGE_PIXELS, MASK_1_SHAPE, MASK_2_SHAPE, NOISE_SIZE } from './model.ts';
+import { IMAGE_PIXELS, MASK_1_SHAPE, MASK_2_SHAPE, NOISE_SIZE } from './dimensions.ts';
 import { Stream, fillKeepMask, fillNormal } from './random.ts';
 import type { ShardWork } from './engine.ts';
 

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { leafLayout } from './leaf.ts';
-import { parameterManifest, viewOf } from './parameters.ts';
+import { parameterManifest } from './model-manifest.ts';
+import { viewOf } from './parameters.ts';
 import { applyStep, initialState, type TrainingState } from './training-state.ts';
 
 const manifest = parameterManifest();

@@ -1,7 +1,7 @@
 import { adamStep, initialAdamState, type AdamState } from './adam.ts';
 import { GantryError } from './errors.ts';
 import { leafLayout, sumOf } from './leaf.ts';
-import { BATCH_NORM_MOMENTUM } from './model.ts';
+import { BATCH_NORM_MOMENTUM } from './dimensions.ts';
 import { viewOf, type ParameterManifest } from './parameters.ts';
 import { Stream, fillUniform } from './random.ts';
 

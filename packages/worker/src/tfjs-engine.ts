@@ -1,19 +1,15 @@
 import * as tf from '@tensorflow/tfjs-core';
 import {
   completeLeaf,
-  createModels,
-  disposeModels,
   leafParts,
   newLeaf,
   stepInputSpecs,
-  trainableVariables,
-  trainingStep,
   viewOf,
   type GradientEngine,
-  type Models,
   type Program,
   type ShardInputs,
 } from '@gantry/core';
+import { createModels, disposeModels, trainableVariables, trainingStep, type Models } from '@gantry/core/tfjs';
 
 /** The training step run eagerly on tfjs's plain JavaScript backend: the reference that tests compare with. Very slow. */
 export class TfjsEngine implements GradientEngine {

@@ -4,11 +4,11 @@ import {
   PROTOCOL_VERSION,
   encodeFrame,
   manifestToWire,
-  parameterManifest,
   sha256,
   type CoordinatorMessage,
   type MessageOf,
 } from '@gantry/core';
+import { parameterManifest } from '@gantry/core/tfjs';
 // As built: engine threads start from a compiled file.
 import { runWorker, type WorkerObserver } from '@gantry/worker';
 import { afterEach, describe, expect, it } from 'vitest';

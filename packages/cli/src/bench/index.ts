@@ -3,3 +3,4 @@ export { cpuTimes, elapsed } from './cpu-times.ts';
 export { describeMachine, machineText } from './machine.ts';
 export { digits, median, spread, spreadText, table, type Spread } from './statistics.ts';
 export { Answers, SyntheticWorker } from './synthetic-worker.ts';
+export { Viewers } from './viewers.ts';

@@ -1,4 +1,5 @@
-import { leafLayout, parameterManifest } from '@gantry/core';
+import { leafLayout } from '@gantry/core';
+import { parameterManifest } from '@gantry/core/tfjs';
 import { fitStar, isFittable, predictMs, type StarModel } from './star-model.ts';
 import type { Point, Visit } from './star-point.ts';
 import { spread, type Spread } from './statistics.ts';

@@ -1,4 +1,5 @@
-import { addInPlace, applyStep, initialState, parameterManifest, IMAGE_PIXELS, type ShardWork } from '@gantry/core';
+import { addInPlace, applyStep, initialState, IMAGE_PIXELS, type ShardWork } from '@gantry/core';
+import { parameterManifest } from '@gantry/core/tfjs';
 import { compileTraining, loadDataSet } from '@gantry/coordinator';
 import { EngineThread, type Device, type EngineName } from '@gantry/worker';
 import { spread, type Spread } from './statistics.ts';

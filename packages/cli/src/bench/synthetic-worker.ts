@@ -8,13 +8,13 @@ import {
   leafLayout,
   manifestBytes,
   manifestFromWire,
-  parameterManifest,
   programsBytes,
   sha256,
   type CoordinatorMessage,
   type MessageOf,
   type WorkerMessage,
 } from '@gantry/core';
+import { parameterManifest } from '@gantry/core/tfjs';
 import { FrameStream, OPCODE, frameHead, masked, type RawMessage } from './frame-stream.ts';
 
 const NO_MASK = new Uint8Array(4);

@@ -1,4 +1,4 @@
-import { cast, concat, reduce, reshape, slice } from '../build.ts';
+import { concat, reduce, reshape, slice } from '../build.ts';
 import { type Graph, type Node, topologicalOrder } from '../graph.ts';
 import { at, sameShape, sizeOf } from '../shapes.ts';
 import {

@@ -1,6 +1,6 @@
 import type { z } from 'zod';
 import { GantryError } from '../errors.ts';
-import { IMAGE_PIXELS } from '../model.ts';
+import { IMAGE_PIXELS } from '../dimensions.ts';
 import { PROTOCOL_VERSION, layFrame, layFrameAround, readFrame, versionError, type Frame } from './frame.ts';
 import { manifestFromWire } from './manifest.ts';
 import {

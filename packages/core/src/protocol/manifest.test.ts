@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { parameterManifest } from '../parameters.ts';
+import { parameterManifest } from '../model-manifest.ts';
 import { encodeFrame, decodeFromCoordinator } from './codec.ts';
 import { manifestBytes, manifestFromWire, manifestToWire, programsBytes, sha256 } from './manifest.ts';
 import { PROTOCOL_VERSION } from './frame.ts';

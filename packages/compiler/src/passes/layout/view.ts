@@ -116,7 +116,7 @@ export function materialize({ source, atoms, order, shape }: View): Node {
 }
 
 /** Whether two views of one shape have the same layout: sources of equal shape, elements in equal order. */
-export function sameLayout(a: View, b: View): boolean {
+function sameLayout(a: View, b: View): boolean {
   if (!sameShape(a.source.shape, b.source.shape)) return false;
   const [refinedA, refinedB] = commonAtoms(a, b) ?? [];
   return refinedA !== undefined && refinedB !== undefined && sameShape(refinedA.order, refinedB.order);

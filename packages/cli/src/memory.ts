@@ -1,0 +1,12 @@
+/** The largest size that glibc adapts to: 32 MiB less what it needs itself. */
+const LARGEST_ADAPTIVE_BYTES = 31 * 2 ** 20;
+
+/**
+ * Has glibc's malloc keep the memory of messages, 10 MB each, instead of returning it to the system after every one: the first
+ * large block that is freed raises the size up to which blocks are kept (mallopt(3), M_MMAP_THRESHOLD). Fresh pages cost
+ * more than what is done with them. Without effect elsewhere; nothing is touched, so that nothing is used up.
+ */
+export function keepFreedMemory(): void {
+  // Dropped at once: the garbage collector frees it.
+  void new ArrayBuffer(LARGEST_ADAPTIVE_BYTES);
+}
