@@ -100,7 +100,8 @@ class Trainee {
     const { step } = this.#state;
     const bytes = this.shardSize * IMAGE_PIXELS;
     const at = (step % Math.floor(this.#images.length / bytes)) * bytes;
-    return { step, index: 0, first: 0, images: this.#images.slice(at, at + bytes) };
+    // A copy: with a part of it, the thread would be sent the whole set.
+    return { step, index: 0, first: 0, images: new Uint8Array(this.#images.subarray(at, at + bytes)) };
   }
 }
 
