@@ -9,10 +9,20 @@ const RUN = ['--epochs', '2', '--seed', '7', '--limit', '44', '--batch', '16', '
 const STEPS = 6;
 const LAST_CHECKPOINT = join('checkpoints', 'step-00000006');
 
+/** A run whose worker sent a sum for each step, and the same run as if it had sent leaves. */
+let summed: string;
 let good: string;
 beforeAll(async () => {
+  summed = join(temporaryDirectory(), 'run');
+  await gantryOk('train', ...RUN, '--workers', '1', '--run', summed);
   good = join(temporaryDirectory(), 'run');
-  await gantryOk('train', ...RUN, '--workers', '1', '--run', good);
+  cpSync(summed, good, { recursive: true });
+  doctorLines(good, 'work.jsonl', (lines) =>
+    lines.flatMap((line) => [
+      { ...line, node: [0, 0], samples: 8 },
+      { ...line, node: [0, 1], samples: Number(line['samples']) - 8 },
+    ]),
+  );
 });
 
 /** A copy of the good run that something has happened to. @returns what the checker finds */
@@ -45,6 +55,7 @@ function replaced(lines: readonly Line[], index: number, ...by: readonly Line[])
 }
 
 it('finds nothing wrong with a good run', async () => {
+  expect((await checkRun(summed)).violations).toEqual([]);
   const { steps, epochs, weightsDigest, events, violations } = await checkRun(good);
   expect(violations).toEqual([]);
   expect({ steps, epochs, weightsDigest }).toEqual({ steps: STEPS, epochs: 2, weightsDigest: digestOf(good) });

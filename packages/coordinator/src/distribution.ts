@@ -18,40 +18,45 @@ function soonest(roster: Iterable<RosterEntry>, shard: ShardState): RosterEntry 
  * @param shards of one step, in order, that nobody has
  */
 export function deal(roster: Iterable<RosterEntry>, shards: readonly ShardState[]): Map<RosterEntry, ShardState[]> {
-  const dealt = new Map<RosterEntry, ShardState[]>();
-  // Where an answer was not finite, another worker's is wanted.
-  const doubtful = shards.filter(({ nonFinite }) => nonFinite.size > 0);
-  const others = shards.filter(({ nonFinite }) => nonFinite.size === 0);
   const entries = [...roster];
-  const samples = new Map<RosterEntry, number>();
+  const dealt = new Map<RosterEntry, ShardState[]>();
   const add = (entry: RosterEntry, shard: ShardState) => dealt.set(entry, [...(dealt.get(entry) ?? []), shard]);
-  const counts = new Map<RosterEntry, number>();
-  for (const shard of others) {
-    const time = (entry: RosterEntry) => entry.expectedMs(shard.work.step, (samples.get(entry) ?? 0) + shard.samples);
-    const [soonestOne] = entries.toSorted((a, b) => time(a) - time(b));
-    if (!soonestOne) return dealt;
-    samples.set(soonestOne, (samples.get(soonestOne) ?? 0) + shard.samples);
-    counts.set(soonestOne, (counts.get(soonestOne) ?? 0) + 1);
-  }
-  // Who holds some goes on from there.
-  const firstHeld = (entry: RosterEntry, step: number) =>
-    Math.min(...entry.heldOf(step).map(({ shard }) => shard.work.index));
-  const step = shards[0]?.work.step ?? 0;
-  const order = [...counts.keys()].toSorted(
-    (a, b) => firstHeld(a, step) - firstHeld(b, step) || (counts.get(b) ?? 0) - (counts.get(a) ?? 0),
-  );
+  // Where an answer was not finite, another worker's is wanted; for the rest, only how many go to whom is fixed yet.
+  const [doubtful, others] = [shards.filter(isDoubtful), shards.filter((shard) => !isDoubtful(shard))];
+  const shares = shareOut(entries, others);
   let next = 0;
-  for (const entry of order) {
-    for (let i = 0; i < (counts.get(entry) ?? 0); i++) {
-      const shard = others[next++];
-      if (shard) add(entry, shard);
-    }
+  for (const [entry, count] of inOrderOfShards(shares, others[0]?.work.step ?? 0)) {
+    for (const shard of others.slice(next, next + count)) add(entry, shard);
+    next += count;
   }
   for (const shard of doubtful) {
     const entry = soonest(entries, shard);
     if (entry) add(entry, shard);
   }
   return dealt;
+}
+
+const isDoubtful = ({ nonFinite }: ShardState): boolean => nonFinite.size > 0;
+
+/** How many of the shards each worker gets. */
+function shareOut(entries: readonly RosterEntry[], shards: readonly ShardState[]): Map<RosterEntry, number> {
+  const counts = new Map<RosterEntry, number>();
+  const samples = new Map<RosterEntry, number>();
+  for (const shard of shards) {
+    const withIt = (entry: RosterEntry) => (samples.get(entry) ?? 0) + shard.samples;
+    const finished = (entry: RosterEntry) => entry.expectedMs(shard.work.step, withIt(entry));
+    const [entry] = entries.toSorted((a, b) => finished(a) - finished(b));
+    if (!entry) break;
+    counts.set(entry, (counts.get(entry) ?? 0) + 1);
+    samples.set(entry, withIt(entry));
+  }
+  return counts;
+}
+
+/** Who holds shards of the step goes on from there; of the others, those with large shares come first. */
+function inOrderOfShards(shares: ReadonlyMap<RosterEntry, number>, step: number): [RosterEntry, number][] {
+  const firstHeld = (entry: RosterEntry) => entry.heldOf(step)[0]?.shard.work.index ?? Number.MAX_SAFE_INTEGER;
+  return [...shares].toSorted(([a, aCount], [b, bCount]) => firstHeld(a) - firstHeld(b) || bCount - aCount);
 }
 
 /** A shard that another worker holds and has not begun, and that `thief` would finish sooner and has not failed at. */
