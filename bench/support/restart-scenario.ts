@@ -1,6 +1,5 @@
 import { join } from 'node:path';
-import { Gantry, temporaryDirectory } from '../../test/support/gantry-process.ts';
-import { crash, startCoordinator } from './coordinator.ts';
+import { GantryProcess, startCoordinator, temporaryDirectory } from '@gantry/cli/bench';
 import { poll } from './poll.ts';
 import { eventsOf, stepsOf, timeOf } from './run-record.ts';
 
@@ -22,13 +21,13 @@ export async function coordinatorRestarts(repeats: number): Promise<Restart[]> {
   const run = join(temporaryDirectory(), 'run');
   let coordinator = await startCoordinator(CONFIG, { run });
   const { port } = coordinator;
-  const worker = new Gantry(['worker', `ws://127.0.0.1:${port}`, '--threads', '1', '--name', 'only']);
+  const worker = new GantryProcess(['worker', `ws://127.0.0.1:${port}`, '--threads', '1', '--name', 'only']);
   const restarts: Restart[] = [];
   try {
     for (let i = 0; i < repeats; i++) {
       const before = stepsOf(run);
       await poll(WAIT_MS, 'steps', () => stepsOf(run) >= before + STEPS_BEFORE || undefined);
-      await crash(coordinator.gantry);
+      await coordinator.gantry.crash();
       const resumes = resumedIn(run).length;
       const started = Date.now();
       coordinator = await startCoordinator(['--resume', '--exit'], { run, port });
@@ -47,7 +46,7 @@ export async function coordinatorRestarts(repeats: number): Promise<Restart[]> {
       });
     }
   } finally {
-    await Promise.all([crash(worker), crash(coordinator.gantry)]);
+    await Promise.all([worker.crash(), coordinator.gantry.crash()]);
   }
   return restarts;
 }

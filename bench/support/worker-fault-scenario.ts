@@ -1,10 +1,15 @@
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { Answers, SyntheticWorker } from '@gantry/cli/bench';
+import {
+  Answers,
+  GantryProcess,
+  SyntheticWorker,
+  startCoordinator,
+  temporaryDirectory,
+  type CoordinatorProcess,
+} from '@gantry/cli/bench';
 import type { CoordinatorMessage } from '@gantry/core';
-import { Gantry, temporaryDirectory } from '../../test/support/gantry-process.ts';
 import { within } from '../../test/support/within.ts';
-import { crash, startCoordinator, type Coordinator } from './coordinator.ts';
 import { poll } from './poll.ts';
 import { eventsOf, timeOf, workOf } from './run-record.ts';
 
@@ -41,7 +46,7 @@ class Bystander {
   #stepBegun: () => void = () => undefined;
 
   /** @param claimedMs as long as the other worker takes for a shard, so that each gets one */
-  constructor({ port, token }: Coordinator, claimedMs: number) {
+  constructor({ port, token }: CoordinatorProcess, claimedMs: number) {
     this.#worker = new SyntheticWorker({
       port,
       token,
@@ -103,7 +108,7 @@ export async function workerFaults(repeats: number): Promise<{ killed: WorkerFau
       frozen.push(await loseWorker('SIGSTOP', `frozen-${i}`, afterMs, coordinator));
     }
   } finally {
-    await crash(coordinator.gantry);
+    await coordinator.gantry.crash();
   }
   return { killed, frozen };
 }
@@ -112,10 +117,10 @@ async function loseWorker(
   signal: 'SIGKILL' | 'SIGSTOP',
   name: string,
   afterMs: number,
-  coordinator: Coordinator,
+  coordinator: CoordinatorProcess,
 ): Promise<WorkerFault> {
   const { run, port } = coordinator;
-  const worker = new Gantry(['worker', `ws://127.0.0.1:${port}`, '--threads', '1', '--name', name]);
+  const worker = new GantryProcess(['worker', `ws://127.0.0.1:${port}`, '--threads', '1', '--name', name]);
   let bystander: Bystander | undefined;
   try {
     // Alone at first: the coordinator learns how fast it is.
@@ -138,7 +143,7 @@ async function loseWorker(
     };
   } finally {
     bystander?.leave();
-    await crash(worker);
+    await worker.crash();
   }
 }
 

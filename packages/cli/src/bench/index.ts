@@ -1,6 +1,7 @@
 /** For the benchmarks of this repository that are no commands. */
-export { cpuTimes, elapsed } from './cpu-times.ts';
+export { startCoordinator, type CoordinatorProcess } from './coordinator-process.ts';
+export { GantryProcess } from './gantry-process.ts';
 export { describeMachine, machineText } from './machine.ts';
+export { temporaryDirectory } from './owned.ts';
 export { digits, median, spread, spreadText, table, type Spread } from './statistics.ts';
 export { Answers, SyntheticWorker } from './synthetic-worker.ts';
-export { Viewers } from './viewers.ts';

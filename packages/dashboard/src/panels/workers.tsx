@@ -1,13 +1,19 @@
 import type { WatchedWorker } from '@gantry/core';
 import { memo, useState } from 'react';
 import { isPresent } from '../classes.ts';
+import { usePaced } from '../paced.ts';
 import type { Ask } from '../steering.tsx';
 import { COLUMNS, nextOrder, sorted, type Order } from '../worker-columns.ts';
 import { Panel } from './panel.tsx';
 import { WorkerRow } from './worker-row.tsx';
 
-/** One row for each worker that is there or left lately. */
-export const Workers = memo(function Workers({ workers, ask }: { workers: readonly WatchedWorker[]; ask: Ask }) {
+const REFRESH_MS = 1000;
+
+/** One row for each worker that is there or left lately; who comes and goes is seen at once, the figures every second. */
+export const Workers = memo(function Workers(props: { workers: readonly WatchedWorker[]; ask: Ask }) {
+  const { ask } = props;
+  const attached = props.workers.filter(isPresent).map(({ name }) => name);
+  const workers = usePaced(props.workers, attached.join('\n'), REFRESH_MS);
   const [order, setOrder] = useState<Order>();
   const present = workers.filter(isPresent).length;
   return (
