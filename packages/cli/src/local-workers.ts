@@ -27,8 +27,7 @@ export async function attachThreads(
       failed: lost,
       send: (frame, sent) => {
         const { message, payload } = decodeFromWorker(frame, leafLength);
-        // The scheduler keeps the sum, and the runner uses its memory again.
-        if (message.type === 'result') scheduler.result(link, { ...message, sum: floatsOf(payload.slice()) });
+        if (message.type === 'result') scheduler.result(link, { ...message, sum: floatsOf(payload) });
         if (message.type === 'computed') scheduler.computed(link, message);
         sent?.();
         if (message.type === 'failure') {

@@ -1,27 +1,29 @@
 import { createRequire } from 'node:module';
 import { Command } from 'commander';
-import { benchCommand } from './bench/command.ts';
-import { coordinatorCommand } from './coordinator-command.ts';
-import { doctorCommand } from './doctor-command.ts';
 import { reportFailure } from './errors.ts';
-import { generateCommand } from './generate-command.ts';
 import { keepFreedMemory } from './memory.ts';
-import { trainCommand } from './train-command.ts';
-import { workerCommand } from './worker-command.ts';
 
 const { version } = createRequire(import.meta.url)('../package.json') as { version: string };
+
+/** Loaded when they are asked for: a worker must not carry what the coordinator needs. */
+const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
+  train: async () => (await import('./train-command.ts')).trainCommand(),
+  worker: async () => (await import('./worker-command.ts')).workerCommand(),
+  coordinator: async () => (await import('./coordinator-command.ts')).coordinatorCommand(),
+  generate: async () => (await import('./generate-command.ts')).generateCommand(),
+  bench: async () => (await import('./bench/command.ts')).benchCommand(),
+  doctor: async () => (await import('./doctor-command.ts')).doctorCommand(),
+};
 
 const program = new Command('gantry')
   .description(
     'Distributed GAN training: the Keras DCGAN tutorial, data-parallel, bit-identical for any number of workers.',
   )
-  .version(version)
-  .addCommand(trainCommand())
-  .addCommand(workerCommand())
-  .addCommand(coordinatorCommand())
-  .addCommand(generateCommand())
-  .addCommand(benchCommand())
-  .addCommand(doctorCommand());
+  .version(version);
+
+const [, , asked = ''] = process.argv;
+const load = Object.hasOwn(COMMANDS, asked) ? [COMMANDS[asked]] : Object.values(COMMANDS);
+for (const command of load) if (command) program.addCommand(await command());
 
 keepFreedMemory();
 try {

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { availableParallelism, hostname } from 'node:os';
-import { readLocalWorkToken } from '@gantry/coordinator';
+import { readLocalWorkToken } from '@gantry/coordinator/tokens';
 import { GantryError, plainText } from '@gantry/core';
 import {
   ENGINE_NAMES,

@@ -62,6 +62,9 @@ export class Scheduler {
   #step = 0;
   /** Shards of the step after the current one: given to idle workers ahead, so that they prepare the inputs. */
   #ahead: readonly ShardState[] = [];
+  /** Memory of sums, used again with every step; the last result's is in use until the next one begins. */
+  readonly #freeVectors: Float32Array[] = [];
+  #root: Float32Array | undefined;
 
   constructor(onEvent: (event: RunEvent) => void) {
     this.#onEvent = onEvent;
@@ -130,6 +133,8 @@ export class Scheduler {
     ahead: readonly ShardWork[],
     signal: AbortSignal,
   ): Promise<StepResult> {
+    if (this.#root) this.#freeVectors.push(this.#root);
+    this.#root = undefined;
     const prepared = this.#ahead;
     this.#ahead = ahead.map(newShard);
     this.#step = weights.version;
@@ -141,7 +146,7 @@ export class Scheduler {
           step: weights.version,
           weights,
           shards: shards.map((work) => prepared.find((shard) => sameShard(shard.work, work)) ?? newShard(work)),
-          tree: new ReductionTree(shards.length),
+          tree: new ReductionTree(shards.length, this.#freeVectors),
           work: [],
           nodes: [],
           beginMs,
@@ -281,6 +286,7 @@ export class Scheduler {
       this.#current = undefined;
       const { work, nodes, reduceMs } = current;
       const root = current.tree.root();
+      this.#root = root;
       current.resolve({ root, work, nodes, reduceMs, elapsedMs: performance.now() - current.beginMs });
     }
   }

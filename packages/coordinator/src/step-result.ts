@@ -28,7 +28,7 @@ export interface AcceptedWork {
 }
 
 export interface StepResult {
-  /** Sum of the leaves. */
+  /** Sum of the leaves; its memory is used again in the next step. */
   readonly root: Float32Array;
   readonly work: readonly AcceptedWork[];
   readonly nodes: readonly AcceptedNode[];

@@ -6,6 +6,7 @@ import {
   decodeFromWorker,
   encodeFrame,
   floatsOf,
+  freeFrame,
   leafLayout,
   type CoordinatorMessage,
   type MessageOf,
@@ -86,6 +87,7 @@ export class WorkerConnection {
       if (!isBinary) throw new GantryError('E_PROTOCOL', 'a text message: frames are binary');
       const { message, payload } = decodeFromWorker(data, this.#leafLength);
       this.#handle(message, payload);
+      if (message.type === 'result') freeFrame(data);
     } catch (error) {
       if (!(error instanceof GantryError)) throw error;
       this.#refuse(error);

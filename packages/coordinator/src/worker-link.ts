@@ -70,6 +70,6 @@ export interface ShardComputed extends ShardTimes {
 export interface NodeResult extends ShardTimes, TreeNode {
   readonly step: number;
   readonly samples: number;
-  /** Laid out as `leafLayout(manifest)`; the scheduler takes it over. */
+  /** Laid out as `leafLayout(manifest)`; the scheduler does not keep it. */
   readonly sum: Float32Array;
 }

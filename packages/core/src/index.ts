@@ -27,6 +27,7 @@ export {
   floatsOf,
   type Received,
 } from './protocol/codec.ts';
+export { freeFrame } from './protocol/free-frame.ts';
 export { allocatePayload, MAX_FRAME_BYTES, MAX_PAYLOAD_BYTES, PROTOCOL_VERSION, type Frame } from './protocol/frame.ts';
 export { manifestBytes, manifestFromWire, manifestToWire, programsBytes, sha256 } from './protocol/manifest.ts';
 export type { CoordinatorMessage, Message, MessageOf, WorkerMessage } from './protocol/messages.ts';

@@ -23,10 +23,15 @@ export class ReductionTree {
   readonly #depth: number;
   readonly #covered: Uint8Array;
   readonly #nodes = new Map<string, Float32Array>();
+  readonly #free: Float32Array[];
 
-  /** @param leafCount number of shards in the step, at least 1 */
-  constructor(leafCount: number) {
+  /**
+   * @param leafCount number of shards in the step, at least 1
+   * @param free vectors, as long as the leaves, whose memory is used; those that become free are put there, too
+   */
+  constructor(leafCount: number, free: Float32Array[] = []) {
     this.leafCount = leafCount;
+    this.#free = free;
     this.#depth = Math.ceil(Math.log2(leafCount));
     this.#covered = new Uint8Array(leafCount);
   }
@@ -43,7 +48,7 @@ export class ReductionTree {
   }
 
   /**
-   * Accepts the sum of one node's leaves; the tree takes the vector over and changes it.
+   * Accepts the sum of one node's leaves; the tree makes a copy where it has to keep it.
    * @throws GantryError E_NODE_COVERED if a leaf of it is covered already, E_BAD_SHAPE if the node is not in the tree
    */
   add(node: TreeNode, sum: Float32Array): void {
@@ -56,7 +61,7 @@ export class ReductionTree {
     }
     this.#covered.fill(1, begin, end);
     let { level, index } = node;
-    let vector = sum;
+    let vector: Float32Array | undefined;
     for (; level < this.#depth; level++, index >>= 1) {
       const sibling = { level, index: index ^ 1 };
       if (this.#isPadding(sibling)) continue;
@@ -64,10 +69,11 @@ export class ReductionTree {
       if (!other) break;
       this.#nodes.delete(key(sibling));
       // Addition of two floats commutes, bit for bit: which of the two came first does not matter.
-      addInPlace(other, vector);
+      addInPlace(other, vector ?? sum);
+      if (vector) this.#free.push(vector);
       vector = other;
     }
-    this.#nodes.set(key({ level, index }), vector);
+    this.#nodes.set(key({ level, index }), vector ?? this.#copy(sum));
   }
 
   /** The sum of all leaves, once none is missing. */
@@ -75,6 +81,12 @@ export class ReductionTree {
     const root = this.#nodes.get(key({ level: this.#depth, index: 0 }));
     if (!root) throw new Error(`${this.missing} of ${this.leafCount} leaves are missing`);
     return root;
+  }
+
+  #copy(sum: Float32Array): Float32Array {
+    const copy = this.#free.pop() ?? new Float32Array(sum.length);
+    copy.set(sum);
+    return copy;
   }
 
   #isPadding({ level, index }: TreeNode): boolean {

@@ -19,12 +19,27 @@ export interface ShardInputs {
 const MASK_1_SIZE = MASK_1_SHAPE.reduce((product, side) => product * side, 1);
 const MASK_2_SIZE = MASK_2_SHAPE.reduce((product, side) => product * side, 1);
 
-/** Builds a shard's inputs. Sample i of the batch draws the same noise and masks however the batch is cut. */
-export function shardInputs({ step, first, images }: ShardWork, seed: number): ShardInputs {
-  const samples = images.length / IMAGE_PIXELS;
-  const noise = new Float32Array(samples * NOISE_SIZE);
-  const mask1 = new Uint8Array(2 * samples * MASK_1_SIZE);
-  const mask2 = new Uint8Array(2 * samples * MASK_2_SIZE);
+/** Memory for the inputs of a shard, in zeros. */
+export function newShardInputs(samples: number): ShardInputs {
+  return {
+    samples,
+    images: new Float32Array(samples * IMAGE_PIXELS),
+    noise: new Float32Array(samples * NOISE_SIZE),
+    mask1: new Uint8Array(2 * samples * MASK_1_SIZE),
+    mask2: new Uint8Array(2 * samples * MASK_2_SIZE),
+  };
+}
+
+/**
+ * Builds a shard's inputs. Sample i of the batch draws the same noise and masks however the batch is cut.
+ * @param into memory of as many samples, all of it overwritten
+ */
+export function shardInputs(
+  { step, first, images }: ShardWork,
+  seed: number,
+  into = newShardInputs(images.length / IMAGE_PIXELS),
+): ShardInputs {
+  const { samples, noise, mask1, mask2 } = into;
   for (let i = 0; i < samples; i++) {
     const sample = first + i;
     fillNormal(noise.subarray(i * NOISE_SIZE, (i + 1) * NOISE_SIZE), seed, Stream.noise, step, sample);
@@ -46,10 +61,12 @@ export function shardInputs({ step, first, images }: ShardWork, seed: number): S
       );
     }
   }
-  return { samples, images: scalePixels(images), noise, mask1, mask2 };
+  scalePixels(images, into.images);
+  return into;
 }
 
 /** (p − 127.5) / 127.5: pixels 0–255 to [−1, 1]. */
-export function scalePixels(pixels: Uint8Array): Float32Array {
-  return Float32Array.from(pixels, (p) => (p - 127.5) / 127.5);
+export function scalePixels(pixels: Uint8Array, into: Float32Array = new Float32Array(pixels.length)): Float32Array {
+  for (let i = 0; i < pixels.length; i++) into[i] = ((pixels[i] as number) - 127.5) / 127.5;
+  return into;
 }

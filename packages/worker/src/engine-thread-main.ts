@@ -47,8 +47,12 @@ async function perform(request: EngineRequest): Promise<Float32Array<ArrayBuffer
     case 'prepare':
       inputs.prepare(request.shard);
       return undefined;
-    case 'gradients':
-      return engine.gradients(inputs.take(request.shard), request.leaf);
+    case 'gradients': {
+      const taken = inputs.take(request.shard);
+      const leaf = await engine.gradients(taken, request.leaf);
+      inputs.recycle(taken);
+      return leaf;
+    }
     case 'dispose':
       await engine.dispose();
       return undefined;

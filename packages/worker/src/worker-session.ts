@@ -4,6 +4,7 @@ import {
   PROTOCOL_VERSION,
   decodeFromCoordinator,
   encodeFrame,
+  freeFrame,
   manifestBytes,
   manifestFromWire,
   programsBytes,
@@ -88,6 +89,7 @@ export class WorkerSession {
     try {
       const { message, payload } = decodeFromCoordinator(frame, this.#welcome);
       this.#handle(message, payload);
+      if (message.type === 'weights') freeFrame(frame);
     } catch (error) {
       this.#refuse(error);
     }

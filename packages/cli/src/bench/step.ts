@@ -55,6 +55,8 @@ class Trainee {
   /** As a worker holds them: the engine's thread reads them where they are. */
   readonly #weights = new Float32Array(new SharedArrayBuffer(this.#state.weights.byteLength));
   readonly #images: Uint8Array;
+  /** As a worker does: memory of leaves is used again. */
+  #leaf: Float32Array<ArrayBuffer> | undefined;
   /** What a leaf is added to: so it stays what it is. */
   #zeros: Float32Array | undefined;
 
@@ -74,8 +76,9 @@ class Trainee {
 
   async step(): Promise<Times> {
     const begin = performance.now();
-    const leaf = await this.#thread.gradients(this.#work());
+    const leaf = await this.#thread.gradients(this.#work(), this.#leaf);
     const computed = performance.now();
+    this.#leaf = leaf;
     this.#zeros ??= new Float32Array(leaf.length);
     addInPlace(leaf, this.#zeros);
     const added = performance.now();
