@@ -69,7 +69,9 @@ describe.skipIf(!hasOpenssl)(`the dashboard with TLS${hasOpenssl ? '' : ' (skipp
       const { complaints, hosts } = listenTo(page);
       const response = await page.goto(link);
       const policy = response?.headers()['content-security-policy'] ?? '';
-      expect(policy.split('; ')).toEqual(expect.arrayContaining(["default-src 'none'", "script-src 'self'"]));
+      expect(policy.split('; ')).toEqual(
+        expect.arrayContaining(["default-src 'none'", "script-src 'self' 'wasm-unsafe-eval'"]),
+      );
       expect(policy).not.toContain('unsafe');
       const state = page.locator('header .state');
       await state.getByText('training').waitFor();

@@ -24,19 +24,24 @@ import {
   norm,
   type TensorSummary,
 } from './support/keras-fixture.ts';
+import { wasmEngine } from './support/wasm-engine.ts';
 
 const manifest = parameterManifest();
 const layout = leafLayout(manifest);
 const plan = { images: FIXTURE_SAMPLES, epochs: 1, batch: FIXTURE_SAMPLES, shardSize: FIXTURE_SAMPLES };
 const spectral = compileTraining(plan, 0, 'spectral');
 /** The engines and programs that have to agree with Keras. A batch as small as the fixture's is direct by default. */
+const direct = compileTraining(plan, 0, 'direct');
 const SUBJECTS = {
-  tfjs: { name: 'tfjs', program: spectral },
-  'onnx, spectral convolutions': { name: 'onnx', program: spectral },
-  'onnx, direct convolutions': { name: 'onnx', program: compileTraining(plan, 0, 'direct') },
+  tfjs: { engine: () => createEngine('tfjs'), program: spectral },
+  'onnx, spectral convolutions': { engine: () => createEngine('onnx'), program: spectral },
+  'onnx, direct convolutions': { engine: () => createEngine('onnx'), program: direct },
+  'onnx on wasm, spectral convolutions': { engine: wasmEngine, program: spectral },
+  'onnx on wasm, direct convolutions': { engine: wasmEngine, program: direct },
 } as const;
 type Subject = keyof typeof SUBJECTS;
 const ONNX_SUBJECTS = ['onnx, spectral convolutions', 'onnx, direct convolutions'] as const;
+const WASM_SUBJECTS = ['onnx on wasm, spectral convolutions', 'onnx on wasm, direct convolutions'] as const;
 const [first] = FIXTURE.steps as [(typeof FIXTURE.steps)[0]];
 
 function relativeError(actual: number, expected: number): number {
@@ -44,7 +49,7 @@ function relativeError(actual: number, expected: number): number {
 }
 
 async function loaded(subject: Subject): Promise<GradientEngine> {
-  const engine = await createEngine(SUBJECTS[subject].name);
+  const engine = await SUBJECTS[subject].engine();
   await engine.load(SUBJECTS[subject].program);
   return engine;
 }
@@ -58,7 +63,7 @@ function expectWeights(state: TrainingState, expected: Readonly<Record<string, T
   }
 }
 
-describe.each(['tfjs', ...ONNX_SUBJECTS] as const)('the first step with %s', (subject) => {
+describe.each(['tfjs', ...ONNX_SUBJECTS, ...WASM_SUBJECTS] as const)('the first step with %s', (subject) => {
   let leaf: Float32Array;
 
   // The reference needs about 10 s per sample.
@@ -110,7 +115,7 @@ it.each(ONNX_SUBJECTS)('has the logits and the pictures of Keras in the first st
   expect(relativeError(norm(fakes), first.fake.l2)).toBeLessThanOrEqual(1e-5);
 });
 
-it.each(ONNX_SUBJECTS)('follows Keras through five steps of Adam with %s', async (subject) => {
+it.each([...ONNX_SUBJECTS, ...WASM_SUBJECTS])('follows Keras through five steps of Adam with %s', async (subject) => {
   const engine = await loaded(subject);
   const state: TrainingState = { ...initialState(manifest, 0), weights: fixtureWeights(manifest) };
   for (const [step, expected] of FIXTURE.steps.entries()) {

@@ -54,6 +54,7 @@ async function listen(flags: CoordinatorFlags, context: AttachContext, progress:
   // On this machine the token is found by itself.
   const token = isLoopback(address.host) ? '' : `GANTRY_TOKEN=${tokens.work} `;
   progress.notice(`attach workers with: ${token}${cluster.joinCommand}`);
+  progress.notice(`or a browser's tab: ${cluster.joinUrl}`);
   progress.notice(`dashboard: ${cluster.dashboardUrl}`);
   return {
     cluster,

@@ -1,6 +1,6 @@
 import type { AttachContext, AttachedWorkers, WorkerLink } from '@gantry/coordinator';
 import { GantryError, IMAGE_PIXELS, decodeFromWorker, floatsOf, leafLayout } from '@gantry/core';
-import { EnginePool, ShardRunner, ShardTally, type Device } from '@gantry/worker';
+import { EnginePool, EngineThread, ShardRunner, ShardTally, type Device } from '@gantry/worker';
 
 const NAME = 'in-process';
 
@@ -14,7 +14,7 @@ export async function attachThreads(
   threads: number,
   notice: (text: string) => void,
 ): Promise<AttachedWorkers> {
-  const pool = new EnginePool('onnx', device, threads, notice);
+  const pool = new EnginePool(() => new EngineThread('onnx', device), threads, notice);
   const close = () => pool.dispose();
   try {
     const { numericClass, probeMs } = await pool.load(NAME, program);

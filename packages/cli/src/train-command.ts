@@ -77,6 +77,7 @@ async function startWorkers(
   progress.notice(
     `${count} worker${count === 1 ? '' : 's'} on this machine; attach more with: gantry worker ${cluster.url}`,
   );
+  progress.notice(`or in a browser's tab: ${cluster.joinUrl}`);
   progress.notice(`dashboard: ${cluster.dashboardUrl}`);
   if (gpus.length > 0 && gpus.length < count) {
     progress.notice(`${count} workers share ${gpus.length} GPU${gpus.length === 1 ? '' : 's'} in turn`);

@@ -50,6 +50,8 @@ export interface Cluster {
   readonly warnings: readonly string[];
   /** Attaches a worker; without a token, which only workers on this machine find by themselves. */
   readonly joinCommand: string;
+  /** Makes a browser's tab a worker; holds the work token. */
+  readonly joinUrl: string;
   /** Link to the dashboard, with the token to watch and control in its fragment. */
   readonly dashboardUrl: string;
   /** Says goodbye to all workers, which have left when this returns; the dashboard stays. */
@@ -106,11 +108,13 @@ export async function openCluster(options: ClusterOptions): Promise<Cluster> {
   });
   const joinCommand = `gantry worker ${server.url}${tls ? ' --tls-ca ca.pem' : ''}`;
   watch.joinBy(isLoopback(host) ? joinCommand : `GANTRY_TOKEN=… ${joinCommand}`);
+  const page = server.url.replace(/^ws/, 'http');
   return {
     url: server.url,
     warnings: server.warnings,
     joinCommand,
-    dashboardUrl: `${server.url.replace(/^ws/, 'http')}/#token=${tokens.control}`,
+    joinUrl: `${page}/join#token=${tokens.work}`,
+    dashboardUrl: `${page}/#token=${tokens.control}`,
     dismiss: (reason) => {
       over = reason;
       for (const connection of connections) connection.bye(reason, `the run is ${reason}`);

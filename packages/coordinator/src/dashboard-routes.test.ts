@@ -76,7 +76,7 @@ describe('the page', () => {
     );
     expect(Object.fromEntries(policy)).toMatchObject({
       'default-src': "'none'",
-      'script-src': "'self'",
+      'script-src': "'self' 'wasm-unsafe-eval'",
       'connect-src': "'self'",
       'frame-ancestors': "'none'",
       'base-uri': "'none'",

@@ -89,7 +89,9 @@ export class Scheduler {
   join(link: WorkerLink): void {
     const others = new Set(this.workers.map(({ numericClass }) => numericClass));
     this.#roster.add(link);
-    this.#event({ type: 'joined', worker: link.name, class: link.numericClass, slots: link.slots });
+    const { engine, device } = link.place;
+    const { name: worker, numericClass, slots } = link;
+    this.#event({ type: 'joined', worker, engine, device, class: numericClass, slots });
     if (others.size > 0 && !others.has(link.numericClass)) {
       const cause = 'numeric classes differ: the bits of the result now depend on which worker computes what';
       this.#event({ type: 'classes-mixed', classes: [...others, link.numericClass], cause });

@@ -13,7 +13,13 @@ it('tells events in words', () => {
   const events = [
     event('resumed', { skipped: [] }),
     event('resumed', { skipped: ['step-00000009: state.json is damaged'] }),
-    event('joined', { worker: 'ada', class: '0123456789abcdef0123456789abcdef', slots: 1 }),
+    event('joined', {
+      worker: 'ada',
+      engine: 'onnx',
+      device: 'cpu',
+      class: '0123456789abcdef0123456789abcdef',
+      slots: 1,
+    }),
     event('left', { worker: 'ada', cause }),
     event('requeued', { shard: 0, of: 8, worker: 'ada', cause }),
     event('stall', { shard: 0, worker: 'ada', cause: 'no answer for 9 s', remedy: 'wait' }),
@@ -24,7 +30,7 @@ it('tells events in words', () => {
   expect(events.map(describeEvent)).toEqual([
     'the run was resumed after step 7',
     'the run was resumed after step 7; skipped: step-00000009: state.json is damaged',
-    'ada joined (class 01234567)',
+    'ada joined: onnx on cpu (class 01234567)',
     'ada left: the connection was closed',
     'shard 0 goes from ada to another worker: the connection was closed',
     'stalled on ada, shard 0: no answer for 9 s; wait',

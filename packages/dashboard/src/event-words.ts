@@ -34,7 +34,7 @@ export function describeEvent(event: WatchedEvent): string {
     case 'resumed':
       return `the run was resumed after step ${event.step}${get('skipped') && `; skipped: ${get('skipped')}`}`;
     case 'joined':
-      return `${get('worker')} joined (class ${get('class').slice(0, CLASS_DIGITS)})`;
+      return `${get('worker')} joined: ${get('engine')} on ${get('device')} (class ${get('class').slice(0, CLASS_DIGITS)})`;
     case 'left':
     case 'quarantined':
       return `${get('worker')} ${event.type === 'left' ? 'left' : 'was quarantined'}${cause}`;

@@ -1,16 +1,15 @@
-const KEY = 'gantry.token';
-
 /**
- * The token to watch and control: that of the link, which moves from the address bar into the tab's storage, where a
- * reload finds it.
+ * The token that the page was opened with: that of the link, which moves from the address bar into the tab's storage, where
+ * a reload finds it.
+ * @param key where it is kept
  */
-export function takeToken(): string | undefined {
+export function takeToken(key: string): string | undefined {
   const token = tokenIn(location.href);
   if (token !== undefined) {
-    rememberToken(token);
+    rememberToken(key, token);
     history.replaceState(null, '', location.pathname);
   }
-  return token ?? sessionStorage.getItem(KEY) ?? undefined;
+  return token ?? sessionStorage.getItem(key) ?? undefined;
 }
 
 /** The token in the fragment of a link. */
@@ -19,10 +18,10 @@ export function tokenIn(link: string): string | undefined {
   return new URLSearchParams(fragment).get('token') || undefined;
 }
 
-export function rememberToken(token: string): void {
-  sessionStorage.setItem(KEY, token);
+export function rememberToken(key: string, token: string): void {
+  sessionStorage.setItem(key, token);
 }
 
-export function forgetToken(): void {
-  sessionStorage.removeItem(KEY);
+export function forgetToken(key: string): void {
+  sessionStorage.removeItem(key);
 }

@@ -1,7 +1,5 @@
 import { GantryError, type Program, type ShardWork } from '@gantry/core';
-import type { Device } from './device.ts';
-import { EngineThread } from './engine-thread.ts';
-import type { EngineName } from './engines.ts';
+import type { EngineHost } from './engine-host.ts';
 
 export interface LaneEvents {
   /** The lane has nothing to compute any more. */
@@ -10,23 +8,21 @@ export interface LaneEvents {
   notice(text: string): void;
 }
 
-/** One engine thread that computes one shard at a time, and is replaced when it dies. */
+/** One engine that computes one shard at a time, and is replaced when it dies. */
 export class EngineLane {
-  readonly #engine: EngineName;
-  readonly #device: Device;
+  readonly #start: () => EngineHost;
   readonly #events: LaneEvents;
-  #thread: EngineThread;
+  #host: EngineHost;
   #program: Program | undefined;
-  /** What the thread was given last. */
+  /** What the engine was given last. */
   #weights: Float32Array | undefined;
   #busy = false;
   #idleSince = performance.now();
 
-  constructor(engine: EngineName, device: Device, events: LaneEvents) {
-    this.#engine = engine;
-    this.#device = device;
+  constructor(start: () => EngineHost, events: LaneEvents) {
+    this.#start = start;
     this.#events = events;
-    this.#thread = new EngineThread(engine, device);
+    this.#host = start();
   }
 
   get busy(): boolean {
@@ -38,31 +34,31 @@ export class EngineLane {
     return this.#idleSince;
   }
 
-  /** Whether the thread died and is not replaced any more. */
+  /** Whether the engine died and is not replaced any more. */
   get dead(): boolean {
-    return this.#thread.dead;
+    return this.#host.dead;
   }
 
   /** For calls that are no shards; whoever sets weights here must load again. */
-  get thread(): EngineThread {
-    return this.#thread;
+  get host(): EngineHost {
+    return this.#host;
   }
 
   /** @throws GantryError E_ENGINE */
   async load(program: Program): Promise<void> {
     this.#program = program;
     this.#weights = undefined;
-    await this.#thread.load(program);
+    await this.#host.load(program);
   }
 
-  /** Lets the thread build a shard's inputs while it has nothing else to do. */
+  /** Lets the engine build a shard's inputs while it has nothing else to do. */
   prepare(shard: ShardWork): void {
     // If it fails, computing the shard fails in the same way, and there it is reported.
-    void this.#thread.prepare(shard).catch(() => undefined);
+    void this.#host.prepare(shard).catch(() => undefined);
   }
 
   /**
-   * Computes a shard. If the thread dies of it, a new one tries once more; if that dies too, the lane is `dead`.
+   * Computes a shard. If the engine dies of it, a new one tries once more; if that dies too, the lane is `dead`.
    * @param weights in shared memory; does not change until all lanes have newer ones
    * @param recycled a leaf whose memory is used again
    * @throws GantryError E_ENGINE
@@ -78,7 +74,7 @@ export class EngineLane {
         return await this.#gradients(shard, weights, recycled);
       } catch (error) {
         if (!this.dead) throw error;
-        return await this.#computeInNewThread(shard, weights, describe(error));
+        return await this.#computeAnew(shard, weights, describe(error));
       }
     } finally {
       this.#busy = false;
@@ -88,7 +84,7 @@ export class EngineLane {
   }
 
   async dispose(): Promise<void> {
-    await this.#thread.dispose();
+    await this.#host.dispose();
   }
 
   async #gradients(
@@ -96,20 +92,20 @@ export class EngineLane {
     weights: Float32Array,
     recycled?: Float32Array<ArrayBuffer>,
   ): Promise<Float32Array<ArrayBuffer>> {
-    // Both are under way at once: the thread takes calls in order.
-    const set = this.#weights === weights ? undefined : this.#thread.setWeights(weights);
+    // Both are under way at once: the engine takes calls in order.
+    const set = this.#weights === weights ? undefined : this.#host.setWeights(weights);
     this.#weights = weights;
-    const [leaf] = await Promise.all([this.#thread.gradients(shard, recycled), set]);
+    const [leaf] = await Promise.all([this.#host.gradients(shard, recycled), set]);
     return leaf;
   }
 
-  async #computeInNewThread(shard: ShardWork, weights: Float32Array, cause: string) {
+  async #computeAnew(shard: ShardWork, weights: Float32Array, cause: string) {
     const where = `step ${shard.step}, shard ${shard.index}`;
-    this.#events.notice(`${where}: ${cause}; trying again in a new thread`);
-    this.#thread = new EngineThread(this.#engine, this.#device);
+    this.#events.notice(`${where}: ${cause}; trying again with a new one`);
+    this.#host = this.#start();
     this.#weights = undefined;
     try {
-      if (this.#program) await this.#thread.load(this.#program);
+      if (this.#program) await this.#host.load(this.#program);
       return await this.#gradients(shard, weights);
     } catch (error) {
       if (!this.dead) throw error;

@@ -1,8 +1,7 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import type { Program } from '@gantry/core';
-import type { Device } from './device.ts';
+import { delay } from './delay.ts';
+import type { EngineHost } from './engine-host.ts';
 import { EngineLane } from './engine-lane.ts';
-import type { EngineName } from './engines.ts';
 import { probeNumericClass } from './numeric-class.ts';
 
 /** Shards under way cannot be interrupted; nobody waits longer for them at the end. */
@@ -14,7 +13,7 @@ export interface Probe {
   readonly probeMs: number;
 }
 
-/** The engine threads of a worker. They outlive its connections, so that reconnecting costs nothing. */
+/** The engines of a worker. They outlive its connections, so that reconnecting costs nothing. */
 export class EnginePool {
   readonly lanes: readonly EngineLane[];
   /** Called when a lane has become free; the current session sets it. */
@@ -22,12 +21,12 @@ export class EnginePool {
   #loaded: { readonly key: string; readonly probe: Promise<Probe> } | undefined;
 
   /**
-   * @param device one that `prepareDevice` has found
+   * @param start starts an engine; called again where one has died
    * @param threads shards that are computed at the same time
    */
-  constructor(engine: EngineName, device: Device, threads: number, notice: (text: string) => void) {
+  constructor(start: () => EngineHost, threads: number, notice: (text: string) => void) {
     const free = () => this.onFree();
-    this.lanes = Array.from({ length: threads }, () => new EngineLane(engine, device, { free, notice }));
+    this.lanes = Array.from({ length: threads }, () => new EngineLane(start, { free, notice }));
   }
 
   /**
@@ -47,7 +46,7 @@ export class EnginePool {
   async dispose(): Promise<void> {
     const limit = new AbortController();
     const disposed = Promise.allSettled(this.lanes.map((lane) => lane.dispose()));
-    await Promise.race([disposed, delay(DISPOSE_TIMEOUT_MS, undefined, { signal: limit.signal })]);
+    await Promise.race([disposed, delay(DISPOSE_TIMEOUT_MS, limit.signal)]);
     limit.abort();
   }
 
@@ -57,7 +56,7 @@ export class EnginePool {
     const [first] = this.lanes;
     if (!first) throw new RangeError('a pool without threads');
     const started = performance.now();
-    const numericClass = await probeNumericClass(first.thread, program);
+    const numericClass = await probeNumericClass(first.host, program);
     return { numericClass, probeMs: performance.now() - started };
   }
 }

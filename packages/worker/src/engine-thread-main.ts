@@ -2,7 +2,7 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { GantryError, type ErrorCode, type Program, type ShardWork } from '@gantry/core';
 import type { Device } from './device.ts';
 import { createEngine, type EngineName } from './engines.ts';
-import { PreparedInputs } from './prepared-inputs.ts';
+import { InlineEngine } from './inline-engine.ts';
 
 /** What the thread is asked; answers carry the same id. */
 export type EngineRequest =
@@ -28,49 +28,39 @@ export type EngineReply =
   | { readonly id: number; readonly leaf: Float32Array<ArrayBuffer> | undefined }
   | { readonly id: number; readonly error: { readonly code: ErrorCode; readonly message: string } };
 
+if (!parentPort) throw new Error('this module runs in a worker thread only');
 const port = parentPort;
-if (!port) throw new Error('this module runs in a worker thread only');
 const data = workerData as EngineThreadData;
-const engine = await createEngine(data.engine, data.device);
-let inputs = new PreparedInputs(0);
+const engine = new InlineEngine(await createEngine(data.engine, data.device));
 
 /** Runs one call; only `gradients` has a result. */
-async function perform(request: EngineRequest): Promise<Float32Array<ArrayBuffer> | undefined> {
+function perform(request: EngineRequest): Promise<Float32Array<ArrayBuffer> | void> {
   switch (request.call) {
     case 'load':
-      inputs = new PreparedInputs(request.program.seed);
-      await engine.load(request.program);
-      return undefined;
+      return engine.load(request.program);
     case 'setWeights':
-      await engine.setWeights(request.flat);
-      return undefined;
+      return engine.setWeights(request.flat);
     case 'prepare':
-      inputs.prepare(request.shard);
-      return undefined;
-    case 'gradients': {
-      const taken = inputs.take(request.shard);
-      const leaf = await engine.gradients(taken, request.leaf);
-      inputs.recycle(taken);
-      return leaf;
-    }
+      return engine.prepare(request.shard);
+    case 'gradients':
+      return engine.gradients(request.shard, request.leaf);
     case 'dispose':
-      await engine.dispose();
-      return undefined;
+      return engine.dispose();
   }
 }
 
-// One after another, in the order of the requests: an engine is not reentrant.
-let previous = Promise.resolve();
 port.on('message', (request: EngineRequest) => {
-  previous = previous.then(async () => {
-    try {
-      const leaf = await perform(request);
-      port.postMessage({ id: request.id, leaf } satisfies EngineReply, leaf ? [leaf.buffer] : []);
-    } catch (error) {
-      // Structured cloning would drop the code.
-      const code = error instanceof GantryError ? error.code : 'E_ENGINE';
-      const message = error instanceof Error ? error.message : String(error);
-      port.postMessage({ id: request.id, error: { code, message } } satisfies EngineReply);
-    }
-  });
+  void answer(request);
 });
+
+async function answer(request: EngineRequest): Promise<void> {
+  try {
+    const leaf = (await perform(request)) ?? undefined;
+    port.postMessage({ id: request.id, leaf } satisfies EngineReply, leaf ? [leaf.buffer] : []);
+  } catch (error) {
+    // Structured cloning would drop the code.
+    const code = error instanceof GantryError ? error.code : 'E_ENGINE';
+    const message = error instanceof Error ? error.message : String(error);
+    port.postMessage({ id: request.id, error: { code, message } } satisfies EngineReply);
+  }
+}

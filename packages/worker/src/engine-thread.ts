@@ -2,6 +2,7 @@ import { Worker } from 'node:worker_threads';
 import { GantryError, type Program, type ShardWork } from '@gantry/core';
 import type { Device } from './device.ts';
 import type { EngineReply, EngineRequest, EngineThreadData } from './engine-thread-main.ts';
+import type { EngineHost } from './engine-host.ts';
 import type { EngineName } from './engines.ts';
 
 type WithoutId<R> = R extends EngineRequest ? Omit<R, 'id'> : never;
@@ -11,11 +12,8 @@ interface Pending {
   readonly reject: (error: unknown) => void;
 }
 
-/**
- * A gradient engine in a thread of its own, so that computing never blocks the caller's event loop. Calls are carried
- * out in the order in which they are made. All reject with E_ENGINE once the thread has died.
- */
-export class EngineThread {
+/** A gradient engine in a thread of its own, so that computing never blocks the caller's event loop. */
+export class EngineThread implements EngineHost {
   readonly #thread: Worker;
   readonly #pending = new Map<number, Pending>();
   #nextId = 0;
@@ -39,7 +37,6 @@ export class EngineThread {
     });
   }
 
-  /** Whether the thread has ended: every call rejects. */
   get dead(): boolean {
     return this.#failure !== undefined;
   }
@@ -48,20 +45,14 @@ export class EngineThread {
     await this.#request({ call: 'load', program });
   }
 
-  /** @param flat laid out as `manifest.trainable`; in shared memory, nothing is copied between the threads */
   async setWeights(flat: Float32Array): Promise<void> {
     await this.#request({ call: 'setWeights', flat });
   }
 
-  /** Builds the inputs of a shard ahead, so that `gradients` finds them; a few at most are kept. */
   async prepare(shard: ShardWork): Promise<void> {
     await this.#request({ call: 'prepare', shard });
   }
 
-  /**
-   * The leaf of one shard, with the weights last set.
-   * @param recycled a leaf that is not needed any more: its memory is used again, and lost where this rejects
-   */
   async gradients(shard: ShardWork, recycled?: Float32Array<ArrayBuffer>): Promise<Float32Array<ArrayBuffer>> {
     const transfer = recycled ? [recycled.buffer] : [];
     const leaf = await this.#request({ call: 'gradients', shard, leaf: recycled }, transfer);

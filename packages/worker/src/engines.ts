@@ -11,8 +11,10 @@ export type EngineName = (typeof ENGINE_NAMES)[number];
  */
 export async function createEngine(name: EngineName, device: Device = 'cpu'): Promise<GradientEngine> {
   switch (name) {
-    case 'onnx':
-      return new (await import('./onnx-engine.ts')).OnnxEngine(device);
+    case 'onnx': {
+      const [{ OnnxEngine }, { nodeOnnx }] = await Promise.all([import('./onnx-engine.ts'), import('./node-onnx.ts')]);
+      return new OnnxEngine(nodeOnnx(device));
+    }
     case 'tfjs':
       return new (await import('./tfjs-engine.ts')).TfjsEngine();
   }

@@ -1,6 +1,5 @@
-import { createHash } from 'node:crypto';
-import { IMAGE_PIXELS, initialState, type Program, type ShardWork } from '@gantry/core';
-import type { EngineThread } from './engine-thread.ts';
+import { IMAGE_PIXELS, initialState, sha256, type Program, type ShardWork } from '@gantry/core';
+import type { EngineHost } from './engine-host.ts';
 
 /**
  * The numeric class of an engine: a hash of its gradients of a fixed shard with fixed weights. Rounding differs between
@@ -8,14 +7,12 @@ import type { EngineThread } from './engine-thread.ts';
  * Leaves the engine with the weights of the probe.
  * @returns the first 16 hexadecimal digits of a sha256
  */
-export async function probeNumericClass(engine: EngineThread, program: Program): Promise<string> {
+export async function probeNumericClass(engine: EngineHost, program: Program): Promise<string> {
   await engine.setWeights(initialState(program.manifest, 0).weights);
   const samples = program.variants[0]?.samples ?? 0;
   const images = Uint8Array.from({ length: samples * IMAGE_PIXELS }, (_, i) => Math.imul(i, 0x9e3779b1) >>> 24);
   const probe: ShardWork = { step: 0, index: 0, first: 0, images };
   const leaf = await engine.gradients(probe);
-  return createHash('sha256')
-    .update(new Uint8Array(leaf.buffer, leaf.byteOffset, leaf.byteLength))
-    .digest('hex')
-    .slice(0, 16);
+  const hash = await sha256(new Uint8Array(leaf.buffer, leaf.byteOffset, leaf.byteLength));
+  return hash.slice(0, 16);
 }

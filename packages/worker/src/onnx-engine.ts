@@ -1,61 +1,53 @@
-import * as ort from 'onnxruntime-node';
 import {
   GantryError,
   completeLeaf,
   leafParts,
   newLeaf,
-  plainText,
   stepInputSpecs,
   viewOf,
   type GradientEngine,
   type Program,
   type ShardInputs,
 } from '@gantry/core';
-import { gpuIndex, type Device } from './device.ts';
+import type { InferenceSession, Tensor, TensorConstructor } from 'onnxruntime-common';
 
-/**
- * One session is one thread: the order of additions inside ONNX Runtime depends on its thread count, and equal bits
- * matter more than a faster single shard. More cores are used by more engines.
- */
-const SESSION_OPTIONS: ort.InferenceSession.SessionOptions = {
-  executionMode: 'sequential',
-  intraOpNumThreads: 1,
-  interOpNumThreads: 1,
-  graphOptimizationLevel: 'all',
-  // A plan of all memory at once takes half as much again, and is no faster.
-  enableMemPattern: false,
-};
-
-// What goes wrong is thrown; printed as well, it would be said twice.
-ort.env.logLevel = 'fatal';
+/** What differs between ONNX Runtime's packages, and between devices. */
+export interface OnnxRuntime {
+  readonly Tensor: TensorConstructor;
+  /** @throws GantryError E_ENGINE if the device cannot be used */
+  open(onnx: Uint8Array): Promise<InferenceSession>;
+  /** Whether `run` writes outputs into memory that it is given. */
+  readonly fillsOutputs: boolean;
+}
 
 interface Loaded {
   readonly program: Program;
-  readonly sessions: ReadonlyMap<number, ort.InferenceSession>;
+  readonly sessions: ReadonlyMap<number, InferenceSession>;
   readonly weights: Float32Array;
-  readonly weightFeeds: Readonly<Record<string, ort.Tensor>>;
+  readonly weightFeeds: Readonly<Record<string, Tensor>>;
 }
 
-/** The compiled training step on ONNX Runtime. `gradients` blocks the thread that calls it. */
+/** The compiled training step on ONNX Runtime. On a CPU, `gradients` blocks the thread that calls it. */
 export class OnnxEngine implements GradientEngine {
-  readonly #device: Device;
+  readonly #runtime: OnnxRuntime;
   #loaded: Loaded | undefined;
 
-  constructor(device: Device) {
-    this.#device = device;
+  constructor(runtime: OnnxRuntime) {
+    this.#runtime = runtime;
   }
 
   async load(program: Program): Promise<void> {
     await this.dispose();
-    const sessions = new Map<number, ort.InferenceSession>();
+    const sessions = new Map<number, InferenceSession>();
     for (const { samples, onnx } of program.variants) {
-      sessions.set(samples, await this.#open(onnx));
+      sessions.set(samples, await this.#runtime.open(onnx));
     }
+    const { Tensor } = this.#runtime;
     const weights = new Float32Array(program.manifest.trainableSize);
     const weightFeeds = Object.fromEntries(
       program.manifest.trainable.map((parameter) => [
         parameter.name,
-        new ort.Tensor('float32', viewOf(weights, parameter), parameter.shape),
+        new Tensor('float32', viewOf(weights, parameter), parameter.shape),
       ]),
     );
     this.#loaded = { program, sessions, weights, weightFeeds };
@@ -79,21 +71,26 @@ export class OnnxEngine implements GradientEngine {
         `a shard of ${samples} samples came; this run has ${[...sessions.keys()].join(', ')}`,
       );
     }
+    const { Tensor, fillsOutputs } = this.#runtime;
     const specs = stepInputSpecs(samples);
     const feeds = {
       ...weightFeeds,
-      images: new ort.Tensor('float32', inputs.images, specs.images.shape),
-      noise: new ort.Tensor('float32', inputs.noise, specs.noise.shape),
-      mask1: new ort.Tensor('bool', inputs.mask1, specs.mask1.shape),
-      mask2: new ort.Tensor('bool', inputs.mask2, specs.mask2.shape),
+      images: new Tensor('float32', inputs.images, specs.images.shape),
+      noise: new Tensor('float32', inputs.noise, specs.noise.shape),
+      mask1: new Tensor('bool', inputs.mask1, specs.mask1.shape),
+      mask2: new Tensor('bool', inputs.mask2, specs.mask2.shape),
     };
-    const fetches = Object.fromEntries(
-      leafParts(leaf, program.manifest).map(({ name, shape, values }) => [
-        name,
-        new ort.Tensor('float32', values, shape),
-      ]),
-    );
-    await session.run(feeds, fetches);
+    const parts = leafParts(leaf, program.manifest);
+    if (fillsOutputs) {
+      const tensors = parts.map(({ name, shape, values }) => [name, new Tensor('float32', values, shape)] as const);
+      await session.run(feeds, Object.fromEntries(tensors));
+    } else {
+      const outputs = await session.run(
+        feeds,
+        parts.map(({ name }) => name),
+      );
+      for (const { name, values } of parts) values.set(outputs[name]?.data as Float32Array);
+    }
     completeLeaf(leaf, program.manifest, samples);
     return leaf;
   }
@@ -102,19 +99,6 @@ export class OnnxEngine implements GradientEngine {
     const sessions = this.#loaded?.sessions.values() ?? [];
     this.#loaded = undefined;
     for (const session of sessions) await session.release();
-  }
-
-  async #open(onnx: Uint8Array): Promise<ort.InferenceSession> {
-    const device = this.#device;
-    const provider = device === 'cpu' ? device : { name: 'cuda', deviceId: gpuIndex(device) };
-    try {
-      return await ort.InferenceSession.create(onnx, { ...SESSION_OPTIONS, executionProviders: [provider] });
-    } catch (cause) {
-      if (device === 'cpu') throw cause;
-      const why = plainText(cause instanceof Error ? cause.message : String(cause));
-      const remedy = "ONNX Runtime's CUDA files, CUDA 12 and cuDNN 9 have to be installed; or choose --device cpu";
-      throw new GantryError('E_ENGINE', `${device} cannot be used (${why}): ${remedy}`, { cause });
-    }
   }
 
   #loadedOrThrow(): Loaded {

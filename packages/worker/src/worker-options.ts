@@ -27,20 +27,28 @@ export interface WorkerObserver {
   notice(text: string): void;
 }
 
-export interface WorkerOptions {
+/** How a worker presents itself, and what it does, wherever it runs. */
+export interface WorkOptions {
+  /** Engine and device in use, as the coordinator shows them. */
+  readonly engine: string;
+  readonly device: string;
+  /** Shards that are computed at the same time. */
+  readonly threads: number;
+  /** How people call the worker, 1–64 characters. */
+  readonly name: string;
+  /** Once aborted, the worker leaves. */
+  readonly signal: AbortSignal;
+  readonly observer: WorkerObserver;
+}
+
+/** Of a worker in Node. */
+export interface WorkerOptions extends WorkOptions {
   /** The coordinator: `ws://…` or `wss://…`; the path is `/work` unless there is one. */
   readonly url: string;
   readonly token: string;
   readonly engine: EngineName;
   /** One that `prepareDevice` has found. */
   readonly device: Device;
-  /** Shards that are computed at the same time, one thread each. */
-  readonly threads: number;
-  /** How people call the worker, 1–64 characters. */
-  readonly name: string;
   /** PEM certificates to trust instead of the system's. */
   readonly tlsCa?: string | undefined;
-  /** Once aborted, the worker leaves. */
-  readonly signal: AbortSignal;
-  readonly observer: WorkerObserver;
 }

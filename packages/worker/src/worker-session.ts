@@ -1,4 +1,3 @@
-import { createRequire } from 'node:module';
 import {
   GantryError,
   PROTOCOL_VERSION,
@@ -14,14 +13,12 @@ import {
   type MessageOf,
   type WorkerMessage,
 } from '@gantry/core';
-import { Connection, ConnectionError } from './connection.ts';
-import type { Endpoint } from './endpoint.ts';
+import { ConnectionError, type Connection } from './connection.ts';
 import type { EnginePool } from './engine-pool.ts';
 import { ShardRunner } from './shard-runner.ts';
 import type { ShardTally } from './shard-tally.ts';
-import type { WorkerOptions } from './worker-options.ts';
-
-const { version } = createRequire(import.meta.url)('../package.json') as { version: string };
+import type { Platform } from './work-loop.ts';
+import type { WorkOptions } from './worker-options.ts';
 
 /** From the open connection to the welcome, and from there to the last program. */
 const WELCOME_TIMEOUT_MS = 10_000;
@@ -39,7 +36,7 @@ export interface SessionEnd {
 }
 
 export interface SessionTools {
-  readonly endpoint: Endpoint;
+  readonly platform: Platform;
   readonly pool: EnginePool;
   readonly tally: ShardTally;
 }
@@ -48,7 +45,7 @@ export interface SessionTools {
 export class WorkerSession {
   /** Rejects with a GantryError that is final: refused for good, or the engine cannot compute. */
   readonly ended: Promise<SessionEnd>;
-  readonly #options: WorkerOptions;
+  readonly #options: WorkOptions;
   readonly #tools: SessionTools;
   readonly #connection: Connection;
   readonly #programs = new Map<number, Uint8Array>();
@@ -57,15 +54,15 @@ export class WorkerSession {
   #runner: ShardRunner | undefined;
   /** What the coordinator complained of last: the reason if it closes the connection next. */
   #refusal: GantryError | undefined;
-  #deadline: NodeJS.Timeout | undefined;
+  #deadline: ReturnType<typeof setTimeout> | undefined;
   #over = false;
   #settle: { resolve(end: SessionEnd): void; reject(error: unknown): void } | undefined;
 
-  constructor(options: WorkerOptions, tools: SessionTools) {
+  constructor(options: WorkOptions, tools: SessionTools) {
     this.#options = options;
     this.#tools = tools;
     this.ended = new Promise((resolve, reject) => (this.#settle = { resolve, reject }));
-    this.#connection = new Connection(tools.endpoint, options.token, options.tlsCa, {
+    this.#connection = tools.platform.connect({
       opened: () => this.#sayHello(),
       frame: (frame) => this.#receive(frame),
       closed: (cause) => this.#fail(this.#refusal ?? cause),
@@ -82,7 +79,15 @@ export class WorkerSession {
     const { name, engine, device, threads } = this.#options;
     this.#expectWithin(WELCOME_TIMEOUT_MS, 'welcome');
     this.#connection.limitSilence(WELCOME_TIMEOUT_MS);
-    this.#send({ type: 'hello', protocol: PROTOCOL_VERSION, name, engine, device, threads, gantry: version });
+    this.#send({
+      type: 'hello',
+      protocol: PROTOCOL_VERSION,
+      name,
+      engine,
+      device,
+      threads,
+      gantry: this.#tools.platform.version,
+    });
   }
 
   #receive(frame: Uint8Array): void {

@@ -1,51 +1,22 @@
-import { setTimeout as delay } from 'node:timers/promises';
+import { createRequire } from 'node:module';
 import { parseEndpoint } from './endpoint.ts';
-import { EnginePool } from './engine-pool.ts';
-import { ShardTally } from './shard-tally.ts';
+import { EngineThread } from './engine-thread.ts';
+import { NodeConnection } from './node-connection.ts';
+import { work } from './work-loop.ts';
 import type { WorkerOptions } from './worker-options.ts';
-import { WorkerSession } from './worker-session.ts';
 
-const FIRST_BACKOFF_MS = 200;
-const MAX_BACKOFF_MS = 10_000;
-const WAITING_INTERVAL_MS = 10_000;
+const { version } = createRequire(import.meta.url)('../package.json') as { version: string };
 
 /**
- * Works for a coordinator until the run is finished, the coordinator drops this worker, or the signal is aborted; then
- * resolves within two seconds. Reconnects for ever; the engines stay loaded meanwhile.
- * @throws GantryError E_CONFIG for a wrong URL; E_AUTH, E_VERSION, E_MANIFEST or E_QUARANTINED if the coordinator
- *   refuses this worker for good; E_ENGINE if the engine cannot run here or keeps dying
+ * A worker in Node, see `work`; each engine has a thread of its own.
+ * @throws GantryError E_CONFIG for a wrong URL, and what `work` throws
  */
 export async function runWorker(options: WorkerOptions): Promise<void> {
-  const { engine, device, threads, signal, observer } = options;
+  const { engine, device, token, tlsCa } = options;
   const endpoint = parseEndpoint(options.url);
-  const pool = new EnginePool(engine, device, threads, (text) => observer.notice(text));
-  const tally = new ShardTally();
-  let failures = 0;
-  let lastSaid = -Infinity;
-  try {
-    while (!signal.aborted) {
-      const { over, wasReady, reason } = await new WorkerSession(options, { endpoint, pool, tally }).ended;
-      if (over) {
-        if (!signal.aborted) observer.notice(reason);
-        return;
-      }
-      if (wasReady) {
-        failures = 0;
-        lastSaid = -Infinity;
-      }
-      if (performance.now() - lastSaid >= WAITING_INTERVAL_MS) {
-        lastSaid = performance.now();
-        observer.waiting(reason);
-      }
-      // An abort ends the wait early, and then the loop.
-      await delay(backoffMs(failures++), undefined, { signal }).catch(() => undefined);
-    }
-  } finally {
-    await pool.dispose();
-  }
-}
-
-/** Doubles with each failure, up to a cap; random, so that the workers of a restarted coordinator do not come at once. */
-function backoffMs(failures: number): number {
-  return Math.min(MAX_BACKOFF_MS, FIRST_BACKOFF_MS * 2 ** failures) * (0.5 + Math.random() / 2);
+  await work(options, {
+    version,
+    connect: (events) => new NodeConnection(endpoint, token, tlsCa, events),
+    startEngine: () => new EngineThread(engine, device),
+  });
 }

@@ -54,6 +54,10 @@ export const Attach = memo(function Attach({ command, hasEnded }: { command: str
           listens on its network, <code>gantry coordinator --listen</code>, or a tunnel.
         </p>
       )}
+      <p className="hint">
+        A browser&apos;s tab can work, too, on a GPU where there is WebGPU: open the link to <a href="/join">/join</a>{' '}
+        that the coordinator printed.
+      </p>
     </Panel>
   );
 });

@@ -1,8 +1,23 @@
-import { useState } from 'react';
+import { useState, type ReactNode } from 'react';
 import { tokenIn } from '../token.ts';
 
 /** Asks for the token where the link brought none, or a wrong one. */
-export function TokenForm({ refused, enter }: { refused: boolean; enter: (token: string) => void }) {
+export function TokenForm({
+  refused,
+  enter,
+  action,
+  hint,
+  children,
+}: {
+  refused: boolean;
+  enter: (token: string) => void;
+  /** What the token is entered for. */
+  action: string;
+  /** Where else the token is found. */
+  hint: ReactNode;
+  /** What to do. */
+  children: ReactNode;
+}) {
   const [text, setText] = useState('');
   const token = tokenIn(text) ?? text.trim();
   return (
@@ -13,7 +28,7 @@ export function TokenForm({ refused, enter }: { refused: boolean; enter: (token:
           The coordinator does not accept this token.
         </p>
       )}
-      <p>Open the dashboard link that the coordinator printed, or paste it here.</p>
+      <p>{children}</p>
       <form
         onSubmit={(event) => {
           event.preventDefault();
@@ -31,12 +46,10 @@ export function TokenForm({ refused, enter }: { refused: boolean; enter: (token:
           />
         </label>
         <button type="submit" className="primary" disabled={token === ''}>
-          Watch
+          {action}
         </button>
       </form>
-      <p className="hint">
-        A resumed run keeps its token: <code>control</code> in <code>tokens.json</code> of the run directory.
-      </p>
+      <p className="hint">{hint}</p>
     </main>
   );
 }

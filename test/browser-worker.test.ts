@@ -1,0 +1,130 @@
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
+import type Axe from 'axe-core';
+import type { EventLine, MetricsLine, WorkLine } from '@gantry/coordinator';
+import type { Browser, Page } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { chromiumExists, launchChromium, listenTo } from './support/chromium.ts';
+import { Gantry, digestOf, readJsonLines, temporaryDirectory, whenFiles } from './support/gantry.ts';
+import { isProvided } from './support/requirements.ts';
+
+/** Six steps of two shards. */
+const SIZES = ['--batch', '8', '--shard-size', '4', '--limit', '24', '--epochs', '2', '--seed', '7'];
+const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+
+const hasChromium = isProvided('chromium', chromiumExists);
+
+describe.skipIf(!hasChromium)(`workers in a browser${hasChromium ? '' : ' (skipped: chromium is absent)'}`, () => {
+  let browser: Browser;
+  const complaints: string[] = [];
+
+  beforeAll(async () => {
+    browser = await launchChromium();
+  });
+
+  afterAll(async () => {
+    await browser.close();
+  });
+
+  /** A run that waits for workers. */
+  async function start() {
+    const run = join(temporaryDirectory(), 'run');
+    const coordinator = new Gantry(['coordinator', '--listen', '127.0.0.1:0', ...SIZES, '--exit', '--run', run]);
+    const [, link = ''] = await coordinator.output(/browser's tab: (\S+)/);
+    return { run, coordinator, link };
+  }
+
+  async function openTab(link: string): Promise<Page> {
+    const page = await browser.newPage();
+    page.on('close', () => complaints.push(...heard.complaints));
+    const heard = listenTo(page);
+    await page.goto(link);
+    return page;
+  }
+
+  const state = (page: Page, text: string) => page.locator('.state', { hasText: text }).waitFor();
+  const nameOf = async (page: Page) => (await page.getByRole('heading').textContent()) ?? '';
+  const figure = (page: Page, name: string) =>
+    page.locator('.figures div', { has: page.getByText(name, { exact: true }) }).locator('dd');
+  const work = (run: string) => readJsonLines<WorkLine>(run, 'work.jsonl');
+  const events = (run: string, type: string) =>
+    readJsonLines<EventLine>(run, 'events.jsonl').filter((event) => event.type === type);
+
+  it('two tabs alone complete a run, whatever becomes of a third one', async () => {
+    const { run, coordinator, link } = await start();
+    const tabs = await Promise.all([openTab(link), openTab(link)]);
+    const names = await Promise.all(tabs.map(nameOf));
+    const [third] = await Promise.all([openTab(link), ...tabs.map((tab) => state(tab, 'working'))]);
+    const thirdName = await nameOf(third);
+    // With a shard in its hands, as often as not; which one it is makes no difference to the result.
+    await whenFiles(run, () => work(run).some(({ worker }) => worker === thirdName));
+    await third.close();
+    await whenFiles(run, () => events(run, 'left').some((event) => event['worker'] === thirdName));
+    expect((await coordinator.finished).code).toBe(0);
+    for (const tab of tabs) await state(tab, 'done');
+
+    const metrics = readJsonLines<MetricsLine>(run, 'metrics.jsonl');
+    expect(metrics.map(({ step }) => step)).toEqual([1, 2, 3, 4, 5, 6]);
+    expect(metrics.every((line) => Number.isFinite(line.generatorLoss + line.discriminatorLoss))).toBe(true);
+    const workers = new Set(work(run).map(({ worker }) => worker));
+    expect([...workers].toSorted()).toEqual([...names, thirdName].toSorted());
+    expect(new Set(work(run).map((line) => line.class)).size).toBe(1);
+    const joined = events(run, 'joined').find((event) => event['worker'] === names[0]);
+    expect(joined).toMatchObject({ engine: 'onnx', device: 'wasm' });
+    for (const tab of tabs) await tab.close();
+
+    // Another run with one tab, which is reloaded in the middle, comes to the same bits.
+    const again = await start();
+    const only = await openTab(again.link);
+    const name = await nameOf(only);
+    await whenFiles(again.run, () => readJsonLines(again.run, 'metrics.jsonl').length >= 2);
+    expect(only.url()).not.toContain('token');
+    await only.reload();
+    expect(await nameOf(only)).toBe(name);
+    expect((await again.coordinator.finished).code).toBe(0);
+    await state(only, 'done');
+    expect(events(again.run, 'joined')).toHaveLength(2);
+    expect(digestOf(again.run)).toBe(digestOf(run));
+    expect(Number(await figure(only, 'images computed').textContent())).toBeGreaterThan(0);
+    await only.close();
+  });
+
+  it('leaves when it is told to, and comes back', async () => {
+    const { run, link } = await start();
+    const tab = await openTab(link);
+    await state(tab, 'working');
+    await tab.getByRole('button', { name: 'Leave' }).click();
+    await state(tab, 'done');
+    await whenFiles(run, () => events(run, 'left').length === 1);
+    await tab.getByRole('button', { name: 'Join again' }).click();
+    await state(tab, 'working');
+    await tab.close();
+  });
+
+  it('has no serious accessibility violation, and asks for a token where there is none', async () => {
+    const { link } = await start();
+    const context = await browser.newContext({ bypassCSP: true });
+    const page = await context.newPage();
+    await page.goto(link.replace(/#.*/, ''));
+    for (const token of ['wrong', link]) {
+      await expectAccessible(page);
+      await page.getByLabel('Token or link').fill(token);
+      await page.getByRole('button', { name: 'Join' }).click();
+      if (token === 'wrong') await page.getByRole('alert').getByText('does not accept this token').waitFor();
+    }
+    await state(page, 'working');
+    await expectAccessible(page);
+    await context.close();
+  });
+
+  it('complains of nothing in the console', () => {
+    expect(complaints).toEqual([]);
+  });
+
+  async function expectAccessible(page: Page): Promise<void> {
+    await page.addScriptTag({ content: AXE });
+    const { violations } = await page.evaluate(() => (globalThis as unknown as { axe: typeof Axe }).axe.run());
+    expect(violations.filter(({ impact }) => impact === 'serious' || impact === 'critical')).toEqual([]);
+  }
+});
