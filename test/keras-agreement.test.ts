@@ -24,6 +24,8 @@ import {
   norm,
   type TensorSummary,
 } from './support/keras-fixture.ts';
+import { isProvided } from './support/requirements.ts';
+import { SOFTWARE_GPU, softwareGpuExists } from './support/software-gpu.ts';
 import { wasmEngine } from './support/wasm-engine.ts';
 
 const manifest = parameterManifest();
@@ -36,12 +38,18 @@ const SUBJECTS = {
   tfjs: { engine: () => createEngine('tfjs'), program: spectral },
   'onnx, spectral convolutions': { engine: () => createEngine('onnx'), program: spectral },
   'onnx, direct convolutions': { engine: () => createEngine('onnx'), program: direct },
+  'onnx on webgpu, direct convolutions': { engine: () => createEngine('onnx', 'webgpu'), program: direct },
   'onnx on wasm, spectral convolutions': { engine: wasmEngine, program: spectral },
   'onnx on wasm, direct convolutions': { engine: wasmEngine, program: direct },
 } as const;
 type Subject = keyof typeof SUBJECTS;
 const ONNX_SUBJECTS = ['onnx, spectral convolutions', 'onnx, direct convolutions'] as const;
 const WASM_SUBJECTS = ['onnx on wasm, spectral convolutions', 'onnx on wasm, direct convolutions'] as const;
+/** A GPU made of software takes half a minute for a step. */
+const WEBGPU_SUBJECTS = isProvided('webgpu', softwareGpuExists)
+  ? (['onnx on webgpu, direct convolutions'] as const)
+  : [];
+Object.assign(process.env, SOFTWARE_GPU);
 const [first] = FIXTURE.steps as [(typeof FIXTURE.steps)[0]];
 
 function relativeError(actual: number, expected: number): number {
@@ -63,31 +71,34 @@ function expectWeights(state: TrainingState, expected: Readonly<Record<string, T
   }
 }
 
-describe.each(['tfjs', ...ONNX_SUBJECTS, ...WASM_SUBJECTS] as const)('the first step with %s', (subject) => {
-  let leaf: Float32Array;
+describe.each(['tfjs', ...ONNX_SUBJECTS, ...WASM_SUBJECTS, ...WEBGPU_SUBJECTS] as const)(
+  'the first step with %s',
+  (subject) => {
+    let leaf: Float32Array;
 
-  // The reference needs about 10 s per sample.
-  beforeAll(async () => {
-    const engine = await loaded(subject);
-    await engine.setWeights(fixtureWeights(manifest));
-    leaf = await engine.gradients(await fixtureInputs(0));
-    await engine.dispose();
-  }, 600_000);
+    // The reference needs about 10 s per sample.
+    beforeAll(async () => {
+      const engine = await loaded(subject);
+      await engine.setWeights(fixtureWeights(manifest));
+      leaf = await engine.gradients(await fixtureInputs(0));
+      await engine.dispose();
+    }, 600_000);
 
-  it('has the losses of Keras', () => {
-    for (const loss of ['generatorLoss', 'discriminatorLoss'] as const) {
-      expect(relativeError(sumOf(leaf, layout, loss) / FIXTURE_SAMPLES, first[loss])).toBeLessThanOrEqual(1e-6);
-    }
-  });
+    it('has the losses of Keras', () => {
+      for (const loss of ['generatorLoss', 'discriminatorLoss'] as const) {
+        expect(relativeError(sumOf(leaf, layout, loss) / FIXTURE_SAMPLES, first[loss])).toBeLessThanOrEqual(1e-6);
+      }
+    });
 
-  it.each(manifest.trainable)('has the gradient of Keras for $name', (parameter: Parameter) => {
-    const gradient = viewOf(leaf, parameter).map((sum) => sum / FIXTURE_SAMPLES);
-    const largest = gradient.reduce((max, x) => Math.max(max, Math.abs(x)), 0);
-    const expected = first.gradients[parameter.name] as TensorSummary;
-    expect(largestError(gradient, expected)).toBeLessThanOrEqual(1e-5 * largest);
-    expect(relativeError(norm(gradient), expected.l2)).toBeLessThanOrEqual(1e-5);
-  });
-});
+    it.each(manifest.trainable)('has the gradient of Keras for $name', (parameter: Parameter) => {
+      const gradient = viewOf(leaf, parameter).map((sum) => sum / FIXTURE_SAMPLES);
+      const largest = gradient.reduce((max, x) => Math.max(max, Math.abs(x)), 0);
+      const expected = first.gradients[parameter.name] as TensorSummary;
+      expect(largestError(gradient, expected)).toBeLessThanOrEqual(1e-5 * largest);
+      expect(relativeError(norm(gradient), expected.l2)).toBeLessThanOrEqual(1e-5);
+    });
+  },
+);
 
 it.each(ONNX_SUBJECTS)('has the logits and the pictures of Keras in the first step: %s', async (subject) => {
   const session = await ort.InferenceSession.create(SUBJECTS[subject].program.variants[0]?.onnx as Uint8Array);

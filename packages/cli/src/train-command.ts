@@ -31,7 +31,7 @@ export function trainCommand(): Command {
     .option('--threads <n>', 'threads that compute with --workers 0', wholeNumber(1, 1024), availableParallelism())
     .option(
       '--device <name>',
-      'where workers compute: cpu, cuda, which gives each its own GPU, or cuda:INDEX',
+      'where workers compute: cpu, webgpu, cuda, which gives each its own GPU, or cuda:INDEX',
       (text): TrainDevice => (text === 'cuda' ? text : parseDevice(text)),
       'cpu',
     )
@@ -48,23 +48,30 @@ async function runTrain(flags: TrainFlags): Promise<void> {
       attachThreads(context, device, threads, (text) => progress.notice(text)),
     );
   } else {
-    const gpus = await gpusOf(flags.device);
-    await runTraining(flags, 'gantry train', (context, progress) => startWorkers(workers, gpus, context, progress));
+    const places = await placesOf(flags.device, workers);
+    await runTraining(flags, 'gantry train', (context, progress) => startWorkers(places, context, progress));
   }
 }
 
-/** What is dealt out to the workers; nothing, where they compute on the CPU. */
-async function gpusOf(device: TrainDevice): Promise<string[]> {
-  if (device === 'cpu') return [];
-  return device === 'cuda' ? visibleGpus() : [await gpuAt(device)];
+/** Where one worker computes. */
+interface Place {
+  readonly device: Device;
+  /** The only one that it sees, as CUDA_VISIBLE_DEVICES names it. */
+  readonly gpu?: string;
 }
 
-async function startWorkers(
-  count: number,
-  gpus: readonly string[],
-  context: AttachContext,
-  progress: Progress,
-): Promise<Attached> {
+/** Deals the visible GPUs out to the workers; all of them share any other device. */
+async function placesOf(device: TrainDevice, workers: number): Promise<Place[]> {
+  if (device === 'cpu' || device === 'webgpu') {
+    await prepareDevice('onnx', device);
+    return Array.from({ length: workers }, () => ({ device }));
+  }
+  const gpus = device === 'cuda' ? await visibleGpus() : [await gpuAt(device)];
+  // Each sees one GPU, which is the first one to it.
+  return dealGpus(gpus, workers).map((gpu) => ({ device: 'cuda:0', gpu }));
+}
+
+async function startWorkers(places: readonly Place[], context: AttachContext, progress: Progress): Promise<Attached> {
   const tokens = await openTokens(context.path);
   const cluster = await openCluster({
     ...context,
@@ -74,17 +81,18 @@ async function startWorkers(
     run: path.basename(context.path),
     onRefused: (peer, { code, message }) => progress.notice(`refused ${peer}: ${message} [${code}]`),
   });
+  const count = places.length;
   progress.notice(
     `${count} worker${count === 1 ? '' : 's'} on this machine; attach more with: gantry worker ${cluster.url}`,
   );
   progress.notice(`or in a browser's tab: ${cluster.joinUrl}`);
   progress.notice(`dashboard: ${cluster.dashboardUrl}`);
-  if (gpus.length > 0 && gpus.length < count) {
-    progress.notice(`${count} workers share ${gpus.length} GPU${gpus.length === 1 ? '' : 's'} in turn`);
+  const gpus = new Set(places.map(({ gpu }) => gpu)).size;
+  if (places[0]?.gpu !== undefined && gpus < count) {
+    progress.notice(`${count} workers share ${gpus} GPU${gpus === 1 ? '' : 's'} in turn`);
   }
   const processes = new WorkerProcesses(cluster.url, tokens.work, progress);
-  const gpuOf = dealGpus(gpus, count);
-  for (let i = 0; i < count; i++) processes.start(`local-${i + 1}`, gpuOf[i]);
+  for (const [i, { device, gpu }] of places.entries()) processes.start(`local-${i + 1}`, device, gpu);
   return {
     cluster,
     close: async (reason) => {

@@ -31,7 +31,7 @@ export function workerCommand(): Command {
     .description('compute for a coordinator, here or on another machine')
     .argument('<url>', 'the coordinator, such as ws://127.0.0.1:7070')
     .addOption(new Option('--engine <name>', 'what computes').choices(ENGINE_NAMES).default('onnx'))
-    .option('--device <name>', 'where it computes: cpu, cuda or cuda:INDEX', parseDevice, 'cpu')
+    .option('--device <name>', 'where it computes: cpu, webgpu, cuda or cuda:INDEX', parseDevice, 'cpu')
     .option('--threads <n>', 'shards at the same time, one thread each', wholeNumber(1, 1024), availableParallelism())
     .option('--name <name>', 'how the worker is called', `${hostname().slice(0, 50)}-${process.pid}`)
     .option('--token-file <file>', 'file with the token (default: $GANTRY_TOKEN, or that of a coordinator here)')

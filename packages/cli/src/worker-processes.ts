@@ -1,5 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
+import type { Device } from '@gantry/worker';
 import type { Progress } from './progress.ts';
 
 const GANTRY = fileURLToPath(new URL('../bin/gantry.js', import.meta.url));
@@ -22,11 +23,10 @@ export class WorkerProcesses {
     this.#progress = progress;
   }
 
-  /** @param gpu the only one that the worker sees, as CUDA_VISIBLE_DEVICES names it; absent: it computes on the CPU */
-  start(name: string, gpu?: string): void {
+  /** @param gpu the only one that the worker sees, as CUDA_VISIBLE_DEVICES names it */
+  start(name: string, device: Device, gpu?: string): void {
     const begin = performance.now();
     // The IPC channel carries nothing: it closes when this process dies, and the worker then ends, too.
-    const device = gpu === undefined ? 'cpu' : 'cuda:0';
     const options = ['--threads', '1', '--name', name, '--device', device];
     const child = spawn(process.execPath, [GANTRY, 'worker', this.#url, ...options], {
       env: { ...process.env, GANTRY_TOKEN: this.#token, ...(gpu !== undefined && { CUDA_VISIBLE_DEVICES: gpu }) },
@@ -44,7 +44,7 @@ export class WorkerProcesses {
       const last = complaints.trim().split('\n').at(-1) ?? '';
       const again = performance.now() - begin > SOUND_START_MS;
       this.#progress.notice(`${name} ended (${signal ?? code})${again ? ', starting it again' : `: ${last}`}`);
-      if (again) this.start(name, gpu);
+      if (again) this.start(name, device, gpu);
     });
   }
 

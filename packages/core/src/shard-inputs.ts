@@ -20,7 +20,7 @@ const MASK_1_SIZE = MASK_1_SHAPE.reduce((product, side) => product * side, 1);
 const MASK_2_SIZE = MASK_2_SHAPE.reduce((product, side) => product * side, 1);
 
 /** Memory for the inputs of a shard, in zeros. */
-export function newShardInputs(samples: number): ShardInputs {
+function newShardInputs(samples: number): ShardInputs {
   return {
     samples,
     images: new Float32Array(samples * IMAGE_PIXELS),

@@ -14,6 +14,7 @@ const LISTING = [
 describe('parseDevice', () => {
   it.each([
     ['cpu', 'cpu'],
+    ['webgpu', 'webgpu'],
     ['cuda', 'cuda:0'],
     ['cuda:0', 'cuda:0'],
     ['cuda:07', 'cuda:7'],
@@ -21,11 +22,17 @@ describe('parseDevice', () => {
     expect(parseDevice(text)).toBe(device);
   });
 
-  it.each(['', 'CPU', 'gpu', 'cuda:', 'cuda:-1', 'cuda:1x', 'cuda:1000', 'cuda 0'])('refuses %j', (text) => {
-    expect(() => parseDevice(text)).toThrow(
-      expect.objectContaining({ code: 'E_CONFIG', message: expect.stringMatching(/expected cpu, cuda or cuda:INDEX/) }),
-    );
-  });
+  it.each(['', 'CPU', 'gpu', 'webgpu:0', 'cuda:', 'cuda:-1', 'cuda:1x', 'cuda:1000', 'cuda 0'])(
+    'refuses %j',
+    (text) => {
+      expect(() => parseDevice(text)).toThrow(
+        expect.objectContaining({
+          code: 'E_CONFIG',
+          message: expect.stringMatching(/expected cpu, webgpu, cuda or cuda:INDEX/),
+        }),
+      );
+    },
+  );
 });
 
 describe('gpusIn', () => {

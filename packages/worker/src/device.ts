@@ -6,19 +6,21 @@ import type { EngineName } from './engines.ts';
 /** Without persistence mode, the driver starts only now. */
 const NVIDIA_SMI_TIMEOUT_MS = 30_000;
 
-/** Where an engine computes. `cuda:1` is the second GPU that CUDA shows to this process. */
-export type Device = 'cpu' | `cuda:${number}`;
+/** `cuda:1` is the second GPU that CUDA shows to this process. */
+export type CudaDevice = `cuda:${number}`;
+/** Where an engine computes. `webgpu` is the GPU that WebGPU takes for the fastest one. */
+export type Device = 'cpu' | 'webgpu' | CudaDevice;
 
-/** @param text `cpu`, `cuda` for the first GPU, or `cuda:INDEX` @throws GantryError E_CONFIG */
+/** @param text `cpu`, `webgpu`, `cuda` for the first GPU, or `cuda:INDEX` @throws GantryError E_CONFIG */
 export function parseDevice(text: string): Device {
-  if (text === 'cpu') return text;
+  if (text === 'cpu' || text === 'webgpu') return text;
   const match = /^cuda(?::(\d{1,3}))?$/.exec(text);
   if (match) return `cuda:${Number(match[1] ?? 0)}`;
-  throw new GantryError('E_CONFIG', `device ${plainText(text)} is none: expected cpu, cuda or cuda:INDEX`);
+  throw new GantryError('E_CONFIG', `device ${plainText(text)} is none: expected cpu, webgpu, cuda or cuda:INDEX`);
 }
 
 /** The number of a GPU among those that CUDA shows. */
-export function gpuIndex(device: Exclude<Device, 'cpu'>): number {
+export function gpuIndex(device: CudaDevice): number {
   return Number(device.slice('cuda:'.length));
 }
 
@@ -30,13 +32,17 @@ export function gpuIndex(device: Exclude<Device, 'cpu'>): number {
 export async function prepareDevice(engine: EngineName, device: Device): Promise<void> {
   if (device === 'cpu') return;
   if (engine !== 'onnx') throw new GantryError('E_ENGINE', `the ${engine} engine runs on cpu only, not on ${device}`);
+  if (device === 'webgpu') {
+    await (await import('./node-onnx.ts')).requireWebGpu();
+    return;
+  }
   await gpuAt(device);
   // TF32 keeps 10 of the 23 bits of a factor. CUDA's libraries read this when they are loaded, which is later.
   process.env['NVIDIA_TF32_OVERRIDE'] = '0';
 }
 
 /** One of the visible GPUs, as CUDA_VISIBLE_DEVICES names it. @throws GantryError E_ENGINE if it is not there */
-export async function gpuAt(device: Exclude<Device, 'cpu'>): Promise<string> {
+export async function gpuAt(device: CudaDevice): Promise<string> {
   const gpus = await visibleGpus();
   const gpu = gpus[gpuIndex(device)];
   if (gpu !== undefined) return gpu;
@@ -78,8 +84,8 @@ export function gpusIn(listing: string, chosen: string | undefined): string[] {
 }
 
 /** The GPU of each of so many workers: where there are more workers than GPUs, they share them in turn. */
-export function dealGpus(gpus: readonly string[], workers: number): (string | undefined)[] {
-  return Array.from({ length: workers }, (_, i) => gpus[i % gpus.length]);
+export function dealGpus(gpus: readonly string[], workers: number): string[] {
+  return Array.from({ length: workers }, (_, i) => gpus[i % gpus.length] as string);
 }
 
 async function nvidiaSmi(): Promise<string> {

@@ -19,19 +19,42 @@ const SESSION_OPTIONS: ort.InferenceSession.SessionOptions = {
 // What goes wrong is thrown; printed as well, it would be said twice.
 ort.env.logLevel = 'fatal';
 
+/** The smallest model there is, y = −x, in ONNX: opening it shows whether a device can be used. */
+const NEGATION = Buffer.from(
+  'CAg6MgoLCgF4EgF5IgNOZWcSAWdaDwoBeBIKCggIARIECgIIAWIPCgF5EgoKCAgBEgQKAggBQgQKABAN',
+  'base64',
+);
+
 /** ONNX Runtime in Node. */
 export function nodeOnnx(device: Device): OnnxRuntime {
-  return { Tensor: ort.Tensor, open: (onnx) => open(onnx, device), fillsOutputs: true };
+  return { Tensor: ort.Tensor, open: (onnx) => open(onnx, device), fillsOutputs: device === 'cpu' };
+}
+
+/** Makes sure that there is a GPU which WebGPU can use. @throws GantryError E_ENGINE */
+export async function requireWebGpu(): Promise<void> {
+  const session = await open(NEGATION, 'webgpu');
+  await session.release();
 }
 
 async function open(onnx: Uint8Array, device: Device): Promise<ort.InferenceSession> {
-  const provider = device === 'cpu' ? device : { name: 'cuda', deviceId: gpuIndex(device) };
   try {
-    return await ort.InferenceSession.create(onnx, { ...SESSION_OPTIONS, executionProviders: [provider] });
+    return await ort.InferenceSession.create(onnx, { ...SESSION_OPTIONS, executionProviders: [providerOf(device)] });
   } catch (cause) {
     if (device === 'cpu') throw cause;
-    const why = plainText(cause instanceof Error ? cause.message : String(cause));
-    const remedy = "ONNX Runtime's CUDA files, CUDA 12 and cuDNN 9 have to be installed; or choose --device cpu";
-    throw new GantryError('E_ENGINE', `${device} cannot be used (${why}): ${remedy}`, { cause });
+    // What comes before says where in the library it was found.
+    const why = plainText(cause instanceof Error ? cause.message : String(cause)).replace(/^.* was false\. /, '');
+    throw new GantryError('E_ENGINE', `${device} cannot be used (${why}): ${remedyOf(device)}`, { cause });
   }
+}
+
+function providerOf(device: Device): ort.InferenceSession.ExecutionProviderConfig {
+  return device === 'cpu' || device === 'webgpu' ? device : { name: 'cuda', deviceId: gpuIndex(device) };
+}
+
+function remedyOf(device: Exclude<Device, 'cpu'>): string {
+  if (device !== 'webgpu') {
+    return "ONNX Runtime's CUDA files, CUDA 12 and cuDNN 9 have to be installed; or choose --device cpu";
+  }
+  const driver = process.platform === 'linux' ? 'a driver for Vulkan and its loader, libvulkan.so.1,' : 'a driver';
+  return `${driver} for this machine's GPU has to be installed; or choose --device cpu`;
 }

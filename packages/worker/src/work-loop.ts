@@ -15,7 +15,7 @@ export interface Platform {
   /** Version of Gantry. */
   readonly version: string;
   connect(events: ConnectionEvents): Connection;
-  startEngine(): EngineHost;
+  readonly startEngine: () => EngineHost;
 }
 
 /**

@@ -27,7 +27,7 @@ export function stepCommand(): Command {
     .addOption(
       new Option('--engine <name>', 'what computes; tfjs is the slow reference').choices(ENGINE_NAMES).default('onnx'),
     )
-    .option('--device <name>', 'where it computes: cpu, cuda or cuda:INDEX', parseDevice, 'cpu')
+    .option('--device <name>', 'where it computes: cpu, webgpu, cuda or cuda:INDEX', parseDevice, 'cpu')
     .option(
       '--shard-size <images>',
       `images per shard, with commas between (default: ${SHARD_SIZES.join()}; with tfjs ${REFERENCE_SHARD_SIZES.join()})`,

@@ -51,7 +51,7 @@ export function trainCommand(): Command {
   return new Command('train')
     .description('whole training steps on this machine, all processes included: a minute or two')
     .option('--workers <n>', 'worker processes, one thread each', wholeNumber(1, 1024), cores)
-    .option('--device <name>', 'where workers compute: cpu, cuda or cuda:INDEX', 'cpu')
+    .option('--device <name>', 'where workers compute: cpu, webgpu, cuda or cuda:INDEX', 'cpu')
     .option(
       '--steps <n>',
       `steps in a block, and in an epoch (default: ${STEPS}; with viewers ${STEPS_WITH_VIEWERS})`,
