@@ -9,8 +9,8 @@ import { chromiumExists, launchChromium, listenTo } from './support/chromium.ts'
 import { Gantry, digestOf, readJsonLines, temporaryDirectory, whenFiles } from './support/gantry.ts';
 import { isProvided } from './support/requirements.ts';
 
-/** Six steps of two shards. */
-const SIZES = ['--batch', '8', '--shard-size', '4', '--limit', '24', '--epochs', '2', '--seed', '7'];
+/** Four steps of two shards. */
+const SIZES = ['--batch', '8', '--shard-size', '4', '--limit', '32', '--epochs', '1', '--seed', '7'];
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 
 const hasChromium = isProvided('chromium', chromiumExists);
@@ -65,7 +65,7 @@ describe.skipIf(!hasChromium)(`workers in a browser${hasChromium ? '' : ' (skipp
     for (const tab of tabs) await state(tab, 'done');
 
     const metrics = readJsonLines<MetricsLine>(run, 'metrics.jsonl');
-    expect(metrics.map(({ step }) => step)).toEqual([1, 2, 3, 4, 5, 6]);
+    expect(metrics.map(({ step }) => step)).toEqual([1, 2, 3, 4]);
     expect(metrics.every((line) => Number.isFinite(line.generatorLoss + line.discriminatorLoss))).toBe(true);
     const workers = new Set(work(run).map(({ worker }) => worker));
     expect([...workers].toSorted()).toEqual([...names, thirdName].toSorted());
@@ -78,7 +78,7 @@ describe.skipIf(!hasChromium)(`workers in a browser${hasChromium ? '' : ' (skipp
     const again = await start();
     const only = await openTab(again.link);
     const name = await nameOf(only);
-    await whenFiles(again.run, () => readJsonLines(again.run, 'metrics.jsonl').length >= 2);
+    await whenFiles(again.run, () => readJsonLines(again.run, 'metrics.jsonl').length >= 1);
     expect(only.url()).not.toContain('token');
     await only.reload();
     expect(await nameOf(only)).toBe(name);

@@ -25,11 +25,12 @@ export function gpuIndex(device: CudaDevice): number {
 }
 
 /**
- * To be called once before engines are made for a device: makes sure that it is there, as there is no other in its
- * place.
+ * To be called once before engines are made for a device: makes sure that both are there, as there is no other
+ * in their place.
  * @throws GantryError E_ENGINE
  */
 export async function prepareDevice(engine: EngineName, device: Device): Promise<void> {
+  if (engine === 'tensorflow') (await import('./tensorflow.ts')).requireTensorflow();
   if (device === 'cpu') return;
   if (engine !== 'onnx') throw new GantryError('E_ENGINE', `the ${engine} engine runs on cpu only, not on ${device}`);
   if (device === 'webgpu') {

@@ -2,7 +2,7 @@ import type { GradientEngine } from '@gantry/core';
 import type { Device } from './device.ts';
 
 /** The engines of this package by name; `tfjs` is the slow reference for tests and never a fallback. */
-export const ENGINE_NAMES = ['onnx', 'tfjs'] as const;
+export const ENGINE_NAMES = ['onnx', 'tensorflow', 'tfjs'] as const;
 export type EngineName = (typeof ENGINE_NAMES)[number];
 
 /**
@@ -15,6 +15,9 @@ export async function createEngine(name: EngineName, device: Device = 'cpu'): Pr
       const [{ OnnxEngine }, { nodeOnnx }] = await Promise.all([import('./onnx-engine.ts'), import('./node-onnx.ts')]);
       return new OnnxEngine(nodeOnnx(device));
     }
+    case 'tensorflow':
+      await (await import('./tensorflow.ts')).loadTensorflow();
+      return new (await import('./tfjs-engine.ts')).TfjsEngine();
     case 'tfjs':
       return new (await import('./tfjs-engine.ts')).TfjsEngine();
   }

@@ -11,7 +11,10 @@ import {
 } from '@gantry/core';
 import { createModels, disposeModels, trainableVariables, trainingStep, type Models } from '@gantry/core/tfjs';
 
-/** The training step run eagerly on tfjs's plain JavaScript backend: the reference that tests compare with. Very slow. */
+/**
+ * The training step run eagerly on tfjs: on TensorFlow where that is loaded, else in plain JavaScript, which is very slow and
+ * the reference that tests compare with.
+ */
 export class TfjsEngine implements GradientEngine {
   #loaded: { program: Program; models: Models } | undefined;
 

@@ -1,12 +1,12 @@
 /// <reference lib="webworker" />
 import { GantryError } from '@gantry/core';
-import { InlineEngine, OnnxEngine, work, type WorkerObserver } from '@gantry/worker/portable';
+import { RemoteEngine, work, type EngineReply, type WorkerObserver } from '@gantry/worker/portable';
 import { version } from '../../package.json';
 import { BrowserConnection } from './browser-connection.ts';
-import type { TabReport, TabRequest } from './messages.ts';
-import { hasGpu, webOnnx } from './web-onnx.ts';
+import { hasGpu } from './gpu.ts';
+import type { TabDevice, TabReport, TabRequest } from './messages.ts';
 
-/** The Web Worker of `/join`: computing would freeze the page. */
+/** The Web Worker of `/join`, with the connection to the coordinator: a page that is hidden would be slow to answer. */
 declare const self: DedicatedWorkerGlobalScope;
 
 const leaving = new AbortController();
@@ -28,13 +28,12 @@ async function start({ url, token, name, device: wanted }: Extract<TabRequest, {
   try {
     const device = wanted ?? ((await hasGpu()) ? 'webgpu' : 'wasm');
     report({ type: 'device', device });
-    const runtime = await webOnnx(device);
     await work(
       { engine: 'onnx', device, threads: 1, name, signal: leaving.signal, observer },
       {
         version,
         connect: (events) => new BrowserConnection(url, token, events),
-        startEngine: () => new InlineEngine(new OnnxEngine(runtime)),
+        startEngine: () => startEngine(device),
       },
     );
     report({ type: 'ended' });
@@ -42,4 +41,16 @@ async function start({ url, token, name, device: wanted }: Extract<TabRequest, {
     const code = error instanceof GantryError ? error.code : undefined;
     report({ type: 'ended', error: { code, message: error instanceof Error ? error.message : String(error) } });
   }
+}
+
+function startEngine(device: TabDevice): RemoteEngine {
+  return new RemoteEngine(({ replied, died }) => {
+    const thread = new Worker(new URL('tab-engine.ts', import.meta.url), { type: 'module', name: device });
+    thread.addEventListener('message', ({ data }: MessageEvent<EngineReply>) => replied(data));
+    thread.addEventListener('error', ({ message }) => died(`the engine's thread failed: ${message}`));
+    return {
+      post: (request, transfer) => thread.postMessage(request, transfer),
+      terminate: () => thread.terminate(),
+    };
+  });
 }

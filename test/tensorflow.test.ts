@@ -1,0 +1,96 @@
+import { join } from 'node:path';
+import { compileTraining, type EventLine, type MetricsLine } from '@gantry/coordinator';
+import { initialState, shardInputs } from '@gantry/core';
+import { parameterManifest } from '@gantry/core/tfjs';
+import { createEngine, prepareDevice } from '@gantry/worker';
+import * as tf from '@tensorflow/tfjs-core';
+import { describe, expect, it } from 'vitest';
+import { chromiumExists, launchChromium } from './support/chromium.ts';
+import { Gantry, digestOf, gantry, readJsonLines, temporaryDirectory } from './support/gantry.ts';
+import { agreesInTheFirstStep, followsForFiveSteps } from './support/keras-agreement.ts';
+import { FIXTURE_SAMPLES } from './support/keras-fixture.ts';
+import { isProvided } from './support/requirements.ts';
+
+const SIZES = ['--limit', '64', '--batch', '16', '--shard-size', '4', '--epochs', '1', '--seed', '3'];
+const isInstalled = await prepareDevice('tensorflow', 'cpu').then(
+  () => true,
+  () => false,
+);
+const hasTensorflow = isProvided('tensorflow', () => isInstalled);
+const hasChromium = isProvided('chromium', chromiumExists);
+const title = `tensorflow${hasTensorflow ? '' : ' (skipped: npm run setup:tensorflow installs it)'}`;
+
+/** A run that waits for workers; its link lets tabs join. */
+async function start() {
+  const run = join(temporaryDirectory(), 'run');
+  const coordinator = new Gantry(['coordinator', '--listen', '127.0.0.1:0', ...SIZES, '--exit', '--run', run]);
+  const [, link = ''] = await coordinator.output(/browser's tab: (\S+)/);
+  const url = new URL(link).origin.replace('http', 'ws');
+  const work = (engine: string) => new Gantry(['worker', url, '--engine', engine, '--threads', '1', '--name', engine]);
+  return { run, coordinator, link, work };
+}
+
+const eventsOf = (run: string, wanted: string) =>
+  readJsonLines<EventLine>(run, 'events.jsonl').filter(({ type }) => type === wanted);
+
+it.skipIf(isInstalled)('is refused in one line where it is not installed', async () => {
+  const { code, stdout, stderr } = await gantry('worker', 'ws://127.0.0.1:9', '--engine', 'tensorflow');
+  expect(stderr).toMatch(/^gantry: the tensorflow engine is not installed: run "npm run setup.*\[E_ENGINE\]\n$/);
+  expect([code, stdout]).toEqual([1, '']);
+});
+
+describe.skipIf(!hasTensorflow)(title, () => {
+  const plan = { images: FIXTURE_SAMPLES, epochs: 1, batch: FIXTURE_SAMPLES, shardSize: FIXTURE_SAMPLES };
+  const subject = { engine: () => createEngine('tensorflow'), program: compileTraining(plan, 0) };
+  agreesInTheFirstStep('tensorflow', subject);
+  followsForFiveSteps('tensorflow', subject);
+
+  it('leaves no tensor behind', async () => {
+    const manifest = parameterManifest();
+    const engine = await createEngine('tensorflow');
+    await engine.load({ seed: 0, manifest, variants: [] });
+    await engine.setWeights(initialState(manifest, 0).weights);
+    const inputs = shardInputs({ step: 0, index: 0, first: 0, images: new Uint8Array(2 * 784) }, 0);
+    const { numTensors } = tf.memory();
+    await engine.gradients(inputs);
+    expect(tf.memory().numTensors).toBe(numTensors);
+    await engine.dispose();
+  });
+
+  it('gives the same bits in two runs', async () => {
+    const digests = [];
+    for (let i = 0; i < 2; i++) {
+      const { run, coordinator, work } = await start();
+      work('tensorflow');
+      expect((await coordinator.finished).code).toBe(0);
+      digests.push(digestOf(run));
+    }
+    expect(digests[1]).toBe(digests[0]);
+  });
+
+  it.skipIf(!hasChromium)('trains together with onnx and a tab, and the record names all three', async () => {
+    const { run, coordinator, link, work } = await start();
+    const browser = await launchChromium();
+    try {
+      // The slowest to start comes first.
+      await (await browser.newPage()).goto(link);
+      await coordinator.output(/tab-\w+ joined/);
+      work('tensorflow');
+      work('onnx');
+      expect((await coordinator.finished).code).toBe(0);
+    } finally {
+      await browser.close();
+    }
+    const metrics = readJsonLines<MetricsLine>(run, 'metrics.jsonl');
+    expect(metrics).toHaveLength(4);
+    for (const { generatorLoss, discriminatorLoss } of metrics) {
+      expect(Number.isFinite(generatorLoss) && Number.isFinite(discriminatorLoss)).toBe(true);
+    }
+    const joined = eventsOf(run, 'joined');
+    const places = joined.map(({ engine, device }) => `${String(engine)} on ${String(device)}`);
+    // Under load a tab may be given up, and come back.
+    expect([...new Set(places)].toSorted()).toEqual(['onnx on cpu', 'onnx on wasm', 'tensorflow on cpu']);
+    expect(new Set(joined.map((event) => event['class'])).size).toBe(3);
+    expect(eventsOf(run, 'classes-mixed').at(-1)?.['cause']).toMatch(/depend on which worker computes what/);
+  });
+});
