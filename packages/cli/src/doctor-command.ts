@@ -1,39 +1,60 @@
+import { execFile } from 'node:child_process';
 import { availableParallelism, cpus } from 'node:os';
+import { fileURLToPath } from 'node:url';
 import { Command } from 'commander';
-import { compileTraining, loadDataSet } from '@gantry/coordinator';
-import { IMAGE_PIXELS } from '@gantry/core';
-import { EngineThread, probeNumericClass } from '@gantry/worker';
+import { loadDataSet } from '@gantry/coordinator';
+import type { Device, EngineName } from '@gantry/worker';
+import type { StepFigures } from './bench/step.ts';
 
+const GANTRY = fileURLToPath(new URL('../bin/gantry.js', import.meta.url));
 const SHARD_SIZE = 64;
-const MEASURED_SHARDS = 5;
+/** A GPU made of software would take minutes. */
+const LIMIT_MS = 20_000;
+const MAX_OUTPUT_BYTES = 10e6;
+
+/** What can compute; the first one is the default, and has to work. */
+const PLACES: readonly (readonly [engine: EngineName, device: Device])[] = [
+  ['onnx', 'cpu'],
+  ['onnx', 'webgpu'],
+  ['onnx', 'cuda:0'],
+  ['tensorflow', 'cpu'],
+];
 
 /** One line of the report: something that is usable, or why it is not and what to do. */
 interface Finding {
   readonly what: string;
   readonly usable: boolean;
   readonly detail: string;
+  /** Of a place that computes, on one thread. */
+  readonly imagesPerSecond?: number;
 }
 
 export function doctorCommand(): Command {
   return new Command('doctor')
-    .description('what engines and devices this machine has, and why others are missing')
+    .description('what engines and devices this machine has and how fast they are, and why others are missing')
     .option('--json', 'print the findings as JSON')
     .action(async ({ json }: { json?: boolean }) => {
-      const findings = [
+      const required = [
         machine(),
         await examine('data set', async () => {
           const { images, source } = await loadDataSet({});
-          return `${images.count} images from ${source}`;
+          return { detail: `${images.count} images from ${source}` };
         }),
-        await examine('onnx engine on cpu', measureOnnx),
       ];
+      const computing: Finding[] = [];
+      for (const [engine, device] of PLACES) {
+        computing.push(await examine(`${engine} on ${device}`, () => measure(engine, device)));
+      }
+      const findings = [...required, ...computing];
       if (json) process.stdout.write(`${JSON.stringify(findings)}\n`);
       else {
         for (const { what, usable, detail } of findings) {
           process.stdout.write(`${usable ? 'ok     ' : 'missing'} ${what}: ${detail}\n`);
         }
       }
-      if (findings.some(({ usable }) => !usable)) process.exitCode = 1;
+      // Other devices may be missing: that is what most machines are like.
+      const [usual] = computing;
+      process.exitCode = [...required, usual].every((finding) => finding?.usable) ? 0 : 1;
     });
 }
 
@@ -46,28 +67,41 @@ function machine(): Finding {
   };
 }
 
-async function examine(what: string, look: () => Promise<string>): Promise<Finding> {
+async function examine(
+  what: string,
+  look: () => Promise<Pick<Finding, 'detail' | 'imagesPerSecond'>>,
+): Promise<Finding> {
   try {
-    return { what, usable: true, detail: await look() };
+    return { what, usable: true, ...(await look()) };
   } catch (error) {
     return { what, usable: false, detail: error instanceof Error ? error.message : String(error) };
   }
 }
 
-/** Runs the real training step: the engine works, and this is how fast. */
-async function measureOnnx(): Promise<string> {
-  const program = compileTraining({ images: SHARD_SIZE, epochs: 1, batch: SHARD_SIZE, shardSize: SHARD_SIZE }, 0);
-  const engine = new EngineThread('onnx');
-  try {
-    await engine.load(program);
-    const numericClass = await probeNumericClass(engine, program);
-    const begin = performance.now();
-    for (let step = 0; step < MEASURED_SHARDS; step++) {
-      await engine.gradients({ step, index: 0, first: 0, images: new Uint8Array(SHARD_SIZE * IMAGE_PIXELS) });
-    }
-    const imagesPerSecond = (MEASURED_SHARDS * SHARD_SIZE * 1000) / (performance.now() - begin);
-    return `${imagesPerSecond.toFixed(0)} images/s on one thread, numeric class ${numericClass}`;
-  } finally {
-    await engine.dispose();
+/** Trains for two seconds in a process of its own: what a driver does there cannot harm this one. */
+async function measure(engine: EngineName, device: Device): Promise<Pick<Finding, 'detail' | 'imagesPerSecond'>> {
+  const options = { engine, device, 'shard-size': SHARD_SIZE, rounds: 1 };
+  const args = Object.entries(options).flatMap(([name, value]) => [`--${name}`, `${value}`]);
+  const { stdout, stderr, timedOut } = await new Promise<{ stdout: string; stderr: string; timedOut: boolean }>(
+    (resolve) => {
+      execFile(
+        process.execPath,
+        [GANTRY, 'bench', 'step', ...args, '--json'],
+        { timeout: LIMIT_MS, killSignal: 'SIGKILL', maxBuffer: MAX_OUTPUT_BYTES },
+        (error, out, err) => resolve({ stdout: out, stderr: err, timedOut: error?.killed === true }),
+      );
+    },
+  );
+  if (timedOut)
+    return { detail: `it is there, and needs more than ${LIMIT_MS / 1000} s for a few steps: too slow to be of use` };
+  if (stdout === '') {
+    const [, complaint] = /^gantry: (.*) \[E_\w+\]$/m.exec(stderr) ?? [];
+    throw new Error(complaint ?? `its process failed: ${stderr.trim().split('\n').at(-1) ?? ''}`);
   }
+  const [figures] = (JSON.parse(stdout) as { results: [StepFigures] }).results;
+  const imagesPerSecond = figures.gradientImagesPerSecond.median;
+  return {
+    detail: `${imagesPerSecond.toFixed(0)} images/s on one thread, numeric class ${figures.numericClass}`,
+    imagesPerSecond,
+  };
 }

@@ -1,7 +1,7 @@
 import { addInPlace, applyStep, initialState, IMAGE_PIXELS, type ShardWork } from '@gantry/core';
 import { parameterManifest } from '@gantry/core/tfjs';
 import { compileTraining, loadDataSet } from '@gantry/coordinator';
-import { EngineThread, type Device, type EngineName } from '@gantry/worker';
+import { EngineThread, probeNumericClass, type Device, type EngineName } from '@gantry/worker';
 import { spread, type Spread } from './statistics.ts';
 
 const WARM_UP_STEPS = 2;
@@ -22,6 +22,8 @@ export interface StepFigures {
   readonly device: Device;
   /** Images. */
   readonly shardSize: number;
+  /** As workers tell the coordinator; it differs between shard sizes, too. */
+  readonly numericClass: string;
   /** Milliseconds of a leaf: noise and dropout masks, both gradients. */
   readonly gradientMs: Spread;
   /** … of adding it to another one. */
@@ -48,6 +50,7 @@ interface Times {
 /** One thread that trains with one shard per step: never more than one of its parts is at work. */
 class Trainee {
   readonly shardSize: number;
+  readonly numericClass: string;
   readonly times: Times[] = [];
   readonly #thread: EngineThread;
   readonly #manifest = parameterManifest();
@@ -60,16 +63,18 @@ class Trainee {
   /** What a leaf is added to: so it stays what it is. */
   #zeros: Float32Array | undefined;
 
-  private constructor(shardSize: number, thread: EngineThread, images: Uint8Array) {
+  private constructor(shardSize: number, thread: EngineThread, numericClass: string, images: Uint8Array) {
     this.shardSize = shardSize;
+    this.numericClass = numericClass;
     this.#thread = thread;
     this.#images = images;
   }
 
   static async start({ engine, device }: StepPlan, shardSize: number, images: Uint8Array): Promise<Trainee> {
     const thread = new EngineThread(engine, device);
-    await thread.load(compileTraining({ images: shardSize, epochs: 1, batch: shardSize, shardSize }, 0));
-    const trainee = new Trainee(shardSize, thread, images);
+    const program = compileTraining({ images: shardSize, epochs: 1, batch: shardSize, shardSize }, 0);
+    await thread.load(program);
+    const trainee = new Trainee(shardSize, thread, await probeNumericClass(thread, program), images);
     await trainee.#setWeights();
     return trainee;
   }
@@ -133,7 +138,7 @@ export async function measureSteps(plan: StepPlan, onRound: (round: number) => v
   return trainees.map((trainee) => figuresOf(plan, trainee));
 }
 
-function figuresOf({ engine, device }: StepPlan, { shardSize, times }: Trainee): StepFigures {
+function figuresOf({ engine, device }: StepPlan, { shardSize, numericClass, times }: Trainee): StepFigures {
   const all = times.map(({ gradient, add, adam, weights }) => gradient + add + adam + weights);
   const rates = (ms: readonly number[]) => spread(ms.map((each) => (shardSize * 1000) / each));
   const gradients = times.map(({ gradient }) => gradient);
@@ -141,6 +146,7 @@ function figuresOf({ engine, device }: StepPlan, { shardSize, times }: Trainee):
     engine,
     device,
     shardSize,
+    numericClass,
     gradientMs: spread(gradients),
     addMs: spread(times.map(({ add }) => add)),
     adamMs: spread(times.map(({ adam }) => adam)),
