@@ -118,7 +118,7 @@ describe('gantry bench', () => {
     [['step', '--shard-size', '1'], /--shard-size.*'1'.*from 2 to 4096/],
     [['step', '--shard-size', '64,'], /--shard-size.*'64,'.*whole number/],
     [['step', '--rounds', '0'], /--rounds.*'0'/],
-    [['step', '--engine', 'abacus'], /--engine.*abacus.*onnx, tfjs/],
+    [['step', '--engine', 'abacus'], /--engine.*abacus.*onnx, tensorflow, tfjs/],
     [['step', '--device', 'tpu'], /device tpu is none/],
     [['train', '--workers', '0'], /--workers.*'0'/],
     [['train', '--viewers', '101'], /--viewers.*'101'.*from 0 to 100/],

@@ -16,7 +16,7 @@ describe('gantry worker', () => {
     [['ws://host#s3cret'], /#token=.*E_CONFIG/],
     [[LOCAL], /no token: no coordinator.*port 9.*GANTRY_TOKEN.*--token-file.*E_AUTH/],
     [['ws://192.0.2.1:7070'], /no token: set GANTRY_TOKEN.*E_AUTH/],
-    [[LOCAL, '--device', 'gpu'], /device gpu is none: expected cpu, cuda or cuda:INDEX.*E_CONFIG/],
+    [[LOCAL, '--device', 'gpu'], /device gpu is none: expected cpu, webgpu, cuda or cuda:INDEX.*E_CONFIG/],
     [[LOCAL, '--device', 'cuda', '--engine', 'tfjs'], /the tfjs engine runs on cpu only.*E_ENGINE/],
     [[LOCAL, '--engine', 'torch'], /--engine.*torch.*onnx/],
     [[LOCAL, '--threads', '0'], /--threads.*'0'/],

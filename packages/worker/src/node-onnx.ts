@@ -53,7 +53,7 @@ function providerOf(device: Device): ort.InferenceSession.ExecutionProviderConfi
 
 function remedyOf(device: Exclude<Device, 'cpu'>): string {
   if (device !== 'webgpu') {
-    return "ONNX Runtime's CUDA files, CUDA 12 and cuDNN 9 have to be installed; or choose --device cpu";
+    return 'run "npm run setup:cuda", and install CUDA 12 and cuDNN 9; or choose --device cpu';
   }
   const driver = process.platform === 'linux' ? 'a driver for Vulkan and its loader, libvulkan.so.1,' : 'a driver';
   return `${driver} for this machine's GPU has to be installed; or choose --device cpu`;
