@@ -21,13 +21,18 @@ export function digestOf(run: string): string {
   return readJson<{ weightsDigest: string }>(run, 'summary.json').weightsDigest;
 }
 
-/** Resolves as soon as a condition on the files below a directory holds; it is looked at whenever one changes. */
+/** Node's recursive watching on Linux loses files that are replaced, and what happens while it begins: so one looks, too. */
+const LOOK_MS = 100;
+
+/** Resolves as soon as a condition on the files below a directory holds. */
 export function whenFiles(directory: string, condition: () => boolean): Promise<void> {
   return new Promise((resolve) => {
     const watcher = watch(directory, { recursive: true }, check);
+    const timer = setInterval(check, LOOK_MS);
     function check(): void {
       if (!condition()) return;
       watcher.close();
+      clearInterval(timer);
       resolve();
     }
     check();
