@@ -151,7 +151,9 @@ describe('the weights stay the same when', () => {
     expect((await works.finished).code).toBe(0);
     expect((await freezes.finished).code).toBe(0);
     const events = eventsOf(cluster.path);
-    expect(events.find(({ type, worker }) => type === 'left' && worker === 'freezes')?.['cause']).toMatch(/silent for|does not read what it is sent/);
+    expect(events.find(({ type, worker }) => type === 'left' && worker === 'freezes')?.['cause']).toMatch(
+      /silent for|does not read what it is sent/,
+    );
     const takenOver = events.filter(
       ({ type, from }) => (type === 'duplicated' || type === 'stolen') && from === 'freezes',
     );
