@@ -1,9 +1,9 @@
-import { execFile } from 'node:child_process';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
 import type { Spread } from '@gantry/cli/bench';
+import type { Contender, Contest } from '../support/contest.ts';
+import { gantryBench, optionsOf, resultOf } from '../support/json-command.ts';
 
 /** How much each contender does at a time. */
 export interface Effort {
@@ -14,24 +14,13 @@ export interface Effort {
   readonly stepsOfGantry: number;
 }
 
-/** What is measured beside others: each block in fresh processes. */
-export interface Contender {
-  readonly name: string;
-  /** Python module that it needs; absent: none. */
-  readonly needs?: 'torch' | 'keras';
-  /** Images per second of one block. */
-  measure(effort: Effort): Promise<number>;
+/** What needs nothing that Gantry does not bring, or a Python module. */
+interface Peer extends Contender {
+  readonly needs?: PythonModule;
 }
 
-/** Contenders that do the same work; the first one is Gantry. */
-export interface Contest {
-  readonly work: string;
-  readonly contenders: readonly [Contender, ...Contender[]];
-}
+export type PythonModule = 'torch' | 'keras';
 
-const BLOCK_LIMIT_MS = 20 * 60_000;
-const MAX_OUTPUT_BYTES = 64 << 20;
-const GANTRY = fileURLToPath(new URL('../../packages/cli/bin/gantry.js', import.meta.url));
 const PYTHON = process.env['PYTHON'] ?? 'python3';
 /** As those who know set it for PyTorch on CPUs: memory that was freed is kept. */
 const MALLOC = {
@@ -43,23 +32,6 @@ const BATCH = 256;
 const CORES = 2;
 /** That `gantry bench step` counts in a round. */
 const STEPS_PER_ROUND = 4;
-
-const run = promisify(execFile);
-
-/** The one line of JSON that a command prints. */
-async function resultOf<T>(program: string, args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<T> {
-  const { stdout } = await run(program, args, {
-    env: { ...process.env, ...env },
-    timeout: BLOCK_LIMIT_MS,
-    maxBuffer: MAX_OUTPUT_BYTES,
-  });
-  return JSON.parse(stdout) as T;
-}
-
-/** Options as a command takes them: `--name value`. */
-function optionsOf(options: Readonly<Record<string, string | number>>): string[] {
-  return Object.entries(options).flatMap(([name, value]) => [`--${name}`, `${value}`]);
-}
 
 /** The coordinator's set of MNIST. */
 function mnistFile(): string {
@@ -76,59 +48,64 @@ async function peer(script: string, options: Readonly<Record<string, number>>): 
 
 async function gantryStep(size: number, { imagesOneThread }: Effort): Promise<number> {
   const rounds = Math.ceil(imagesOneThread / size / STEPS_PER_ROUND);
-  const args = [GANTRY, 'bench', 'step', '--json', ...optionsOf({ 'shard-size': size, rounds })];
-  const { results } = await resultOf<{ results: { stepMs: Spread }[] }>(process.execPath, args);
-  const samples = results[0]?.stepMs.samples ?? [];
+  const [figures] = await gantryBench<[{ stepMs: Spread }]>('step', { 'shard-size': size, rounds });
+  const { samples } = figures.stepMs;
   return (samples.length * size * 1000) / samples.reduce((sum, ms) => sum + ms, 0);
 }
 
 async function gantryTrain({ stepsOfGantry }: Effort): Promise<number> {
-  const options = optionsOf({ workers: CORES, batch: BATCH, 'shard-size': 64, steps: stepsOfGantry });
-  const args = [GANTRY, 'bench', 'train', '--json', ...options];
-  const { results } = await resultOf<{ results: { overallImagesPerSecond: Spread }[] }>(process.execPath, args);
-  return results[0]?.overallImagesPerSecond.median ?? NaN;
+  const options = { workers: CORES, batch: BATCH, 'shard-size': 64, steps: stepsOfGantry };
+  const [figures] = await gantryBench<[{ overallImagesPerSecond: Spread }]>('train', options);
+  return figures.overallImagesPerSecond.median;
 }
 
-function oneThread(size: number): Contest {
+function oneThread(size: number, effort: Effort): Contest<Peer> {
+  const steps = Math.ceil(effort.imagesOneThread / size);
   return {
     work: `one thread, optimizer included, ${size} images a step`,
     contenders: [
-      { name: `Gantry, a shard of ${size}`, measure: (effort) => gantryStep(size, effort) },
+      { name: `Gantry, a shard of ${size}`, measure: () => gantryStep(size, effort) },
       {
         name: 'PyTorch, 1 thread',
         needs: 'torch',
-        measure: ({ imagesOneThread }) =>
-          peer('pytorch_dcgan.py', { batch: size, threads: 1, steps: Math.ceil(imagesOneThread / size) }),
+        measure: () => peer('pytorch_dcgan.py', { batch: size, threads: 1, steps }),
       },
     ],
   };
 }
 
-function endToEnd(): Contest {
-  const torch = (name: string, options: { ranks: number; threads: number }): Contender => ({
+function endToEnd(effort: Effort): Contest<Peer> {
+  const plan = { batch: BATCH, steps: effort.stepsOfPeers };
+  const torch = (name: string, options: { ranks: number; threads: number }): Peer => ({
     name,
     needs: 'torch',
-    measure: ({ stepsOfPeers }) => peer('pytorch_dcgan.py', { batch: BATCH, steps: stepsOfPeers, ...options }),
+    measure: () => peer('pytorch_dcgan.py', { ...plan, ...options }),
   });
   return {
     work: `training end to end, ${CORES} cores, ${BATCH} images a step`,
     contenders: [
-      { name: `Gantry, ${CORES} workers, with checkpoints and sample grids`, measure: gantryTrain },
+      { name: `Gantry, ${CORES} workers, with checkpoints and sample grids`, measure: () => gantryTrain(effort) },
       torch(`PyTorch DDP, gloo, ${CORES} ranks of 1 thread`, { ranks: CORES, threads: 1 }),
       torch(`PyTorch, 1 process of ${CORES} threads`, { ranks: 1, threads: CORES }),
       {
         name: `Keras, 1 process of ${CORES} threads`,
         needs: 'keras',
-        measure: ({ stepsOfPeers }) => peer('keras_dcgan.py', { batch: BATCH, threads: CORES, steps: stepsOfPeers }),
+        measure: () => peer('keras_dcgan.py', { ...plan, threads: CORES }),
       },
     ],
   };
 }
 
-export const CONTESTS: readonly Contest[] = [oneThread(64), oneThread(128), endToEnd()];
+/** Gantry beside those that are there. */
+export function contestsOf(effort: Effort, isThere: (needed: PythonModule) => boolean): Contest[] {
+  return [oneThread(64, effort), oneThread(128, effort), endToEnd(effort)].map(({ work, contenders }) => ({
+    work,
+    contenders: contenders.filter(({ needs }) => needs === undefined || isThere(needs)),
+  }));
+}
 
 /** The versions of what a contender needs, or undefined where Python does not find it. */
-export async function versionOf(needed: 'torch' | 'keras'): Promise<string | undefined> {
+export async function versionOf(needed: PythonModule): Promise<string | undefined> {
   const script = {
     torch: 'import json, torch; print(json.dumps(torch.__version__))',
     keras:
