@@ -101,9 +101,17 @@ describe.skipIf(!hasChromium)(`the dashboard${hasChromium ? '' : ' (skipped: chr
     await state('paused');
     await expectTrueValues();
     const work = readJsonLines<WorkLine>(path, 'work.jsonl').filter((line) => line.worker === 'first');
-    const cells = await row('first').locator('td').allTextContents();
     const shards = work.reduce((sum, { samples }) => sum + Math.ceil(samples / SHARD_SIZE), 0);
-    expect([cells[1], cells[2], cells[5]]).toEqual(['onnx', 'cpu', String(shards)]);
+    // The table is drawn once a second.
+    await expect
+      .poll(
+        async () => {
+          const cells = await row('first').locator('td').allTextContents();
+          return [cells[1], cells[2], cells[5]];
+        },
+        { timeout: 10_000 },
+      )
+      .toEqual(['onnx', 'cpu', String(shards)]);
     const picture = page.getByAltText(/Sixteen generated digits/);
     await picture.waitFor();
     expect(await picture.evaluate((image) => (image as HTMLImageElement).naturalWidth)).toBe(448);
