@@ -1,7 +1,8 @@
 /**
  * Installs the tensorflow engine:
  *
- *     npm run setup:tensorflow
+ *     npm run setup:tensorflow          for CPUs
+ *     npm run setup:tensorflow -- gpu   for NVIDIA's GPUs
  *
  * The package's own installation downloads TensorFlow and an addon that fits. Where that is not possible, or
  * LIBTENSORFLOW_DIR is set, the addon is built against the libtensorflow there, or else the one inside of pip's
@@ -12,7 +13,8 @@ import { existsSync, mkdirSync, readdirSync, rmSync, symlinkSync } from 'node:fs
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 
-const PACKAGE = '@tensorflow/tfjs-node';
+const isForGpu = process.argv.includes('gpu');
+const PACKAGE = isForGpu ? '@tensorflow/tfjs-node-gpu' : '@tensorflow/tfjs-node';
 const VERSION = '4.22.0';
 const PYTHON = process.env['PYTHON'] ?? 'python3';
 const FIND_IN_PIP =
@@ -26,7 +28,10 @@ function run(command: string, args: readonly string[], cwd = process.cwd()): voi
 function downloads(root: string): boolean {
   console.error('downloading TensorFlow …');
   try {
-    execFileSync(process.execPath, ['scripts/install.js'], { cwd: root, stdio: 'ignore' });
+    execFileSync(process.execPath, ['scripts/install.js', ...(isForGpu ? ['gpu', 'download'] : [])], {
+      cwd: root,
+      stdio: 'ignore',
+    });
     return true;
   } catch {
     console.error('that is not possible here; building the addon instead');
@@ -96,6 +101,8 @@ run(process.execPath, [
   'step',
   '--engine',
   'tensorflow',
+  '--device',
+  isForGpu ? 'cuda' : 'cpu',
   '--shard-size',
   '8',
   '--rounds',

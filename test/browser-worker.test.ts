@@ -5,15 +5,19 @@ import type Axe from 'axe-core';
 import type { EventLine, MetricsLine, WorkLine } from '@gantry/coordinator';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { chromiumExists, launchChromium, listenTo } from './support/chromium.ts';
+import { SOFTWARE_WEBGPU, chromiumExists, launchChromium, listenTo } from './support/chromium.ts';
+import { expectCloseMetrics } from './support/close-metrics.ts';
+import { Dashboard } from './support/dashboard.ts';
 import { Gantry, digestOf, readJsonLines, temporaryDirectory, whenFiles } from './support/gantry.ts';
 import { isProvided } from './support/requirements.ts';
+import { softwareGpuExists } from './support/software-gpu.ts';
 
 /** Four steps of two shards. */
 const SIZES = ['--batch', '8', '--shard-size', '4', '--limit', '32', '--epochs', '1', '--seed', '7'];
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 
 const hasChromium = isProvided('chromium', chromiumExists);
+const hasGpu = isProvided('webgpu', softwareGpuExists);
 
 describe.skipIf(!hasChromium)(`workers in a browser${hasChromium ? '' : ' (skipped: chromium is absent)'}`, () => {
   let browser: Browser;
@@ -28,15 +32,15 @@ describe.skipIf(!hasChromium)(`workers in a browser${hasChromium ? '' : ' (skipp
   });
 
   /** A run that waits for workers. */
-  async function start() {
+  async function start(sizes = SIZES) {
     const run = join(temporaryDirectory(), 'run');
-    const coordinator = new Gantry(['coordinator', '--listen', '127.0.0.1:0', ...SIZES, '--exit', '--run', run]);
+    const coordinator = new Gantry(['coordinator', '--listen', '127.0.0.1:0', ...sizes, '--exit', '--run', run]);
     const [, link = ''] = await coordinator.output(/browser's tab: (\S+)/);
     return { run, coordinator, link };
   }
 
-  async function openTab(link: string): Promise<Page> {
-    const page = await browser.newPage();
+  async function openTab(link: string, inside = browser): Promise<Page> {
+    const page = await inside.newPage();
     page.on('close', () => complaints.push(...heard.complaints));
     const heard = listenTo(page);
     await page.goto(link);
@@ -51,16 +55,20 @@ describe.skipIf(!hasChromium)(`workers in a browser${hasChromium ? '' : ' (skipp
   const events = (run: string, type: string) =>
     readJsonLines<EventLine>(run, 'events.jsonl').filter((event) => event.type === type);
 
-  it('two tabs alone complete a run, whatever becomes of a third one', async () => {
+  it('two tabs alone complete a run, and one that is closed with a shard in its hands costs nothing else', async () => {
     const { run, coordinator, link } = await start();
-    const tabs = await Promise.all([openTab(link), openTab(link)]);
-    const names = await Promise.all(tabs.map(nameOf));
-    const [third] = await Promise.all([openTab(link), ...tabs.map((tab) => state(tab, 'working'))]);
+    const dashboard = await Dashboard.of(coordinator);
+    const third = await openTab(link);
     const thirdName = await nameOf(third);
-    // With a shard in its hands, as often as not; which one it is makes no difference to the result.
-    await whenFiles(run, () => work(run).some(({ worker }) => worker === thirdName));
+    await whenFiles(run, () => work(run).length > 0);
+    // The two shall find steps left, however long they take to start.
+    expect(await dashboard.control({ action: 'pause' })).toMatchObject({ ok: true });
     await third.close();
     await whenFiles(run, () => events(run, 'left').some((event) => event['worker'] === thirdName));
+    const tabs = await Promise.all([openTab(link), openTab(link)]);
+    const names = await Promise.all(tabs.map(nameOf));
+    await Promise.all(tabs.map((tab) => state(tab, 'working')));
+    expect(await dashboard.control({ action: 'resume' })).toMatchObject({ ok: true });
     expect((await coordinator.finished).code).toBe(0);
     for (const tab of tabs) await state(tab, 'done');
 
@@ -88,6 +96,27 @@ describe.skipIf(!hasChromium)(`workers in a browser${hasChromium ? '' : ' (skipp
     expect(digestOf(again.run)).toBe(digestOf(run));
     expect(Number(await figure(only, 'images computed').textContent())).toBeGreaterThan(0);
     await only.close();
+  });
+
+  it.skipIf(!hasGpu)('a tab on a GPU trains as a CPU does, to within rounding', async () => {
+    // The GPU is made of software, and slow.
+    const sizes = ['--limit', '2', '--batch', '2', '--shard-size', '2', '--epochs', '1', '--seed', '3'];
+    const withGpu = await launchChromium(SOFTWARE_WEBGPU);
+    try {
+      const [onGpu, onCpu] = await Promise.all(
+        (['webgpu', 'wasm'] as const).map(async (device) => {
+          const { run, coordinator, link } = await start(sizes);
+          const tab = await openTab(`${link}&device=${device}`, withGpu);
+          expect((await coordinator.finished).code).toBe(0);
+          await tab.close();
+          expect(events(run, 'joined')[0]).toMatchObject({ engine: 'onnx', device });
+          return readJsonLines<MetricsLine>(run, 'metrics.jsonl')[0] as MetricsLine;
+        }),
+      );
+      expectCloseMetrics(onGpu as MetricsLine, onCpu as MetricsLine);
+    } finally {
+      await withGpu.close();
+    }
   });
 
   it('leaves when it is told to, and comes back', async () => {

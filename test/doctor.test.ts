@@ -1,6 +1,13 @@
-import { expect, it } from 'vitest';
-import { Gantry } from './support/gantry.ts';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { Gantry, temporaryDirectory } from './support/gantry.ts';
 import { NO_GPU } from './support/software-gpu.ts';
+
+interface Speed {
+  readonly engine: string;
+  readonly device: string;
+}
 
 interface Finding {
   readonly what: string;
@@ -10,7 +17,8 @@ interface Finding {
 }
 
 it('says of every engine and device how fast it is, or why it is missing and what to do', async () => {
-  const { code, stdout } = await new Gantry(['doctor', '--json'], NO_GPU).finished;
+  const state = temporaryDirectory();
+  const { code, stdout } = await new Gantry(['doctor', '--json'], { ...NO_GPU, XDG_STATE_HOME: state }).finished;
   const findings = JSON.parse(stdout) as Finding[];
   expect(findings.map(({ what }) => what)).toEqual([
     'machine',
@@ -19,6 +27,7 @@ it('says of every engine and device how fast it is, or why it is missing and wha
     'onnx on webgpu',
     'onnx on cuda:0',
     'tensorflow on cpu',
+    'tensorflow on cuda:0',
   ]);
   const [, , cpu, ...others] = findings;
   expect(cpu).toMatchObject({
@@ -30,4 +39,41 @@ it('says of every engine and device how fast it is, or why it is missing and wha
     if (!usable) expect(detail).toMatch(/choose --device cpu|choose --engine onnx/);
   }
   expect(code).toBe(0);
+  const noted = JSON.parse(readFileSync(join(state, 'gantry', 'doctor.json'), 'utf8')) as Speed[];
+  expect(noted.map(({ engine, device }) => `${engine} on ${device}`)).toEqual(
+    findings.filter(({ imagesPerSecond }) => imagesPerSecond !== undefined).map(({ what }) => what),
+  );
+});
+
+describe('what the doctor has measured', () => {
+  const speeds = [
+    { engine: 'onnx', device: 'cpu', imagesPerSecond: 400 },
+    { engine: 'onnx', device: 'webgpu', imagesPerSecond: 1000 },
+  ];
+
+  /** What a worker says before it looks for its coordinator, on a machine with a record of the doctor's. */
+  async function saidBy(record: string, threads: number): Promise<string> {
+    const state = temporaryDirectory();
+    mkdirSync(join(state, 'gantry'));
+    writeFileSync(join(state, 'gantry', 'doctor.json'), record);
+    const options = ['--threads', `${threads}`];
+    const worker = new Gantry(['worker', 'ws://127.0.0.1:9', ...options], { XDG_STATE_HOME: state, GANTRY_TOKEN: 't' });
+    await worker.output(/ECONNREFUSED/);
+    worker.process.kill('SIGTERM');
+    return (await worker.finished).stderr;
+  }
+
+  it('a worker mentions where another device is faster than all of its threads', async () => {
+    expect(await saidBy(JSON.stringify(speeds), 2)).toMatch(
+      /gantry doctor found onnx on webgpu to be faster here \(1000 images\/s\): --engine onnx --device webgpu/,
+    );
+  });
+
+  it.each([
+    ['it is the fastest', JSON.stringify(speeds), 3],
+    ['nothing was measured', '[]', 2],
+    ['the record is damaged', '{', 2],
+  ])('a worker is silent where %s', async (_, record, threads) => {
+    expect(await saidBy(record, threads)).not.toMatch(/faster/);
+  });
 });

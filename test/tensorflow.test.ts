@@ -35,7 +35,21 @@ const eventsOf = (run: string, wanted: string) =>
 
 it.skipIf(isInstalled)('is refused in one line where it is not installed', async () => {
   const { code, stdout, stderr } = await gantry('worker', 'ws://127.0.0.1:9', '--engine', 'tensorflow');
-  expect(stderr).toMatch(/^gantry: the tensorflow engine is not installed: run "npm run setup.*\[E_ENGINE\]\n$/);
+  expect(stderr).toMatch(
+    /^gantry: the tensorflow engine for cpu is not installed: run "npm run setup.*\[E_ENGINE\]\n$/,
+  );
+  expect([code, stdout]).toEqual([1, '']);
+});
+
+it.each([
+  ['tensorflow', 'webgpu', /^gantry: the tensorflow engine runs on cpu and cuda, not on webgpu: choose --engine onnx/],
+  ['tensorflow', 'cuda', /^gantry: the tensorflow engine for cuda:0 is not installed: .*setup:tensorflow -- gpu"/],
+  ['tfjs', 'cuda', /^gantry: the tfjs engine runs on cpu only, not on cuda:0: choose --engine onnx/],
+])('%s on %s is refused in one line', async (engine, device, line) => {
+  const options = ['--engine', engine, '--device', device];
+  const { code, stdout, stderr } = await gantry('worker', 'ws://127.0.0.1:9', ...options);
+  expect(stderr).toMatch(line);
+  expect(stderr).toMatch(/^[^\n]* \[E_ENGINE\]\n$/);
   expect([code, stdout]).toEqual([1, '']);
 });
 

@@ -7,10 +7,20 @@ export function chromiumExists(): boolean {
   return existsSync(CHROMIUM);
 }
 
-export function launchChromium(): Promise<Browser> {
+/** WebGPU on the GPU in software that comes with Chromium. */
+export const SOFTWARE_WEBGPU = [
+  '--enable-unsafe-webgpu',
+  '--use-webgpu-adapter=swiftshader',
+  '--enable-features=Vulkan,WebGPU',
+  '--use-vulkan=swiftshader',
+  '--ignore-gpu-blocklist',
+];
+
+/** @param gpu options, by default for none */
+export function launchChromium(gpu: readonly string[] = ['--disable-gpu']): Promise<Browser> {
   return chromium.launch({
     executablePath: CHROMIUM,
-    args: ['--no-sandbox', '--disable-gpu', '--disable-background-networking'],
+    args: ['--no-sandbox', '--disable-background-networking', ...gpu],
   });
 }
 

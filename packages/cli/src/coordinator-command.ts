@@ -1,11 +1,10 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { Command, InvalidArgumentError } from 'commander';
-import { isLoopback, openCluster, openTokens, type AttachContext } from '@gantry/coordinator';
+import { isLoopback, openCluster, openTokens } from '@gantry/coordinator';
 import { GantryError } from '@gantry/core';
-import type { Progress } from './progress.ts';
 import { addRunOptions, type RunFlags } from './run-options.ts';
-import { runTraining, type Attached } from './run-training.ts';
+import { runTraining, type Attached, type Attachment } from './run-training.ts';
 
 interface Address {
   readonly host: string;
@@ -27,13 +26,13 @@ export function coordinatorCommand(): Command {
     .option('--tls-key <file>', 'private key of the certificate, PEM')
     .option('--allow-host <host...>', 'names under which workers reach this machine, beside the address itself')
     .action((flags: CoordinatorFlags) =>
-      runTraining(flags, `gantry coordinator --listen ${flags.listen.host}:${flags.listen.port}`, (context, progress) =>
-        listen(flags, context, progress),
+      runTraining(flags, `gantry coordinator --listen ${flags.listen.host}:${flags.listen.port}`, (attachment) =>
+        listen(flags, attachment),
       ),
     );
 }
 
-async function listen(flags: CoordinatorFlags, context: AttachContext, progress: Progress): Promise<Attached> {
+async function listen(flags: CoordinatorFlags, { context, progress }: Attachment): Promise<Attached> {
   const { listen: address, tlsCert, tlsKey, allowHost } = flags;
   if ((tlsCert === undefined) !== (tlsKey === undefined)) {
     throw new GantryError('E_CONFIG', '--tls-cert and --tls-key belong together: give both or neither');

@@ -5,6 +5,8 @@ import { Command } from 'commander';
 import { loadDataSet } from '@gantry/coordinator';
 import type { Device, EngineName } from '@gantry/worker';
 import type { StepFigures } from './bench/step.ts';
+import { noteSpeeds, type Speed } from './doctor-record.ts';
+import { failureIn } from './errors.ts';
 
 const GANTRY = fileURLToPath(new URL('../bin/gantry.js', import.meta.url));
 const SHARD_SIZE = 64;
@@ -18,6 +20,7 @@ const PLACES: readonly (readonly [engine: EngineName, device: Device])[] = [
   ['onnx', 'webgpu'],
   ['onnx', 'cuda:0'],
   ['tensorflow', 'cpu'],
+  ['tensorflow', 'cuda:0'],
 ];
 
 /** One line of the report: something that is usable, or why it is not and what to do. */
@@ -42,9 +45,14 @@ export function doctorCommand(): Command {
         }),
       ];
       const computing: Finding[] = [];
+      const speeds: Speed[] = [];
       for (const [engine, device] of PLACES) {
-        computing.push(await examine(`${engine} on ${device}`, () => measure(engine, device)));
+        const finding = await examine(`${engine} on ${device}`, () => measure(engine, device));
+        const { imagesPerSecond } = finding;
+        if (imagesPerSecond !== undefined) speeds.push({ engine, device, imagesPerSecond });
+        computing.push(finding);
       }
+      await noteSpeeds(speeds);
       const findings = [...required, ...computing];
       if (json) process.stdout.write(`${JSON.stringify(findings)}\n`);
       else {
@@ -94,10 +102,7 @@ async function measure(engine: EngineName, device: Device): Promise<Pick<Finding
   );
   if (timedOut)
     return { detail: `it is there, and needs more than ${LIMIT_MS / 1000} s for a few steps: too slow to be of use` };
-  if (stdout === '') {
-    const [, complaint] = /^gantry: (.*) \[E_\w+\]$/m.exec(stderr) ?? [];
-    throw new Error(complaint ?? `its process failed: ${stderr.trim().split('\n').at(-1) ?? ''}`);
-  }
+  if (stdout === '') throw new Error(failureIn(stderr));
   const [figures] = (JSON.parse(stdout) as { results: [StepFigures] }).results;
   const imagesPerSecond = figures.gradientImagesPerSecond.median;
   return {

@@ -10,3 +10,9 @@ export function reportFailure(error: unknown): void {
     process.stderr.write(`gantry: unexpected error, please report it:\n${details}\n`);
   }
 }
+
+/** Why another process of Gantry failed, in one line, of what it wrote to standard error. */
+export function failureIn(stderr: string): string {
+  const [, reason] = /^gantry: (.*) \[E_\w+\]$/m.exec(stderr) ?? [];
+  return reason ?? stderr.trim().split('\n').at(-1) ?? '';
+}

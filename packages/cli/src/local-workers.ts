@@ -1,6 +1,7 @@
-import type { AttachContext, AttachedWorkers, WorkerLink } from '@gantry/coordinator';
+import type { AttachedWorkers, WorkerLink } from '@gantry/coordinator';
 import { GantryError, IMAGE_PIXELS, decodeFromWorker, floatsOf, leafLayout } from '@gantry/core';
 import { EnginePool, EngineThread, ShardRunner, ShardTally, type Device } from '@gantry/worker';
+import type { Attachment } from './run-training.ts';
 
 const NAME = 'in-process';
 
@@ -9,11 +10,12 @@ const NAME = 'in-process';
  * @param device one that `prepareDevice` has found
  */
 export async function attachThreads(
-  { program, scheduler }: AttachContext,
+  { context: { programFor, scheduler }, progress }: Attachment,
   device: Device,
   threads: number,
-  notice: (text: string) => void,
 ): Promise<AttachedWorkers> {
+  const program = programFor(device);
+  const notice = (text: string) => progress.notice(text);
   const pool = new EnginePool(() => new EngineThread('onnx', device), threads, notice);
   const close = () => pool.dispose();
   try {

@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { train, type AttachContext, type AttachedWorkers, type Cluster, type Summary } from '@gantry/coordinator';
+import type { GantryError } from '@gantry/core';
 import { reportFailure } from './errors.ts';
 import { Progress } from './progress.ts';
 import { runSettings, type RunFlags } from './run-options.ts';
@@ -10,33 +11,47 @@ export interface Attached extends AttachedWorkers {
   readonly cluster?: Cluster;
 }
 
+/** What workers are attached to, and those who attach them tell. */
+export interface Attachment {
+  readonly context: AttachContext;
+  readonly progress: Progress;
+  /** Ends the run, which can be resumed, where nobody can compute. */
+  readonly fail: (error: GantryError) => void;
+}
+
 /**
  * Trains a run, shows how it goes, and reports its end; the first SIGINT or SIGTERM stops it after the step under way.
  * On a terminal the dashboard stays until another one.
  * @param command how to call this command again, for the hint how to resume
- * @param attachWorkers brings the workers, and may show something by `progress`
+ * @param attachWorkers brings the workers
  */
 export async function runTraining(
   flags: RunFlags,
   command: string,
-  attachWorkers: (context: AttachContext, progress: Progress) => Promise<Attached>,
+  attachWorkers: (attachment: Attachment) => Promise<Attached>,
 ): Promise<void> {
   const settings = runSettings(flags);
   const progress = new Progress(process.stderr);
   let ended = false;
   let stopCode = 0;
-  const { signal } = abortOnSignals((exitCode) => {
+  let failure: GantryError | undefined;
+  const stop = abortOnSignals((exitCode) => {
     if (ended) return;
     stopCode = exitCode;
     progress.notice('stopping after this step; once more to stop at once');
   });
+  const { signal } = stop;
+  const fail = (error: GantryError) => {
+    failure = error;
+    stop.abort();
+  };
   progress.notice(`${settings.resume ? 'resuming run' : 'run'} ${settings.path}`);
   let cluster: Cluster | undefined;
   try {
     const summary = await train({
       ...settings,
       attachWorkers: async (context) => {
-        const attached = await attachWorkers(context, progress);
+        const attached = await attachWorkers({ context, progress, fail });
         cluster = attached.cluster;
         return attached;
       },
@@ -44,6 +59,7 @@ export async function runTraining(
       signal,
     });
     progress.stop();
+    if (failure) throw failure;
     if (summary) {
       report(settings.path, summary, flags.json ?? false);
     } else {

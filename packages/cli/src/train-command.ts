@@ -1,13 +1,12 @@
 import { availableParallelism } from 'node:os';
 import path from 'node:path';
 import { Command } from 'commander';
-import { openCluster, openTokens, type AttachContext } from '@gantry/coordinator';
+import { openCluster, openTokens } from '@gantry/coordinator';
 import { dealGpus, gpuAt, parseDevice, prepareDevice, visibleGpus, type Device } from '@gantry/worker';
 import { attachThreads } from './local-workers.ts';
 import { wholeNumber } from './options.ts';
-import type { Progress } from './progress.ts';
 import { addRunOptions, type RunFlags } from './run-options.ts';
-import { runTraining, type Attached } from './run-training.ts';
+import { runTraining, type Attached, type Attachment } from './run-training.ts';
 import { WorkerProcesses } from './worker-processes.ts';
 
 interface TrainFlags extends RunFlags {
@@ -44,12 +43,10 @@ async function runTrain(flags: TrainFlags): Promise<void> {
   if (workers === 0) {
     const device = flags.device === 'cuda' ? 'cuda:0' : flags.device;
     await prepareDevice('onnx', device);
-    await runTraining(flags, 'gantry train', (context, progress) =>
-      attachThreads(context, device, threads, (text) => progress.notice(text)),
-    );
+    await runTraining(flags, 'gantry train', (attachment) => attachThreads(attachment, device, threads));
   } else {
     const places = await placesOf(flags.device, workers);
-    await runTraining(flags, 'gantry train', (context, progress) => startWorkers(places, context, progress));
+    await runTraining(flags, 'gantry train', (attachment) => startWorkers(places, attachment));
   }
 }
 
@@ -71,7 +68,7 @@ async function placesOf(device: TrainDevice, workers: number): Promise<Place[]> 
   return dealGpus(gpus, workers).map((gpu) => ({ device: 'cuda:0', gpu }));
 }
 
-async function startWorkers(places: readonly Place[], context: AttachContext, progress: Progress): Promise<Attached> {
+async function startWorkers(places: readonly Place[], { context, progress, fail }: Attachment): Promise<Attached> {
   const tokens = await openTokens(context.path);
   const cluster = await openCluster({
     ...context,
@@ -91,7 +88,7 @@ async function startWorkers(places: readonly Place[], context: AttachContext, pr
   if (places[0]?.gpu !== undefined && gpus < count) {
     progress.notice(`${count} workers share ${gpus} GPU${gpus === 1 ? '' : 's'} in turn`);
   }
-  const processes = new WorkerProcesses(cluster.url, tokens.work, progress);
+  const processes = new WorkerProcesses(cluster.url, tokens.work, progress, fail);
   for (const [i, { device, gpu }] of places.entries()) processes.start(`local-${i + 1}`, device, gpu);
   return {
     cluster,

@@ -13,6 +13,7 @@ import {
   type EngineName,
 } from '@gantry/worker';
 import { Command, Option } from 'commander';
+import { fasterPlace } from './doctor-record.ts';
 import { wholeNumber } from './options.ts';
 import { abortOnSignals } from './signals.ts';
 import { WorkerProgress } from './worker-progress.ts';
@@ -51,6 +52,13 @@ async function runWorkerCommand(url: string, flags: WorkerFlags): Promise<void> 
   progress.notice(
     `worker ${name}: ${engine} engine on ${device}, ${threads} thread${threads === 1 ? '' : 's'}, for ${endpoint.url.href}`,
   );
+  const faster = await fasterPlace(engine, device, threads);
+  if (faster) {
+    progress.notice(
+      `gantry doctor found ${faster.engine} on ${faster.device} to be faster here (${faster.imagesPerSecond.toFixed(0)} images/s): ` +
+        `--engine ${faster.engine} --device ${faster.device}`,
+    );
+  }
   try {
     await runWorker({
       url: endpoint.url.href,

@@ -1,6 +1,8 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
+import { GantryError } from '@gantry/core';
 import type { Device } from '@gantry/worker';
+import { failureIn } from './errors.ts';
 import type { Progress } from './progress.ts';
 
 const GANTRY = fileURLToPath(new URL('../bin/gantry.js', import.meta.url));
@@ -14,13 +16,16 @@ export class WorkerProcesses {
   readonly #url: string;
   readonly #token: string;
   readonly #progress: Progress;
+  readonly #noneCanRun: (error: GantryError) => void;
   readonly #children = new Set<ChildProcess>();
   #closing = false;
 
-  constructor(url: string, token: string, progress: Progress) {
+  /** @param noneCanRun called when the last worker has refused to run, with its reason */
+  constructor(url: string, token: string, progress: Progress, noneCanRun: (error: GantryError) => void) {
     this.#url = url;
     this.#token = token;
     this.#progress = progress;
+    this.#noneCanRun = noneCanRun;
   }
 
   /** @param gpu the only one that the worker sees, as CUDA_VISIBLE_DEVICES names it */
@@ -41,10 +46,13 @@ export class WorkerProcesses {
     child.on('exit', (code, signal) => {
       this.#children.delete(child);
       if (this.#closing || code === 0) return;
-      const last = complaints.trim().split('\n').at(-1) ?? '';
+      const reason = failureIn(complaints);
       const again = performance.now() - begin > SOUND_START_MS;
-      this.#progress.notice(`${name} ended (${signal ?? code})${again ? ', starting it again' : `: ${last}`}`);
+      this.#progress.notice(`${name} ended (${signal ?? code})${again ? ', starting it again' : `: ${reason}`}`);
       if (again) this.start(name, device, gpu);
+      else if (signal === null && this.#children.size === 0) {
+        this.#noneCanRun(new GantryError('E_ENGINE', `no worker can run on this machine: ${reason}`));
+      }
     });
   }
 

@@ -1,16 +1,8 @@
-import {
-  PROTOCOL_VERSION,
-  leafLayout,
-  manifestBytes,
-  manifestToWire,
-  programsBytes,
-  sha256,
-  type GantryError,
-  type Program,
-} from '@gantry/core';
+import { leafLayout, type GantryError, type ParameterManifest, type Program } from '@gantry/core';
 import { DashboardRoutes } from './dashboard-routes.ts';
 import { isLoopback } from './gate.ts';
 import { loadPage, pageDirectory } from './page-files.ts';
+import { prepareDelivery, type Delivery } from './program-delivery.ts';
 import type { RunControl } from './run-control.ts';
 import type { RunWatch } from './run-watch.ts';
 import type { Scheduler } from './scheduler.ts';
@@ -19,7 +11,6 @@ import { announceTokens, type Tokens } from './tokens.ts';
 import { WatchHub } from './watch-hub.ts';
 import { WorkerConnection, type ConnectionContext } from './worker-connection.ts';
 
-const HEARTBEAT_MS = 1000;
 /** Room for a frame's header beside a leaf. */
 const HEADER_ROOM_BYTES = 128 * 1024;
 
@@ -34,7 +25,8 @@ export interface ClusterOptions {
   /** Name of the run, for people. */
   readonly run: string;
   readonly tokens: Tokens;
-  readonly program: Program;
+  readonly manifest: ParameterManifest;
+  readonly programFor: (device: string) => Program;
   readonly scheduler: Scheduler;
   /** Run directory. */
   readonly path: string;
@@ -62,25 +54,17 @@ export interface Cluster {
 
 /** Starts to listen for workers. @throws GantryError E_CONFIG if the address or certificate cannot be used */
 export async function openCluster(options: ClusterOptions): Promise<Cluster> {
-  const { program, scheduler, run, tokens, path, watch, control, onRefused } = options;
-  const programs = await Promise.all(
-    program.variants.map(async ({ samples, onnx }) => ({ samples, bytes: onnx.length, sha256: await sha256(onnx) })),
-  );
-  const context: ConnectionContext = {
-    program,
-    scheduler,
-    onRefused,
-    welcome: {
-      type: 'welcome',
-      protocol: PROTOCOL_VERSION,
-      run,
-      seed: program.seed,
-      heartbeatMs: HEARTBEAT_MS,
-      manifest: manifestToWire(program.manifest),
-      programs,
-    },
-    hashes: { manifest: await sha256(manifestBytes(program.manifest)), program: await sha256(programsBytes(programs)) },
+  const { manifest, programFor, scheduler, run, tokens, path, watch, control, onRefused } = options;
+  const deliveries = new Map<Program, Promise<Delivery>>();
+  const deliveryFor = (device: string) => {
+    const program = programFor(device);
+    const delivery = deliveries.get(program) ?? prepareDelivery(run, program);
+    deliveries.set(program, delivery);
+    return delivery;
   };
+  // Most workers need this one: the first shall not wait for it.
+  await deliveryFor('cpu');
+  const context: ConnectionContext = { manifest, deliveryFor, scheduler, onRefused };
   const connections = new Set<WorkerConnection>();
   const hub = new WatchHub(watch);
   const routes = new DashboardRoutes({ path, tokens, watch, control, page: await loadPage(pageDirectory()) });
@@ -92,7 +76,7 @@ export async function openCluster(options: ClusterOptions): Promise<Cluster> {
     tokens,
     ...(tls && { tls }),
     ...(allowedHosts && { allowedHosts }),
-    maxPayloadBytes: leafLayout(program.manifest).length * 4 + HEADER_ROOM_BYTES,
+    maxPayloadBytes: leafLayout(manifest).length * 4 + HEADER_ROOM_BYTES,
     onRequest: routes.answer,
     onWatcher: (socket) => hub.add(socket),
     onWorker: (socket, peer) => {

@@ -1,5 +1,8 @@
 import type { WebSocket } from 'ws';
 
+/** How often a worker is pinged, and to show a sign of life. */
+export const HEARTBEAT_MS = 1000;
+
 /** A peer may answer the newest ping only (RFC 6455, 5.5.3), or none. */
 const UNANSWERED_REMEMBERED = 16;
 

@@ -2,7 +2,7 @@ export { CheckpointStore, readGenerator, weightsDigest } from './checkpoint-stor
 export { openCluster, type Cluster } from './cluster.ts';
 export { loadDataSet, type DataSet } from './data-set.ts';
 export { PictureRenderer, pictureNoise } from './pictures.ts';
-export { compileGenerator, compileTraining } from './programs.ts';
+export { compileGenerator, compileTraining, convolutionsOn } from './programs.ts';
 export type { GivenConfig } from './run-config.ts';
 export { RunDirectory } from './run-directory.ts';
 export type { EventLine, MetricsLine, RunEvent, WorkLine } from './run-lines.ts';

@@ -44,6 +44,25 @@ export function compileTraining(plan: DataPlan, seed: number, convolutions: Conv
   }));
 }
 
+/**
+ * How convolutions are computed on a device: on CPUs in the way that was measured to be the fastest; no GPU was measured, so
+ * theirs are the plain ones.
+ */
+export function convolutionsOn(device: string): ConvolutionForm {
+  return device === 'cpu' || device === 'wasm' ? 'fastest' : 'direct';
+}
+
+/** The programs of a run by device, each compiled when it is first asked for. */
+export function trainingPrograms(plan: DataPlan, seed: number): (device: string) => Program {
+  const compiled = new Map<ConvolutionForm, Program>();
+  return (device) => {
+    const convolutions = convolutionsOn(device);
+    const program = compiled.get(convolutions) ?? compileTraining(plan, seed, convolutions);
+    compiled.set(convolutions, program);
+    return program;
+  };
+}
+
 /** Compiles the generator in inference mode: `noise` [samples,100] and its weights to `images` [samples,28,28,1]. */
 export function compileGenerator(samples: number): Uint8Array {
   return withModels((models) => {

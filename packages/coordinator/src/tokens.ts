@@ -79,11 +79,16 @@ function newToken(): string {
   return randomBytes(TOKEN_BYTES).toString('base64url');
 }
 
-function announcementPath(port: number): string {
+/** Where this user's Gantry keeps what concerns no single run. */
+export function stateDirectory(): string {
   const given = process.env['XDG_STATE_HOME'] ?? '';
   // The XDG specification: a relative path is to be ignored.
   const state = isAbsolute(given) ? given : join(os.homedir(), '.local', 'state');
-  return join(state, 'gantry', `${port}.json`);
+  return join(state, 'gantry');
+}
+
+function announcementPath(port: number): string {
+  return join(stateDirectory(), `${port}.json`);
 }
 
 /** Reads a file of tokens, undefined if there is none. @param owner uid that it must belong to, any by default */

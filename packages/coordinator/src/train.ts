@@ -14,7 +14,7 @@ import { parameterManifest } from '@gantry/core/tfjs';
 import { CheckpointStore } from './checkpoint-store.ts';
 import { loadDataSet, type DataSet } from './data-set.ts';
 import { PictureRenderer } from './pictures.ts';
-import { compileTraining } from './programs.ts';
+import { trainingPrograms } from './programs.ts';
 import { newConfig, resumedConfig, runJsonSchema, type GivenConfig, type RunJson } from './run-config.ts';
 import { RunControl } from './run-control.ts';
 import { RunDirectory } from './run-directory.ts';
@@ -40,7 +40,9 @@ export interface TrainOptions {
 }
 
 export interface AttachContext {
-  readonly program: Program;
+  readonly manifest: ParameterManifest;
+  /** What a worker on a device computes with. */
+  readonly programFor: (device: string) => Program;
   readonly scheduler: Scheduler;
   /** For those who watch and steer the run. */
   readonly watch: RunWatch;
@@ -79,8 +81,8 @@ export async function train(options: TrainOptions): Promise<Summary | undefined>
     const control = new RunControl(scheduler);
     const watch = new RunWatch({ name: basename(directory.path), config, plan, scheduler, control });
     await watch.load(directory);
-    const program = compileTraining(plan, config.seed);
-    workers = await options.attachWorkers({ program, scheduler, watch, control, path: directory.path });
+    const programFor = trainingPrograms(plan, config.seed);
+    workers = await options.attachWorkers({ manifest, programFor, scheduler, watch, control, path: directory.path });
     const images = data.images;
     const run = new TrainingRun({
       config,

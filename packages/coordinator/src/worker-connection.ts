@@ -10,12 +10,13 @@ import {
   leafLayout,
   type CoordinatorMessage,
   type MessageOf,
-  type Program,
+  type ParameterManifest,
   type ShardWork,
   type WorkerMessage,
 } from '@gantry/core';
 import type { WebSocket } from 'ws';
-import { Heartbeat } from './heartbeat.ts';
+import { HEARTBEAT_MS, Heartbeat } from './heartbeat.ts';
+import type { Delivery } from './program-delivery.ts';
 import type { Scheduler } from './scheduler.ts';
 import type { Peer } from './server.ts';
 import type { PublishedWeights } from './published-weights.ts';
@@ -35,10 +36,9 @@ const WEIGHTS_BUFFERED = 4;
 
 /** What all connections of a run share. */
 export interface ConnectionContext {
-  readonly program: Program;
-  readonly welcome: MessageOf<'welcome'>;
-  /** sha256 of the manifest and of the programs, which a worker has to confirm. */
-  readonly hashes: { readonly manifest: string; readonly program: string };
+  readonly manifest: ParameterManifest;
+  /** What a worker computes with depends on its device. */
+  readonly deliveryFor: (device: string) => Promise<Delivery>;
   readonly scheduler: Scheduler;
   /** Says what a user should know of a connection that never became a worker. */
   readonly onRefused: (peer: string, error: GantryError) => void;
@@ -53,6 +53,7 @@ export class WorkerConnection {
   readonly #timers: NodeJS.Timeout[] = [];
   #silence: NodeJS.Timeout | undefined;
   #hello: MessageOf<'hello'> | undefined;
+  #delivery: Delivery | undefined;
   #link: WorkerLink | undefined;
   readonly #heartbeat: Heartbeat;
   #cause = 'the connection was closed';
@@ -62,7 +63,7 @@ export class WorkerConnection {
     this.#socket = socket;
     this.#peer = peer;
     this.#context = context;
-    this.#leafLength = leafLayout(context.program.manifest).length;
+    this.#leafLength = leafLayout(context.manifest).length;
     this.#heartbeat = new Heartbeat(socket);
     // Any byte is a sign of life: a large frame on a slow network holds up the pongs behind it.
     peer.socket.on('data', () => this.#heartbeat.heard());
@@ -141,25 +142,31 @@ export class WorkerConnection {
     }
     this.#hello = hello;
     this.#clearTimers();
-    this.#send(this.#context.welcome);
-    for (const { samples, onnx } of this.#context.program.variants) {
-      this.#socket.send(encodeFrame({ type: 'program', samples }, onnx));
-    }
+    void this.#deliver(hello.device);
+  }
+
+  async #deliver(device: string): Promise<void> {
+    const delivery = await this.#context.deliveryFor(device);
+    if (this.#ended) return;
+    this.#delivery = delivery;
+    for (const frame of delivery.frames) this.#socket.send(frame);
     this.#deadline(READY_TIMEOUT_MS, 'not ready');
     this.#startHeartbeat();
   }
 
   #join(ready: MessageOf<'ready'>): void {
     const hello = this.#hello;
-    if (!hello || this.#link) throw new GantryError('E_PROTOCOL', 'ready at the wrong time');
-    const { hashes, scheduler, program } = this.#context;
+    const delivery = this.#delivery;
+    if (!hello || !delivery || this.#link) throw new GantryError('E_PROTOCOL', 'ready at the wrong time');
+    const { scheduler } = this.#context;
+    const { hashes, welcome } = delivery;
     if (ready.manifest !== hashes.manifest || ready.program !== hashes.program) {
       throw new GantryError('E_MANIFEST', 'the worker has other parameters or another program than the run');
     }
     this.#clearTimers();
     this.#startHeartbeat();
     const taken = new Set(scheduler.workers.map(({ name }) => name));
-    const samples = program.variants[0]?.samples ?? 1;
+    const samples = welcome.programs[0]?.samples ?? 1;
     this.#link = {
       name: uniqueName(hello.name, taken),
       identity: this.#identity(hello),
@@ -237,9 +244,8 @@ export class WorkerConnection {
   }
 
   #startHeartbeat(): void {
-    const { heartbeatMs } = this.#context.welcome;
-    this.#timers.push(setInterval(() => this.#heartbeat.ping(), heartbeatMs));
-    this.#endSilence(HEARTBEATS_MISSED * heartbeatMs, HEARTBEATS_MISSED * heartbeatMs);
+    this.#timers.push(setInterval(() => this.#heartbeat.ping(), HEARTBEAT_MS));
+    this.#endSilence(HEARTBEATS_MISSED * HEARTBEAT_MS, HEARTBEATS_MISSED * HEARTBEAT_MS);
   }
 
   /** Takes the worker for dead once it has been silent for `limitMs`. @param nextMs when to look */

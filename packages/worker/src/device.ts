@@ -30,16 +30,26 @@ export function gpuIndex(device: CudaDevice): number {
  * @throws GantryError E_ENGINE
  */
 export async function prepareDevice(engine: EngineName, device: Device): Promise<void> {
-  if (engine === 'tensorflow') (await import('./tensorflow.ts')).requireTensorflow();
+  if (engine === 'tfjs' && device !== 'cpu') throw unfit(engine, device);
+  if (engine === 'tensorflow') {
+    if (device === 'webgpu') throw unfit(engine, device);
+    (await import('./tensorflow.ts')).requireTensorflow(device);
+  }
   if (device === 'cpu') return;
-  if (engine !== 'onnx') throw new GantryError('E_ENGINE', `the ${engine} engine runs on cpu only, not on ${device}`);
   if (device === 'webgpu') {
     await (await import('./node-onnx.ts')).requireWebGpu();
     return;
   }
-  await gpuAt(device);
+  const gpu = await gpuAt(device);
+  // TensorFlow computes on the first GPU that it sees.
+  if (engine === 'tensorflow') process.env['CUDA_VISIBLE_DEVICES'] = gpu;
   // TF32 keeps 10 of the 23 bits of a factor. CUDA's libraries read this when they are loaded, which is later.
   process.env['NVIDIA_TF32_OVERRIDE'] = '0';
+}
+
+function unfit(engine: EngineName, device: Device): GantryError {
+  const devices = engine === 'tfjs' ? 'cpu only' : 'cpu and cuda';
+  return new GantryError('E_ENGINE', `the ${engine} engine runs on ${devices}, not on ${device}: choose --engine onnx`);
 }
 
 /** One of the visible GPUs, as CUDA_VISIBLE_DEVICES names it. @throws GantryError E_ENGINE if it is not there */

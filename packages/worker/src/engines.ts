@@ -16,7 +16,7 @@ export async function createEngine(name: EngineName, device: Device = 'cpu'): Pr
       return new OnnxEngine(nodeOnnx(device));
     }
     case 'tensorflow':
-      await (await import('./tensorflow.ts')).loadTensorflow();
+      await (await import('./tensorflow.ts')).loadTensorflow(device);
       return new (await import('./tfjs-engine.ts')).TfjsEngine();
     case 'tfjs':
       return new (await import('./tfjs-engine.ts')).TfjsEngine();

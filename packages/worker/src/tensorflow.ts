@@ -4,9 +4,8 @@ import { dirname, join } from 'node:path';
 import util from 'node:util';
 import { GantryError } from '@gantry/core';
 import * as tf from '@tensorflow/tfjs-core';
+import type { Device } from './device.ts';
 
-const PACKAGE = '@tensorflow/tfjs-node';
-const REMEDY = 'run "npm run setup:tensorflow" where Gantry is installed, or choose --engine onnx';
 const require = createRequire(import.meta.url);
 
 /**
@@ -14,14 +13,16 @@ const require = createRequire(import.meta.url);
  * with one thread, as the order of additions depends on their number.
  * @throws GantryError E_ENGINE
  */
-export function requireTensorflow(): void {
-  if (!hasAddon()) throw new GantryError('E_ENGINE', `the tensorflow engine is not installed: ${REMEDY}`);
+export function requireTensorflow(device: Device): void {
+  if (!hasAddon(packageFor(device))) {
+    throw new GantryError('E_ENGINE', `the tensorflow engine for ${device} is not installed: ${remedyFor(device)}`);
+  }
   // The library reads the environment of the process, which threads of Node have only a copy of.
   Object.assign(process.env, { TF_NUM_INTRAOP_THREADS: '1', TF_NUM_INTEROP_THREADS: '1', TF_CPP_MIN_LOG_LEVEL: '2' });
 }
 
 /** Makes TensorFlow what `@tensorflow/tfjs-core` computes with in this thread. @throws GantryError E_ENGINE */
-export async function loadTensorflow(): Promise<void> {
+export async function loadTensorflow(device: Device): Promise<void> {
   // Node 23 has removed them, and the package still calls them.
   const removed = {
     isArray: Array.isArray,
@@ -29,20 +30,31 @@ export async function loadTensorflow(): Promise<void> {
   };
   for (const [name, is] of Object.entries(removed)) if (!(name in util)) Object.assign(util, { [name]: is });
   try {
-    require(PACKAGE);
+    require(packageFor(device));
     await tf.setBackend('tensorflow');
   } catch (cause) {
     const why = cause instanceof Error ? (cause.message.split('\n')[0] ?? '') : String(cause);
-    throw new GantryError('E_ENGINE', `the tensorflow engine cannot be loaded (${why}): ${REMEDY}`, { cause });
+    throw new GantryError('E_ENGINE', `the tensorflow engine cannot be loaded (${why}): ${remedyFor(device)}`, {
+      cause,
+    });
   }
 }
 
 /** Whether the package is there with the addon that its installation downloads or builds. */
-function hasAddon(): boolean {
+function hasAddon(name: string): boolean {
   try {
-    const lib = join(dirname(require.resolve(`${PACKAGE}/package.json`)), 'lib');
+    const lib = join(dirname(require.resolve(`${name}/package.json`)), 'lib');
     return readdirSync(lib).some((abi) => existsSync(join(lib, abi, 'tfjs_binding.node')));
   } catch {
     return false;
   }
+}
+
+function packageFor(device: Device): string {
+  return device === 'cpu' ? '@tensorflow/tfjs-node' : '@tensorflow/tfjs-node-gpu';
+}
+
+function remedyFor(device: Device): string {
+  const command = `npm run setup:tensorflow${device === 'cpu' ? '' : ' -- gpu'}`;
+  return `run "${command}" where Gantry is installed, or choose --engine onnx`;
 }

@@ -1,6 +1,6 @@
 import { addInPlace, applyStep, initialState, IMAGE_PIXELS, type ShardWork } from '@gantry/core';
 import { parameterManifest } from '@gantry/core/tfjs';
-import { compileTraining, loadDataSet } from '@gantry/coordinator';
+import { compileTraining, convolutionsOn, loadDataSet } from '@gantry/coordinator';
 import { EngineThread, probeNumericClass, type Device, type EngineName } from '@gantry/worker';
 import { spread, type Spread } from './statistics.ts';
 
@@ -72,7 +72,8 @@ class Trainee {
 
   static async start({ engine, device }: StepPlan, shardSize: number, images: Uint8Array): Promise<Trainee> {
     const thread = new EngineThread(engine, device);
-    const program = compileTraining({ images: shardSize, epochs: 1, batch: shardSize, shardSize }, 0);
+    const plan = { images: shardSize, epochs: 1, batch: shardSize, shardSize };
+    const program = compileTraining(plan, 0, convolutionsOn(device));
     await thread.load(program);
     const trainee = new Trainee(shardSize, thread, await probeNumericClass(thread, program), images);
     await trainee.#setWeights();

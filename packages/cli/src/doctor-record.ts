@@ -1,0 +1,41 @@
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { stateDirectory } from '@gantry/coordinator/tokens';
+import { z } from 'zod';
+
+const speedsSchema = z.array(z.object({ engine: z.string(), device: z.string(), imagesPerSecond: z.number() }));
+
+/** Where something can compute, and how fast on one thread. */
+export type Speed = z.infer<typeof speedsSchema>[number];
+
+/** Notes what the doctor has measured, for workers to come; where nothing can be written, they go without. */
+export async function noteSpeeds(speeds: readonly Speed[]): Promise<void> {
+  const path = recordPath();
+  try {
+    await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+    await writeFile(path, JSON.stringify(speeds));
+  } catch {
+    // The report itself does not depend on it.
+  }
+}
+
+/** The fastest place by the doctor's last measurements, if it is faster than all of a worker's threads where it is. */
+export async function fasterPlace(engine: string, device: string, threads: number): Promise<Speed | undefined> {
+  const speeds = await notedSpeeds();
+  const chosen = speeds.find((speed) => speed.engine === engine && speed.device === device);
+  const [best] = speeds.toSorted((a, b) => b.imagesPerSecond - a.imagesPerSecond);
+  return chosen && best && best.imagesPerSecond > chosen.imagesPerSecond * threads ? best : undefined;
+}
+
+async function notedSpeeds(): Promise<Speed[]> {
+  try {
+    return speedsSchema.parse(JSON.parse(await readFile(recordPath(), 'utf8')));
+  } catch {
+    // There is no need for it: without one, nothing is suggested.
+    return [];
+  }
+}
+
+function recordPath(): string {
+  return join(stateDirectory(), 'doctor.json');
+}
