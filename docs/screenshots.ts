@@ -1,5 +1,5 @@
 /**
- * Makes the pictures of the dashboard:
+ * Makes the pictures of the dashboard, and of a tab that computes:
  *
  *     npm run screenshots                          of a short run of its own, in docs/images
  *     npm run screenshots -- LINK [DIRECTORY]      of the run at that link, which goes on or has its dashboard still
@@ -23,7 +23,8 @@ const EPOCHS_SHOWN = 4;
 
 process.on('exit', killAll);
 const directory = mkdtempSync(join(tmpdir(), 'gantry-'));
-const link = process.argv[2] ?? (await startRun());
+const given = process.argv[2];
+const { link, joinLink } = given === undefined ? await startRun() : { link: given, joinLink: undefined };
 const images = process.argv[3] ?? fileURLToPath(new URL('./images/', import.meta.url));
 const browser = await launchChromium();
 for (const { name, colorScheme, width, height } of VIEWS) {
@@ -34,15 +35,27 @@ for (const { name, colorScheme, width, height } of VIEWS) {
   await page.locator('.u-over').nth(3).waitFor();
   await page.screenshot({ path: join(images, `dashboard-${name}.png`), fullPage: name !== 'phone' });
 }
+if (joinLink !== undefined) {
+  const page = await browser.newPage({ viewport: { width: 720, height: 420 } });
+  await page.goto(joinLink);
+  await page.locator('.state', { hasText: 'working' }).waitFor();
+  // Its first shards are slow.
+  await page
+    .locator('.figures div', { hasText: 'shards' })
+    .locator('dd', { hasText: /^[5-9]/ })
+    .waitFor();
+  await page.screenshot({ path: join(images, 'join.png') });
+}
 await browser.close();
 killAll();
 rmSync(directory, { recursive: true, force: true });
 
-/** @returns the link to its dashboard, once there is something to see */
-async function startRun(): Promise<string> {
+/** @returns the links to its dashboard and for tabs, once there is something to see */
+async function startRun(): Promise<{ link: string; joinLink: string | undefined }> {
   const run = join(directory, 'digits');
   const training = new Gantry(['train', '--workers', '3', '--limit', '5760', '--epochs', '50', '--run', run]);
+  const [, tab] = await training.output(/browser's tab: (\S+)/);
   const [, dashboard = ''] = await training.output(/dashboard: (\S+)/);
   await training.output(new RegExp(`epoch ${EPOCHS_SHOWN}/`));
-  return dashboard;
+  return { link: dashboard, joinLink: tab };
 }

@@ -1,5 +1,6 @@
 import { readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { RunJson } from '@gantry/coordinator';
 import sharp from 'sharp';
 import { beforeAll, describe, expect, it } from 'vitest';
 import {
@@ -121,11 +122,10 @@ describe('a run stopped by SIGINT', () => {
       '1',
     );
     expect(digestOf(path)).toBe(await undisturbed);
-    expect(readJson<{ config: object }>(path, 'run.json').config).toMatchObject({
-      epochs: 2,
-      checkpointEvery: 2,
-      seed: 7,
-    });
+    const { config, numericClasses, bitIdentical } = readJson<RunJson>(path, 'run.json');
+    expect(config).toMatchObject({ epochs: 2, checkpointEvery: 2, seed: 7 });
+    expect(numericClasses).toEqual([{ class: expect.stringMatching(/^[0-9a-f]{64}$/), engine: 'onnx', device: 'cpu' }]);
+    expect(bitIdentical).toBe(true);
   });
 });
 

@@ -1,7 +1,7 @@
 import { createRequire } from 'node:module';
 import { Command } from 'commander';
 import { reportFailure } from './errors.ts';
-import { keepFreedMemory } from './memory.ts';
+import { collectSeldom, keepFreedMemory } from './memory.ts';
 
 const { version } = createRequire(import.meta.url)('../package.json') as { version: string };
 
@@ -26,6 +26,7 @@ const load = Object.hasOwn(COMMANDS, asked) ? [COMMANDS[asked]] : Object.values(
 for (const command of load) if (command) program.addCommand(await command());
 
 keepFreedMemory();
+collectSeldom();
 try {
   await program.parseAsync();
 } catch (error) {

@@ -3,7 +3,7 @@ export { openCluster, type Cluster } from './cluster.ts';
 export { loadDataSet, type DataSet } from './data-set.ts';
 export { PictureRenderer, pictureNoise } from './pictures.ts';
 export { compileGenerator, compileTraining, convolutionsOn } from './programs.ts';
-export type { GivenConfig } from './run-config.ts';
+export type { GivenConfig, RunJson } from './run-config.ts';
 export { RunDirectory } from './run-directory.ts';
 export type { EventLine, MetricsLine, RunEvent, WorkLine } from './run-lines.ts';
 export { gridPng, writeGif } from './samples.ts';

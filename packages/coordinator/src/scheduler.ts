@@ -1,8 +1,7 @@
 import { createHash } from 'node:crypto';
-import { GantryError, IMAGE_PIXELS, ReductionTree, type ShardWork } from '@gantry/core';
+import { GantryError, IMAGE_PIXELS, ReductionTree, allFinite, type ShardWork } from '@gantry/core';
 import { deal, describeStalls, findLate, findTheft } from './distribution.ts';
 import type { PublishedWeights } from './published-weights.ts';
-import { isFinite32 } from './finite.ts';
 import { Quarantine } from './quarantine.ts';
 import { RecentPace, Roster, type RosterEntry, type ShardState } from './roster.ts';
 import type { RunEvent } from './run-lines.ts';
@@ -87,18 +86,14 @@ export class Scheduler {
 
   /** A worker is ready for work. */
   join(link: WorkerLink): void {
-    const others = new Set(this.workers.map(({ numericClass }) => numericClass));
+    const isFirst = this.workers.length === 0;
     this.#roster.add(link);
     const { engine, device } = link.place;
     const { name: worker, numericClass, slots } = link;
     this.#event({ type: 'joined', worker, engine, device, class: numericClass, slots });
-    if (others.size > 0 && !others.has(link.numericClass)) {
-      const cause = 'numeric classes differ: the bits of the result now depend on which worker computes what';
-      this.#event({ type: 'classes-mixed', classes: [...others, link.numericClass], cause });
-    }
     if (this.#current) {
       // Until now nobody could have made progress.
-      if (others.size === 0) this.#current.lastProgressMs = performance.now();
+      if (isFirst) this.#current.lastProgressMs = performance.now();
       link.setWeights(this.#current.weights);
     }
     this.#distribute();
@@ -238,7 +233,7 @@ export class Scheduler {
       this.#refuse(entry, shards, new GantryError('E_BAD_SHAPE', problem));
       return;
     }
-    if (!isFinite32(sum)) {
+    if (!allFinite(sum)) {
       this.#notFinite(current, shards, entry);
       return;
     }

@@ -13,11 +13,13 @@ import {
 import { parameterManifest } from '@gantry/core/tfjs';
 import { CheckpointStore } from './checkpoint-store.ts';
 import { loadDataSet, type DataSet } from './data-set.ts';
+import { NumericClasses } from './numeric-classes.ts';
 import { PictureRenderer } from './pictures.ts';
 import { trainingPrograms } from './programs.ts';
 import { newConfig, resumedConfig, runJsonSchema, type GivenConfig, type RunJson } from './run-config.ts';
 import { RunControl } from './run-control.ts';
 import { RunDirectory } from './run-directory.ts';
+import type { RunEvent } from './run-lines.ts';
 import { RunWatch } from './run-watch.ts';
 import { Scheduler } from './scheduler.ts';
 import { TrainingRun, type RunObserver, type Summary } from './training-run.ts';
@@ -66,17 +68,29 @@ export async function train(options: TrainOptions): Promise<Summary | undefined>
   const manifest = parameterManifest();
   // Everything that can be refused is checked before anything is written.
   const open = options.resume ? openRun : createRun;
-  const { directory, config, data, checkpoints, state } = await open(options, manifest);
+  const { directory, record, data, checkpoints, state } = await open(options, manifest);
+  const { config } = record;
+  const classes = new NumericClasses(record, (noted) =>
+    directory.writeRunJson({ ...record, ...noted }).catch((error: unknown) => {
+      // Where nothing can be written, the step's own lines end the run.
+      observer.notice(String(error));
+    }),
+  );
   let renderer: PictureRenderer | undefined;
   let workers: AttachedWorkers | undefined;
   let summary: Summary | undefined;
   try {
     const plan = planOf(config, data);
     renderer = new PictureRenderer(manifest);
-    const scheduler = new Scheduler((event) => {
+    const happened = (event: RunEvent) => {
       // The scheduler counts a step from its publication to the next one's; in between, it is done.
       watch.happened(directory.appendEvent({ ...event, step: state.step }));
       observer.event(event);
+    };
+    const scheduler = new Scheduler((event) => {
+      happened(event);
+      const mixed = event.type === 'joined' && classes.joined(event);
+      if (mixed) happened(mixed);
     });
     const control = new RunControl(scheduler);
     const watch = new RunWatch({ name: basename(directory.path), config, plan, scheduler, control });
@@ -103,13 +117,15 @@ export async function train(options: TrainOptions): Promise<Summary | undefined>
   } finally {
     await workers?.close(summary ? 'finished' : 'stopped');
     await renderer?.dispose();
+    await classes.settled();
     await directory.close();
   }
 }
 
 interface OpenRun {
   readonly directory: RunDirectory;
-  readonly config: TrainConfig;
+  /** What run.json holds. */
+  readonly record: RunJson;
   readonly data: DataSet;
   readonly checkpoints: CheckpointStore;
   readonly state: TrainingState;
@@ -123,10 +139,16 @@ async function createRun(options: TrainOptions, manifest: ParameterManifest): Pr
   const config = newConfig(options.config);
   const data = await loadDataSet({ directory: options.dataDirectory, limit: config.limit });
   shardSizes(planOf(config, data));
-  const directory = await RunDirectory.create(options.path, runJson(config, data, manifest, new Date().toISOString()));
+  const record = {
+    ...runJson(config, data, manifest),
+    created: new Date().toISOString(),
+    numericClasses: [],
+    bitIdentical: true,
+  };
+  const directory = await RunDirectory.create(options.path, record);
   const state = initialState(manifest, config.seed);
   directory.appendEvent({ step: 0, type: 'started' });
-  return { directory, config, data, state, checkpoints: await CheckpointStore.open(directory.path, manifest) };
+  return { directory, record, data, state, checkpoints: await CheckpointStore.open(directory.path, manifest) };
 }
 
 async function openRun(options: TrainOptions, manifest: ParameterManifest): Promise<OpenRun> {
@@ -146,18 +168,19 @@ async function openRun(options: TrainOptions, manifest: ParameterManifest): Prom
     const state = restored?.state ?? initialState(manifest, config.seed);
     for (const reason of restored?.skipped ?? []) options.observer.notice(reason);
     await directory.truncateTo(state.step);
-    await directory.writeRunJson(runJson(config, data, manifest, recorded.created));
+    const record = { ...recorded, ...runJson(config, data, manifest) };
+    await directory.writeRunJson(record);
     directory.appendEvent({ step: state.step, type: 'resumed', skipped: restored?.skipped ?? [] });
-    return { directory, config, data, state, checkpoints };
+    return { directory, record, data, state, checkpoints };
   } catch (error) {
     await directory.close();
     throw error;
   }
 }
 
-function runJson(config: TrainConfig, data: DataSet, manifest: ParameterManifest, created: string): RunJson {
+/** The part of run.json that each start of the run writes anew. */
+function runJson(config: TrainConfig, data: DataSet, manifest: ParameterManifest) {
   return {
-    created,
     config,
     data: { source: data.source, sha256: data.sha256, images: data.images.count },
     versions: { gantry: version, node: process.versions.node },

@@ -1,3 +1,5 @@
+import { inBlocks, kernels } from './kernels.ts';
+
 /** Adam as Keras defines it: Kingma and Ba (2015), with ε outside the bias correction ("epsilon hat" of their section 2). */
 export const ADAM = { learningRate: 1e-4, beta1: 0.9, beta2: 0.999, epsilon: 1e-7 } as const;
 
@@ -24,14 +26,16 @@ export function adamStep(weights: Float32Array, gradientSum: Float32Array, scale
   state.beta1Power *= beta1;
   state.beta2Power *= beta2;
   const rate = (learningRate * Math.sqrt(1 - state.beta2Power)) / (1 - state.beta1Power);
-  for (let i = 0; i < weights.length; i++) {
-    const g = (gradientSum[i] as number) * scale;
-    const mi = m[i] as number;
-    const vi = v[i] as number;
-    const mNext = mi + (g - mi) * (1 - beta1);
-    const vNext = vi + (g * g - vi) * (1 - beta2);
-    m[i] = mNext;
-    v[i] = vNext;
-    weights[i] = (weights[i] as number) - (rate * mNext) / (Math.sqrt(vNext) + epsilon);
-  }
+  const kernel = kernels();
+  inBlocks(weights.length, (begin, end) => {
+    const length = end - begin;
+    kernel.a.set(weights.subarray(begin, end));
+    kernel.b.set(gradientSum.subarray(begin, end));
+    kernel.c.set(m.subarray(begin, end));
+    kernel.d.set(v.subarray(begin, end));
+    kernel.adam(length, scale, rate, 1 - beta1, 1 - beta2, epsilon);
+    weights.set(kernel.a.subarray(0, length), begin);
+    m.set(kernel.c.subarray(0, length), begin);
+    v.set(kernel.d.subarray(0, length), begin);
+  });
 }

@@ -49,7 +49,7 @@ export {
   type WatchedWorker,
   type WatchedWorkerState,
 } from './protocol/watch.ts';
-export { ReductionTree, addInPlace, type TreeNode } from './reduction.ts';
+export { ReductionTree, type TreeNode } from './reduction.ts';
 export { decodeSafetensors, encodeSafetensors, type NamedTensor } from './safetensors.ts';
 export { scalePixels, shardInputs, type ShardInputs } from './shard-inputs.ts';
 export {
@@ -64,3 +64,4 @@ export {
 } from './shards.ts';
 export { stepInputSpecs, type StepInputName } from './step-inputs.ts';
 export { applyStep, initialState, type StepMetrics, type TrainingState } from './training-state.ts';
+export { addInPlace, allFinite } from './vectors.ts';

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { philox4x32 } from './philox.ts';
 import { Stream, epochPermutation, fillKeepMask, fillNormal, fillUniform } from './random.ts';
 
 async function sha256(bytes: Uint8Array<ArrayBuffer>): Promise<string> {
@@ -57,6 +58,31 @@ describe('fillNormal', () => {
 });
 
 describe('fillKeepMask', () => {
+  it('compares 16 bits of Philox with the threshold, the high bytes and the low ones from blocks of their own', () => {
+    const place = fc.tuple(fc.nat(2 ** 40), fc.nat(8), fc.nat(2 ** 31), fc.nat(60_000));
+    fc.assert(
+      fc.property(place, fc.oneof(fc.nat(20), fc.integer({ min: 4090, max: 4100 })), ([seed, ...of], blocks) => {
+        const [stream, step, index] = of;
+        const expected = new Uint8Array(16 * blocks);
+        const bytesOf = (block: number) => {
+          const words = new Uint32Array(4);
+          philox4x32(words, block, index, step, stream, seed, Math.floor(seed / 2 ** 32));
+          return new Uint8Array(words.buffer);
+        };
+        for (let block = 0; block < blocks; block++) {
+          const high = bytesOf(block);
+          const low = bytesOf(block + 2 ** 31);
+          for (let i = 0; i < 16; i++) {
+            expected[16 * block + i] = (high[i] as number) * 256 + (low[i] as number) >= 19661 ? 1 : 0;
+          }
+        }
+        const mask = new Uint8Array(16 * blocks).fill(7);
+        fillKeepMask(mask, seed, ...of);
+        expect(mask).toEqual(expected);
+      }),
+    );
+  });
+
   it('keeps 70% of the elements', () => {
     const mask = new Uint8Array(16 * MILLION);
     fillKeepMask(mask, 3, Stream.dropout2, 5, 6);

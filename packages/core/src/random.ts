@@ -1,4 +1,5 @@
 import { cosSinTurns, log } from './elementary.ts';
+import { kernels } from './kernels.ts';
 import { philox4x32 } from './philox.ts';
 
 /**
@@ -24,7 +25,6 @@ export const MAX_SEED = Number.MAX_SAFE_INTEGER;
 
 const TWO_POW_32 = 2 ** 32;
 const words = new Uint32Array(4);
-const lowWords = new Uint32Array(4);
 const cosSin = new Float64Array(2);
 
 function word(i: number): number {
@@ -61,44 +61,28 @@ export function fillNormal(out: Float32Array, seed: number, stream: number, step
   }
 }
 
-const DROP_BELOW = Math.round(0.3 * 65536);
-const DROP_LOW_BYTE = DROP_BELOW & 0xff;
-const DROP_HIGH_BYTE = DROP_BELOW >>> 8;
-const EACH_BYTE = 0x01010101;
-/** Added to the low seven bits of a byte, carries into its top bit exactly if the byte is above the threshold's. */
-const CARRY_ABOVE = (127 - DROP_HIGH_BYTE) * EACH_BYTE;
+/** Of 65,536. */
+const DROP_BELOW = Math.round(0.3 * 65_536);
 /** Offset of the block counter for the low bytes: far beyond the blocks of any mask. */
 const LOW_BYTES = 0x8000_0000;
+/** Decisions for which one Philox block holds the high bytes. */
+const BLOCK_DECISIONS = 16;
 
 /**
- * A dropout mask: 1 keeps an element, 0 drops it, with probability 0.3 (19661/65536).
- * Each decision compares 16 random bits with the threshold, four at a time in the bytes of a word. One Philox block
- * holds the high bytes of 16 decisions; only where one equals the threshold's (6% of the blocks) are the low bytes drawn.
- * @param out length a multiple of 16, aligned to 4 bytes
+ * A dropout mask: 1 keeps an element, 0 drops it, with probability 0.3 (19661/65536). Each decision compares 16 random bits
+ * with the threshold.
+ * @param out length a multiple of 16
  */
 export function fillKeepMask(out: Uint8Array, seed: number, stream: number, step: number, index: number): void {
-  const packed = new Uint32Array(out.buffer, out.byteOffset, out.length / 4);
-  const high = keyHigh(seed);
-  for (let block = 0; block * 4 < packed.length; block++) {
-    philox4x32(words, block, index, step, stream, seed, high);
-    let atThreshold = 0;
-    for (let i = 0; i < 4; i++) {
-      const w = word(i);
-      packed[block * 4 + i] = ((((w & (0x7f * EACH_BYTE)) + CARRY_ABOVE) | w) >>> 7) & EACH_BYTE;
-      const zeroWhereEqual = w ^ (DROP_HIGH_BYTE * EACH_BYTE);
-      atThreshold |= (zeroWhereEqual - EACH_BYTE) & ~zeroWhereEqual;
-    }
-    if ((atThreshold & (0x80 * EACH_BYTE)) !== 0) {
-      philox4x32(lowWords, block + LOW_BYTES, index, step, stream, seed, high);
-      for (let j = 0; j < 16; j++) {
-        if (byteOf(words, j) === DROP_HIGH_BYTE) out[block * 16 + j] = byteOf(lowWords, j) >= DROP_LOW_BYTE ? 1 : 0;
-      }
-    }
+  const kernel = kernels();
+  const { length } = kernel.bytes;
+  for (let begin = 0; begin < out.length; begin += length) {
+    const end = Math.min(begin + length, out.length);
+    const blocks = (end - begin) / BLOCK_DECISIONS;
+    const first = begin / BLOCK_DECISIONS;
+    kernel.keepMask(first, blocks, index, step, stream, seed, keyHigh(seed), LOW_BYTES, DROP_BELOW);
+    out.set(kernel.bytes.subarray(0, end - begin), begin);
   }
-}
-
-function byteOf(block: Uint32Array, j: number): number {
-  return ((block[j >>> 2] ?? 0) >>> ((j & 3) << 3)) & 0xff;
 }
 
 /**

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { ReductionTree, addInPlace, type TreeNode } from './reduction.ts';
+import { ReductionTree, type TreeNode } from './reduction.ts';
 
 const leavesOf = fc.array(fc.array(fc.float({ noNaN: true, min: -1e6, max: 1e6 }), { minLength: 3, maxLength: 3 }), {
   minLength: 1,
@@ -84,19 +84,5 @@ describe('ReductionTree', () => {
     const tree = new ReductionTree(2);
     tree.add({ level: 0, index: 1 }, new Float32Array(1));
     expect(() => tree.root()).toThrow('1 of 2 leaves');
-  });
-});
-
-describe('addInPlace', () => {
-  it('rounds as float32 does', () => {
-    const a = Float32Array.of(2 ** 24, 0.1);
-    addInPlace(a, Float32Array.of(1, 0.2));
-    expect([...a]).toEqual([2 ** 24, Math.fround(Math.fround(0.1) + Math.fround(0.2))]);
-  });
-
-  it('refuses vectors of different lengths', () => {
-    expect(() => addInPlace(new Float32Array(2), new Float32Array(3))).toThrow(
-      expect.objectContaining({ code: 'E_BAD_SHAPE' }),
-    );
   });
 });

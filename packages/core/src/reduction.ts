@@ -1,16 +1,10 @@
 import { GantryError } from './errors.ts';
+import { addInPlace } from './vectors.ts';
 
 /** A node of the reduction tree: level 0 holds the shards' leaves; node (level, index) covers leaves index·2^level … */
 export interface TreeNode {
   readonly level: number;
   readonly index: number;
-}
-
-/** Adds b to a in place, element by element in float32. */
-export function addInPlace(a: Float32Array, b: Float32Array): void {
-  if (a.length !== b.length) throw new GantryError('E_BAD_SHAPE', `cannot add ${b.length} numbers to ${a.length}`);
-  // A Float32Array rounds on store, and the double sum of two float32 rounds to their exact float32 sum.
-  for (let i = 0; i < a.length; i++) a[i] = (a[i] as number) + (b[i] as number);
 }
 
 /**
