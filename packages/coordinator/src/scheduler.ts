@@ -1,33 +1,15 @@
-import { createHash } from 'node:crypto';
-import { GantryError, IMAGE_PIXELS, ReductionTree, allFinite, type ShardWork } from '@gantry/core';
+import { GantryError, allFinite, type ShardWork } from '@gantry/core';
 import { deal, describeStalls, findLate, findTheft } from './distribution.ts';
 import type { PublishedWeights } from './published-weights.ts';
 import { Quarantine } from './quarantine.ts';
 import { RecentPace, Roster, type RosterEntry, type ShardState } from './roster.ts';
 import type { RunEvent } from './run-lines.ts';
-import type { AcceptedNode, AcceptedWork, StepResult } from './step-result.ts';
+import type { StepResult } from './step-result.ts';
+import { StepUnderWay, hashOf, newShard } from './step-under-way.ts';
 import type { NodeResult, ShardComputed, WorkerLink } from './worker-link.ts';
 
 /** How often lateness and stalls are looked for. */
 const WATCH_MS = 50;
-/** Without an accepted result for so long a stall is reported, and again each time so much more has passed. */
-export const STALL_MS = 4000;
-
-interface StepState {
-  readonly step: number;
-  readonly weights: PublishedWeights;
-  readonly shards: readonly ShardState[];
-  readonly tree: ReductionTree;
-  readonly work: AcceptedWork[];
-  readonly nodes: AcceptedNode[];
-  readonly beginMs: number;
-  reduceMs: number;
-  lastProgressMs: number;
-  stallsReported: number;
-  readonly resolve: (result: StepResult) => void;
-  readonly reject: (error: GantryError) => void;
-}
-
 /** How things stand, for those who watch; it is live. */
 export interface SchedulerView {
   /** Steps begun. */
@@ -56,7 +38,7 @@ export class Scheduler {
   readonly #roster = new Roster();
   readonly #pace = new RecentPace();
   readonly #onEvent: (event: RunEvent) => void;
-  #current: StepState | undefined;
+  #current: StepUnderWay | undefined;
   /** Steps begun. */
   #step = 0;
   /** Shards of the step after the current one: given to idle workers ahead, so that they prepare the inputs. */
@@ -79,7 +61,7 @@ export class Scheduler {
       step: this.#step,
       roster: this.#roster,
       shards: current?.shards ?? [],
-      silentMs: current ? performance.now() - current.lastProgressMs : 0,
+      silentMs: current?.silentMs ?? 0,
       msPerSample: this.#pace.medianMsPerSample,
     };
   }
@@ -93,7 +75,7 @@ export class Scheduler {
     this.#event({ type: 'joined', worker, engine, device, class: numericClass, slots });
     if (this.#current) {
       // Until now nobody could have made progress.
-      if (isFirst) this.#current.lastProgressMs = performance.now();
+      if (isFirst) this.#current.progressed();
       link.setWeights(this.#current.weights);
     }
     this.#distribute();
@@ -135,30 +117,19 @@ export class Scheduler {
     const prepared = this.#ahead;
     this.#ahead = ahead.map(newShard);
     this.#step = weights.version;
-    const beginMs = performance.now();
-    const watch = setInterval(() => this.#watch(signal), WATCH_MS);
+    const states = shards.map((work) => prepared.find((shard) => sameShard(shard.work, work)) ?? newShard(work));
+    const current = new StepUnderWay(weights, states, this.#freeVectors);
+    this.#current = current;
+    const watch = setInterval(() => this.#watch(current, signal), WATCH_MS);
     try {
-      return await new Promise<StepResult>((resolve, reject) => {
-        this.#current = {
-          step: weights.version,
-          weights,
-          shards: shards.map((work) => prepared.find((shard) => sameShard(shard.work, work)) ?? newShard(work)),
-          tree: new ReductionTree(shards.length, this.#freeVectors),
-          work: [],
-          nodes: [],
-          beginMs,
-          reduceMs: 0,
-          lastProgressMs: beginMs,
-          stallsReported: 0,
-          resolve,
-          reject,
-        };
-        for (const entry of this.#roster.values()) {
-          entry.beginStep(this.#pace.medianMsPerSample);
-          entry.link.setWeights(weights);
-        }
-        this.#distribute();
-      });
+      for (const entry of this.#roster.values()) {
+        entry.beginStep(this.#pace.medianMsPerSample);
+        entry.link.setWeights(weights);
+      }
+      this.#distribute();
+      const result = await current.result;
+      this.#root = result.root;
+      return result;
     } finally {
       clearInterval(watch);
       this.#current = undefined;
@@ -175,8 +146,7 @@ export class Scheduler {
     // Where it was taken back meanwhile, the worker will hear of it.
     if (!shard) return;
     this.#measure(entry, shard, computeMs, now);
-    current.lastProgressMs = now;
-    current.stallsReported = 0;
+    current.progressed();
     this.#distribute();
   }
 
@@ -224,9 +194,9 @@ export class Scheduler {
     this.leave(link, `${error.message} [${error.code}]`, quarantined ? 'quarantined' : 'left');
   }
 
-  #answer(current: StepState, shards: readonly ShardState[], entry: RosterEntry, result: NodeResult): void {
-    const { level, index, sum, samples, computeMs, waitMs } = result;
-    const begin = performance.now();
+  #answer(current: StepUnderWay, shards: readonly ShardState[], entry: RosterEntry, result: NodeResult): void {
+    const { level, sum, samples, computeMs } = result;
+    const receivedMs = performance.now();
     const expected = shards.reduce((total, shard) => total + shard.samples, 0);
     if (samples !== expected) {
       const problem = `${samples} samples where the shard${shards.length > 1 ? 's have' : ' has'} ${expected}`;
@@ -238,7 +208,7 @@ export class Scheduler {
       return;
     }
     const times = new Map(shards.map((shard) => [shard, entry.computedOf(shard)]));
-    for (const shard of shards) if (!times.get(shard)) this.#measure(entry, shard, computeMs, begin);
+    for (const shard of shards) if (!times.get(shard)) this.#measure(entry, shard, computeMs, receivedMs);
     for (const shard of shards) entry.take(shard);
     const covered = shards.find(({ accepted }) => accepted);
     if (covered && level === 0) {
@@ -249,43 +219,8 @@ export class Scheduler {
       this.#release(entry, shards, `it was in a sum with shard ${covered.work.index}, which another worker answered`);
       return;
     }
-    current.tree.add({ level, index }, sum);
-    const { name: worker, numericClass } = entry.link;
-    for (const shard of shards) {
-      const isComparable = level === 0 && shard.holders.size > 0;
-      shard.accepted = { worker: entry, hash: isComparable ? hashOf(sum) : undefined };
-      for (const other of shard.holders) {
-        other.take(shard);
-        other.link.cancel(current.step, shard.work.index);
-      }
-      const own = times.get(shard) ?? { computeMs, waitMs, atMs: begin };
-      current.work.push({
-        shard: shard.work.index,
-        worker,
-        numericClass,
-        samples: shard.samples,
-        computeMs: own.computeMs,
-        waitMs: own.waitMs,
-        endMs: own.atMs - current.beginMs,
-        requeued: shard.requeued,
-        duplicated: shard.duplicated,
-      });
-    }
-    entry.accepted.shards += shards.length;
-    entry.accepted.samples += samples;
-    const totalMs = current.work.slice(-shards.length).reduce((total, shard) => total + shard.computeMs, 0);
-    current.nodes.push({ level, index, worker, numericClass, samples, computeMs: totalMs });
-    const now = performance.now();
-    current.reduceMs += now - begin;
-    current.lastProgressMs = now;
-    current.stallsReported = 0;
-    if (current.tree.missing === 0) {
-      this.#current = undefined;
-      const { work, nodes, reduceMs } = current;
-      const root = current.tree.root();
-      this.#root = root;
-      current.resolve({ root, work, nodes, reduceMs, elapsedMs: performance.now() - current.beginMs });
-    }
+    current.accept(entry, shards, result, times, receivedMs);
+    if (current.isComplete) this.#current = undefined;
   }
 
   #measure(entry: RosterEntry, shard: ShardState, computeMs: number, now: number): void {
@@ -310,7 +245,7 @@ export class Scheduler {
     }
   }
 
-  #notFinite(current: StepState, shards: readonly ShardState[], entry: RosterEntry): void {
+  #notFinite(current: StepUnderWay, shards: readonly ShardState[], entry: RosterEntry): void {
     for (const shard of shards) {
       const failed = ({ identity }: WorkerLink) => shard.nonFinite.has(identity);
       // Where nobody else is there, a worker's second answer has to do for a second opinion.
@@ -319,7 +254,7 @@ export class Scheduler {
       if (!confirmed || shard.accepted) continue;
       const workers = [...shard.nonFinite.values()].join(' and ');
       const where = `training diverged in step ${current.step + 1}`;
-      current.reject(new GantryError('E_DIVERGED', `${where}: ${workers} found gradients that are not finite`));
+      current.fail(new GantryError('E_DIVERGED', `${where}: ${workers} found gradients that are not finite`));
       return;
     }
     this.#refuse(entry, shards, new GantryError('E_NON_FINITE', 'a gradient that is not finite'));
@@ -395,11 +330,9 @@ export class Scheduler {
     }
   }
 
-  #watch(signal: AbortSignal): void {
-    const current = this.#current;
-    if (!current) return;
+  #watch(current: StepUnderWay, signal: AbortSignal): void {
     if (signal.aborted && this.#roster.size === 0) {
-      current.reject(new GantryError('E_TIMEOUT', 'stopped while there was no worker'));
+      current.fail(new GantryError('E_TIMEOUT', 'stopped while there was no worker'));
     }
     const now = performance.now();
     const seconds = (ms: number) => (ms / 1000).toFixed(1);
@@ -416,10 +349,8 @@ export class Scheduler {
       idle.give(shard);
       idle.noteStarts(current.step, now);
     }
-    const silentMs = now - current.lastProgressMs;
-    if (silentMs <= STALL_MS * (current.stallsReported + 1)) return;
-    current.stallsReported++;
-    for (const stall of describeStalls(current.shards, this.#roster.size, silentMs)) {
+    if (!current.takeStall()) return;
+    for (const stall of describeStalls(current.shards, this.#roster.size, current.silentMs)) {
       this.#event({ type: 'stall', ...stall });
     }
   }
@@ -429,25 +360,6 @@ export class Scheduler {
   }
 }
 
-function newShard(work: ShardWork): ShardState {
-  const samples = work.images.length / IMAGE_PIXELS;
-  return {
-    work,
-    samples,
-    holders: new Set(),
-    nonFinite: new Map(),
-    accepted: undefined,
-    requeued: false,
-    duplicated: false,
-  };
-}
-
 function sameShard(a: ShardWork, b: ShardWork): boolean {
   return a.step === b.step && a.index === b.index;
-}
-
-function hashOf(leaf: Float32Array): string {
-  return createHash('sha256')
-    .update(new Uint8Array(leaf.buffer, leaf.byteOffset, leaf.byteLength))
-    .digest('hex');
 }

@@ -1,7 +1,8 @@
 import type { WatchedStall, WatchedStep, WatchedWorker, WatchedWorkerState } from '@gantry/core';
 import { describeStalls, lateness } from './distribution.ts';
 import type { RosterEntry } from './roster.ts';
-import { STALL_MS, type SchedulerView } from './scheduler.ts';
+import type { SchedulerView } from './scheduler.ts';
+import { STALL_MS } from './step-under-way.ts';
 import type { AcceptedWork } from './step-result.ts';
 
 /** One of the last steps, as far as those who watch care. */

@@ -10,14 +10,17 @@ export interface ConnectionEvents {
 
 /** A WebSocket to a coordinator. */
 export interface Connection {
-  /** Ends the connection when nothing at all arrives for so long. */
-  limitSilence(limitMs: number): void;
+  /**
+   * Ends the connection when nothing at all arrives for so long. Absent in browsers, which do not tell of the pings that break
+   * the silence: there, a connection that is dead ends when the system says so.
+   */
+  limitSilence?(limitMs: number): void;
 
   /**
    * Sends a sign of life at intervals, until the end. Answers to pings are not enough: on a slow network the pings
-   * themselves wait behind the weights.
+   * themselves wait behind the weights. Absent in browsers, which offer no way to send more.
    */
-  showLife(intervalMs: number): void;
+  showLife?(intervalMs: number): void;
 
   /** @param sent called when the frame has left or the connection is lost */
   send(frame: Uint8Array, sent?: () => void): void;

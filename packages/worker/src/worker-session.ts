@@ -78,7 +78,7 @@ export class WorkerSession {
   #sayHello(): void {
     const { name, engine, device, threads } = this.#options;
     this.#expectWithin(WELCOME_TIMEOUT_MS, 'welcome');
-    this.#connection.limitSilence(WELCOME_TIMEOUT_MS);
+    this.#connection.limitSilence?.(WELCOME_TIMEOUT_MS);
     this.#send({
       type: 'hello',
       protocol: PROTOCOL_VERSION,
@@ -131,8 +131,8 @@ export class WorkerSession {
     if (welcome.programs.length === 0) throw new GantryError('E_PROTOCOL', 'the welcome announces no program');
     this.#welcome = welcome;
     // Three heartbeats may be lost or late, and a little more for slow machines.
-    this.#connection.limitSilence(3 * welcome.heartbeatMs + 2000);
-    this.#connection.showLife(welcome.heartbeatMs);
+    this.#connection.limitSilence?.(3 * welcome.heartbeatMs + 2000);
+    this.#connection.showLife?.(welcome.heartbeatMs);
     this.#expectWithin(PROGRAMS_TIMEOUT_MS, 'programs');
   }
 

@@ -36,12 +36,6 @@ export class BrowserConnection implements Connection {
     });
   }
 
-  /** Browsers do not tell of the pings that break the silence: a connection that is dead ends when the system says so. */
-  limitSilence(): void {}
-
-  /** Browsers answer pings by themselves, and offer no way to send more. */
-  showLife(): void {}
-
   send(frame: Uint8Array<ArrayBuffer>, sent?: () => void): void {
     if (this.#socket.readyState === WebSocket.CONNECTING) return;
     // The browser has copied the frame when this returns.
