@@ -29,15 +29,11 @@ export function adam(length: u32, scale: f64, rate: f64, gain1: f64, gain2: f64,
 }
 
 /** Two float32 as float64. */
-// @ts-expect-error: a decorator of a function, which AssemblyScript has
-@inline
 function loadPair(at: usize): v128 {
   return f64x2.promote_low_f32x4(v128.load64_zero(at));
 }
 
 /** Two float64, rounded to float32. */
-// @ts-expect-error: see above
-@inline
 function storePair(at: usize, values: v128): void {
   v128.store64_lane(at, f32x4.demote_f64x2_zero(values), 0);
 }

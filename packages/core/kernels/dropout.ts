@@ -7,11 +7,8 @@ const WEYL_0: u32 = 0x9e3779b9;
 const WEYL_1: u32 = 0xbb67ae85;
 const ROUNDS = 10;
 
-/** Four counters, one to a lane, and what they are encrypted to. */
-let c0: v128 = i32x4.splat(0);
-let c1: v128 = i32x4.splat(0);
-let c2: v128 = i32x4.splat(0);
-let c3: v128 = i32x4.splat(0);
+/** The low bytes of 64 decisions. */
+const LOW: usize = memory.data(64);
 
 /**
  * Fills A with 1, to keep an element, and 0, to drop it: 16 bytes of each Philox counter (block, index, step, stream).
@@ -38,15 +35,11 @@ export function keepMask(
   const one = i8x16.splat(1);
   let at = A;
   for (let block = first; block < first + blocks; block += 4) {
-    philox(block, index, step, stream, seed, seedHigh);
-    store64(at);
+    encrypt(at, block, index, step, stream, seed, seedHigh);
     let undecided = i32x4.splat(0);
     for (let i: usize = 0; i < 64; i += 16) undecided = v128.or(undecided, i8x16.eq(v128.load(at + i), threshold));
     const drawsLow = v128.any_true(undecided);
-    if (drawsLow) {
-      philox(block + lowBytes, index, step, stream, seed, seedHigh);
-      store64(LOW);
-    }
+    if (drawsLow) encrypt(LOW, block + lowBytes, index, step, stream, seed, seedHigh);
     for (let i: usize = 0; i < 64; i += 16) {
       const high = v128.load(at + i);
       let keep = i8x16.gt_u(high, threshold);
@@ -60,20 +53,16 @@ export function keepMask(
   }
 }
 
-const LOW: usize = memory.data(64);
-
-/** Encrypts four counters, whose first words are `block` … `block + 3`. */
-// @ts-expect-error: a decorator of a function, which AssemblyScript has
-@inline
-function philox(block: u32, index: u32, step: u32, stream: u32, key0: u32, key1: u32): void {
-  c0 = i32x4.add(i32x4.splat(block), i32x4(0, 1, 2, 3));
-  c1 = i32x4.splat(index);
-  c2 = i32x4.splat(step);
-  c3 = i32x4.splat(stream);
-  const multiplier0 = i32x4.splat(MULTIPLIER_0);
-  const multiplier1 = i32x4.splat(MULTIPLIER_1);
+/** Encrypts four counters, one to a lane, whose first words are `block` … `block + 3`, and stores them one after the other. */
+function encrypt(at: usize, block: u32, index: u32, step: u32, stream: u32, key0: u32, key1: u32): void {
+  let c0 = i32x4.add(i32x4.splat(block), i32x4(0, 1, 2, 3));
+  let c1 = i32x4.splat(index);
+  let c2 = i32x4.splat(step);
+  let c3 = i32x4.splat(stream);
   let k0 = i32x4.splat(key0);
   let k1 = i32x4.splat(key1);
+  const multiplier0 = i32x4.splat(MULTIPLIER_0);
+  const multiplier1 = i32x4.splat(MULTIPLIER_1);
   for (let round = 0; round < ROUNDS; round++) {
     const high0 = multiplyHigh(multiplier0, c0);
     const high1 = multiplyHigh(multiplier1, c2);
@@ -86,19 +75,6 @@ function philox(block: u32, index: u32, step: u32, stream: u32, key0: u32, key1:
     k0 = i32x4.add(k0, i32x4.splat(WEYL_0));
     k1 = i32x4.add(k1, i32x4.splat(WEYL_1));
   }
-}
-
-/** The high words of the products of unsigned words. */
-// @ts-expect-error: see above
-@inline
-function multiplyHigh(a: v128, b: v128): v128 {
-  return v128.shuffle<i32>(i64x2.extmul_low_i32x4_u(a, b), i64x2.extmul_high_i32x4_u(a, b), 1, 3, 5, 7);
-}
-
-/** Stores the four words of each counter one after the other. */
-// @ts-expect-error: see above
-@inline
-function store64(at: usize): void {
   const even = v128.shuffle<i32>(c0, c1, 0, 4, 1, 5);
   const odd = v128.shuffle<i32>(c2, c3, 0, 4, 1, 5);
   const evenHigh = v128.shuffle<i32>(c0, c1, 2, 6, 3, 7);
@@ -107,4 +83,9 @@ function store64(at: usize): void {
   v128.store(at + 16, v128.shuffle<i64>(even, odd, 1, 3));
   v128.store(at + 32, v128.shuffle<i64>(evenHigh, oddHigh, 0, 2));
   v128.store(at + 48, v128.shuffle<i64>(evenHigh, oddHigh, 1, 3));
+}
+
+/** The high words of the products of unsigned words. */
+function multiplyHigh(a: v128, b: v128): v128 {
+  return v128.shuffle<i32>(i64x2.extmul_low_i32x4_u(a, b), i64x2.extmul_high_i32x4_u(a, b), 1, 3, 5, 7);
 }
