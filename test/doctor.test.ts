@@ -1,4 +1,5 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { Gantry, temporaryDirectory } from './support/gantry.ts';
@@ -39,8 +40,8 @@ it('says of every engine and device how fast it is, or why it is missing and wha
     if (!usable) expect(detail).toMatch(/choose --device cpu|choose --engine onnx/);
   }
   expect(code).toBe(0);
-  const noted = JSON.parse(readFileSync(join(state, 'gantry', 'doctor.json'), 'utf8')) as Speed[];
-  expect(noted.map(({ engine, device }) => `${engine} on ${device}`)).toEqual(
+  const { speeds } = JSON.parse(readFileSync(join(state, 'gantry', 'doctor.json'), 'utf8')) as { speeds: Speed[] };
+  expect(speeds.map(({ engine, device }) => `${engine} on ${device}`)).toEqual(
     findings.filter(({ imagesPerSecond }) => imagesPerSecond !== undefined).map(({ what }) => what),
   );
 });
@@ -50,6 +51,8 @@ describe('what the doctor has measured', () => {
     { engine: 'onnx', device: 'cpu', imagesPerSecond: 400 },
     { engine: 'onnx', device: 'webgpu', imagesPerSecond: 1000 },
   ];
+
+  const recordOf = (host: string) => JSON.stringify({ host, speeds });
 
   /** What a worker says before it looks for its coordinator, on a machine with a record of the doctor's. */
   async function saidBy(record: string, threads: number): Promise<string> {
@@ -64,14 +67,14 @@ describe('what the doctor has measured', () => {
   }
 
   it('a worker mentions where another device is faster than all of its threads', async () => {
-    expect(await saidBy(JSON.stringify(speeds), 2)).toMatch(
+    expect(await saidBy(recordOf(hostname()), 2)).toMatch(
       /gantry doctor found onnx on webgpu to be faster here \(1000 images\/s\): --engine onnx --device webgpu/,
     );
   });
 
   it.each([
-    ['it is the fastest', JSON.stringify(speeds), 3],
-    ['nothing was measured', '[]', 2],
+    ['it is the fastest', recordOf(hostname()), 3],
+    ['another machine was measured', recordOf('elsewhere'), 2],
     ['the record is damaged', '{', 2],
   ])('a worker is silent where %s', async (_, record, threads) => {
     expect(await saidBy(record, threads)).not.toMatch(/faster/);

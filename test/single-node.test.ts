@@ -124,7 +124,9 @@ describe('a run stopped by SIGINT', () => {
     expect(digestOf(path)).toBe(await undisturbed);
     const { config, numericClasses, bitIdentical } = readJson<RunJson>(path, 'run.json');
     expect(config).toMatchObject({ epochs: 2, checkpointEvery: 2, seed: 7 });
-    expect(numericClasses).toEqual([{ class: expect.stringMatching(/^[0-9a-f]{64}$/), engine: 'onnx', device: 'cpu' }]);
+    expect(numericClasses).toEqual([
+      { class: expect.stringMatching(/^[0-9a-f]{16,64}$/), engine: 'onnx', device: 'cpu' },
+    ]);
     expect(bitIdentical).toBe(true);
   });
 });

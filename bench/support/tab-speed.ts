@@ -10,23 +10,30 @@ const LIMIT_MS = 10 * 60_000;
 const WARM_UP_SHARDS = 1;
 const SHARDS = 4;
 
-/** Images per second that a tab of Chromium computes on WebAssembly, as the only worker of a run. */
+/**
+ * Images per second that a tab of Chromium computes on WebAssembly, as the only worker of a run: taking over the weights counts,
+ * and inputs that were made while it waited for them do not.
+ */
 export async function tabSpeed(shardSize: number): Promise<number> {
-  const run = join(temporaryDirectory(), 'run');
-  const coordinator = await startCoordinator(['--batch', `${shardSize}`, '--shard-size', `${shardSize}`], { run });
   const browser = await launchChromium();
   try {
-    const [, link = ''] = await coordinator.gantry.output(/browser's tab: (\S+)/, LIMIT_MS);
     const page = await browser.newPage();
-    await page.goto(link);
-    const work = await poll(LIMIT_MS, 'shards of a tab', () => {
-      const lines = readJsonLines<WorkLine>(run, 'work.jsonl');
-      return lines.length >= WARM_UP_SHARDS + SHARDS ? lines : undefined;
-    });
-    const times = work.slice(WARM_UP_SHARDS, WARM_UP_SHARDS + SHARDS).map(({ ms }) => ms);
-    return (shardSize * 1000) / median(times);
+    const run = join(temporaryDirectory(), 'run');
+    const sizes = ['--batch', `${shardSize}`, '--shard-size', `${shardSize}`];
+    const { gantry } = await startCoordinator(sizes, { run });
+    try {
+      const [, link = ''] = await gantry.output(/browser's tab: (\S+)/, LIMIT_MS);
+      await page.goto(link);
+      const work = await poll(LIMIT_MS, 'shards of a tab', () => {
+        const lines = readJsonLines<WorkLine>(run, 'work.jsonl');
+        return lines.length >= WARM_UP_SHARDS + SHARDS ? lines : undefined;
+      });
+      const times = work.slice(WARM_UP_SHARDS, WARM_UP_SHARDS + SHARDS).map(({ ms }) => ms);
+      return (shardSize * 1000) / median(times);
+    } finally {
+      await gantry.crash();
+    }
   } finally {
     await browser.close();
-    await coordinator.gantry.crash();
   }
 }

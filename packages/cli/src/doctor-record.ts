@@ -1,19 +1,24 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { hostname } from 'node:os';
 import { dirname, join } from 'node:path';
 import { stateDirectory } from '@gantry/coordinator/tokens';
 import { z } from 'zod';
 
-const speedsSchema = z.array(z.object({ engine: z.string(), device: z.string(), imagesPerSecond: z.number() }));
+const recordSchema = z.object({
+  /** Homes may be shared by machines. */
+  host: z.string(),
+  speeds: z.array(z.object({ engine: z.string(), device: z.string(), imagesPerSecond: z.number() })),
+});
 
 /** Where something can compute, and how fast on one thread. */
-export type Speed = z.infer<typeof speedsSchema>[number];
+export type Speed = z.infer<typeof recordSchema>['speeds'][number];
 
 /** Notes what the doctor has measured, for workers to come; where nothing can be written, they go without. */
 export async function noteSpeeds(speeds: readonly Speed[]): Promise<void> {
   const path = recordPath();
   try {
     await mkdir(dirname(path), { recursive: true, mode: 0o700 });
-    await writeFile(path, JSON.stringify(speeds));
+    await writeFile(path, JSON.stringify({ host: hostname(), speeds }));
   } catch {
     // The report itself does not depend on it.
   }
@@ -29,7 +34,8 @@ export async function fasterPlace(engine: string, device: string, threads: numbe
 
 async function notedSpeeds(): Promise<Speed[]> {
   try {
-    return speedsSchema.parse(JSON.parse(await readFile(recordPath(), 'utf8')));
+    const { host, speeds } = recordSchema.parse(JSON.parse(await readFile(recordPath(), 'utf8')));
+    return host === hostname() ? speeds : [];
   } catch {
     // There is no need for it: without one, nothing is suggested.
     return [];

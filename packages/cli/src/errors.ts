@@ -14,5 +14,7 @@ export function reportFailure(error: unknown): void {
 /** Why another process of Gantry failed, in one line, of what it wrote to standard error. */
 export function failureIn(stderr: string): string {
   const [, reason] = /^gantry: (.*) \[E_\w+\]$/m.exec(stderr) ?? [];
-  return reason ?? stderr.trim().split('\n').at(-1) ?? '';
+  // A bug is reported in several lines, of which the one with the error says most.
+  const [bug] = /^.*\w*Error: .*$/m.exec(stderr) ?? [];
+  return reason ?? bug ?? (stderr.trim() || 'it did not say why');
 }

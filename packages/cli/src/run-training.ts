@@ -34,37 +34,32 @@ export async function runTraining(
   const progress = new Progress(process.stderr);
   let ended = false;
   let stopCode = 0;
-  let failure: GantryError | undefined;
+  const failed = new AbortController();
   const stop = abortOnSignals((exitCode) => {
     if (ended) return;
     stopCode = exitCode;
     progress.notice('stopping after this step; once more to stop at once');
   });
-  const { signal } = stop;
-  const fail = (error: GantryError) => {
-    failure = error;
-    stop.abort();
-  };
   progress.notice(`${settings.resume ? 'resuming run' : 'run'} ${settings.path}`);
   let cluster: Cluster | undefined;
   try {
     const summary = await train({
       ...settings,
       attachWorkers: async (context) => {
-        const attached = await attachWorkers({ context, progress, fail });
+        const attached = await attachWorkers({ context, progress, fail: (error) => failed.abort(error) });
         cluster = attached.cluster;
         return attached;
       },
       observer: progress,
-      signal,
+      signal: AbortSignal.any([stop.signal, failed.signal]),
     });
     progress.stop();
-    if (failure) throw failure;
     if (summary) {
       report(settings.path, summary, flags.json ?? false);
     } else {
       process.stderr.write(`stopped; go on with: ${command} --run ${settings.path} --resume\n`);
       process.exitCode = stopCode;
+      failed.signal.throwIfAborted();
     }
   } catch (error) {
     progress.stop();
@@ -72,9 +67,9 @@ export async function runTraining(
   }
   ended = true;
   if (!cluster) return;
-  if (process.stderr.isTTY && !flags.exit && !signal.aborted) {
+  if (process.stderr.isTTY && !flags.exit && !stop.signal.aborted && !failed.signal.aborted) {
     process.stderr.write('the dashboard stays; Ctrl-C ends it\n');
-    await once(signal, 'abort');
+    await once(stop.signal, 'abort');
   }
   await cluster.close();
 }

@@ -88,7 +88,10 @@ async function startWorkers(places: readonly Place[], { context, progress, fail 
   if (places[0]?.gpu !== undefined && gpus < count) {
     progress.notice(`${count} workers share ${gpus} GPU${gpus === 1 ? '' : 's'} in turn`);
   }
-  const processes = new WorkerProcesses(cluster.url, tokens.work, progress, fail);
+  const processes = new WorkerProcesses(cluster.url, tokens.work, progress, (error) => {
+    // Others may have come from elsewhere.
+    if (context.scheduler.workers.length === 0) fail(error);
+  });
   for (const [i, { device, gpu }] of places.entries()) processes.start(`local-${i + 1}`, device, gpu);
   return {
     cluster,

@@ -16,16 +16,16 @@ export class WorkerProcesses {
   readonly #url: string;
   readonly #token: string;
   readonly #progress: Progress;
-  readonly #noneCanRun: (error: GantryError) => void;
+  readonly #noneLeft: (error: GantryError) => void;
   readonly #children = new Set<ChildProcess>();
   #closing = false;
 
-  /** @param noneCanRun called when the last worker has refused to run, with its reason */
-  constructor(url: string, token: string, progress: Progress, noneCanRun: (error: GantryError) => void) {
+  /** @param noneLeft called when the last worker has ended for good, with its reason */
+  constructor(url: string, token: string, progress: Progress, noneLeft: (error: GantryError) => void) {
     this.#url = url;
     this.#token = token;
     this.#progress = progress;
-    this.#noneCanRun = noneCanRun;
+    this.#noneLeft = noneLeft;
   }
 
   /** @param gpu the only one that the worker sees, as CUDA_VISIBLE_DEVICES names it */
@@ -42,16 +42,17 @@ export class WorkerProcesses {
     this.#children.add(child);
     let complaints = '';
     child.stderr?.setEncoding('utf8').on('data', (text: string) => (complaints = (complaints + text).slice(-500)));
-    child.on('error', (error) => this.#progress.notice(`${name} cannot be started: ${error.message}`));
-    child.on('exit', (code, signal) => {
+    child.on('error', (error) => (complaints += `\nError: ${error.message}`));
+    // Also where it could not be started.
+    child.on('close', (code, signal) => {
       this.#children.delete(child);
       if (this.#closing || code === 0) return;
       const reason = failureIn(complaints);
       const again = performance.now() - begin > SOUND_START_MS;
       this.#progress.notice(`${name} ended (${signal ?? code})${again ? ', starting it again' : `: ${reason}`}`);
       if (again) this.start(name, device, gpu);
-      else if (signal === null && this.#children.size === 0) {
-        this.#noneCanRun(new GantryError('E_ENGINE', `no worker can run on this machine: ${reason}`));
+      else if (this.#children.size === 0) {
+        this.#noneLeft(new GantryError('E_ENGINE', `no worker can run on this machine: ${reason}`));
       }
     });
   }
@@ -63,7 +64,7 @@ export class WorkerProcesses {
         (child) =>
           new Promise<void>((resolve) => {
             const timer = setTimeout(() => child.kill('SIGKILL'), GOODBYE_MS);
-            child.on('exit', () => {
+            child.on('close', () => {
               clearTimeout(timer);
               resolve();
             });

@@ -1,43 +1,42 @@
 import { expect, it } from 'vitest';
 import { NumericClasses } from './numeric-classes.ts';
 
-const joined = (numericClass: string, device: string) => ({
-  step: 3,
-  type: 'joined',
-  class: numericClass,
+const node = (numericClass: string, device: string) => ({
+  level: 0,
+  index: 0,
+  worker: device,
+  numericClass,
   engine: 'onnx',
   device,
+  samples: 2,
+  computeMs: 1,
 });
+const kind = (numericClass: string, device: string) => ({ class: numericClass, engine: 'onnx', device });
 
-it('says once when a class comes that the run did not have, also where the others are of an earlier start', async () => {
+it('keeps what computed, and says when a class comes that the run did not have', async () => {
   const written: object[] = [];
-  const before = { numericClasses: [{ class: 'aa', engine: 'onnx', device: 'cpu' }], bitIdentical: true };
-  const classes = new NumericClasses(before, (record) => {
+  const classes = new NumericClasses({ numericClasses: [kind('aa', 'cpu')], bitIdentical: true }, (record) => {
     written.push(record);
     return Promise.resolve();
   });
-  expect(classes.joined(joined('aa', 'cpu'))).toBeUndefined();
-  expect(classes.joined(joined('aa', 'wasm'))).toBeUndefined();
-  expect(classes.joined(joined('bb', 'webgpu'))).toMatchObject({
+  expect(classes.computed([node('aa', 'cpu')])).toBeUndefined();
+  expect(classes.computed([node('aa', 'cpu'), node('aa', 'wasm')])).toBeUndefined();
+  expect(classes.computed([node('bb', 'webgpu'), node('aa', 'cpu')])).toMatchObject({
     type: 'classes-mixed',
-    step: 3,
     classes: ['aa', 'bb'],
   });
-  expect(classes.joined(joined('bb', 'webgpu'))).toBeUndefined();
-  expect(classes.joined(joined('aa', 'cpu'))).toBeUndefined();
+  expect(classes.computed([node('bb', 'webgpu')])).toBeUndefined();
   await classes.settled();
-  const kinds = [
-    ...before.numericClasses,
-    { class: 'aa', engine: 'onnx', device: 'wasm' },
-    { class: 'bb', engine: 'onnx', device: 'webgpu' },
-  ];
+  const kinds = [kind('aa', 'cpu'), kind('aa', 'wasm'), kind('bb', 'webgpu')];
   expect(written).toEqual([
     { numericClasses: kinds.slice(0, 2), bitIdentical: true },
     { numericClasses: kinds, bitIdentical: false },
   ]);
 });
 
-it('the first class of a run mixes with nothing', () => {
-  const classes = new NumericClasses({ numericClasses: [], bitIdentical: true }, () => Promise.resolve());
-  expect(classes.joined(joined('aa', 'cpu'))).toBeUndefined();
+it('says it once more when a mixed run is resumed', () => {
+  const numericClasses = [kind('aa', 'cpu'), kind('bb', 'webgpu')];
+  const classes = new NumericClasses({ numericClasses, bitIdentical: false }, () => Promise.resolve());
+  expect(classes.computed([node('aa', 'cpu')])).toMatchObject({ type: 'classes-mixed', classes: ['aa', 'bb'] });
+  expect(classes.computed([node('aa', 'cpu')])).toBeUndefined();
 });

@@ -53,9 +53,9 @@ export const runJsonSchema = z.object({
   data: z.object({ source: z.string(), sha256: z.string(), images: z.int() }),
   versions: z.record(z.string(), z.string()),
   parameters: z.array(z.object({ name: z.string(), shape: z.array(z.int()) })),
-  /** What has computed, in the order in which it came: workers of one class round alike. */
+  /** What computed, in the order in which it came: workers of one class round alike. */
   numericClasses: z.array(z.object({ class: z.string(), engine: z.string(), device: z.string() })).default([]),
-  /** Whether the result depends on nothing but configuration and seed: there was one class at most. */
-  bitIdentical: z.boolean().default(true),
+  /** Whether workers of that class give the same weights again, bit for bit: there was only one. Absent before the first step. */
+  bitIdentical: z.boolean().optional(),
 });
 export type RunJson = z.infer<typeof runJsonSchema>;

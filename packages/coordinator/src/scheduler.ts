@@ -10,6 +10,7 @@ import type { NodeResult, ShardComputed, WorkerLink } from './worker-link.ts';
 
 /** How often lateness and stalls are looked for. */
 const WATCH_MS = 50;
+
 /** How things stand, for those who watch; it is live. */
 export interface SchedulerView {
   /** Steps begun. */

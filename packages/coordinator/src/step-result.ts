@@ -5,6 +5,8 @@ import type { MetricsLine } from './run-lines.ts';
 export interface AcceptedNode extends TreeNode {
   readonly worker: string;
   readonly numericClass: string;
+  readonly engine: string;
+  readonly device: string;
   readonly samples: number;
   /** Of all its shards. */
   readonly computeMs: number;

@@ -74,7 +74,7 @@ export class StepUnderWay {
     receivedMs: number,
   ): void {
     this.#tree.add({ level, index }, sum);
-    const { name: worker, numericClass } = entry.link;
+    const { name: worker, numericClass, place } = entry.link;
     for (const shard of shards) {
       const isComparable = level === 0 && shard.holders.size > 0;
       shard.accepted = { worker: entry, hash: isComparable ? hashOf(sum) : undefined };
@@ -98,7 +98,8 @@ export class StepUnderWay {
     entry.accepted.shards += shards.length;
     entry.accepted.samples += samples;
     const totalMs = this.#work.slice(-shards.length).reduce((total, shard) => total + shard.computeMs, 0);
-    this.#nodes.push({ level, index, worker, numericClass, samples, computeMs: totalMs });
+    const { engine, device } = place;
+    this.#nodes.push({ level, index, worker, numericClass, engine, device, samples, computeMs: totalMs });
     this.#reduceMs += performance.now() - receivedMs;
     this.progressed();
     if (!this.isComplete) return;

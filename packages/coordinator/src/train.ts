@@ -19,7 +19,6 @@ import { trainingPrograms } from './programs.ts';
 import { newConfig, resumedConfig, runJsonSchema, type GivenConfig, type RunJson } from './run-config.ts';
 import { RunControl } from './run-control.ts';
 import { RunDirectory } from './run-directory.ts';
-import type { RunEvent } from './run-lines.ts';
 import { RunWatch } from './run-watch.ts';
 import { Scheduler } from './scheduler.ts';
 import { TrainingRun, type RunObserver, type Summary } from './training-run.ts';
@@ -82,15 +81,10 @@ export async function train(options: TrainOptions): Promise<Summary | undefined>
   try {
     const plan = planOf(config, data);
     renderer = new PictureRenderer(manifest);
-    const happened = (event: RunEvent) => {
+    const scheduler = new Scheduler((event) => {
       // The scheduler counts a step from its publication to the next one's; in between, it is done.
       watch.happened(directory.appendEvent({ ...event, step: state.step }));
       observer.event(event);
-    };
-    const scheduler = new Scheduler((event) => {
-      happened(event);
-      const mixed = event.type === 'joined' && classes.joined(event);
-      if (mixed) happened(mixed);
     });
     const control = new RunControl(scheduler);
     const watch = new RunWatch({ name: basename(directory.path), config, plan, scheduler, control });
@@ -110,6 +104,7 @@ export async function train(options: TrainOptions): Promise<Summary | undefined>
       scheduler,
       control,
       watch,
+      classes,
       observer,
     });
     summary = await run.run(signal);
@@ -143,7 +138,6 @@ async function createRun(options: TrainOptions, manifest: ParameterManifest): Pr
     ...runJson(config, data, manifest),
     created: new Date().toISOString(),
     numericClasses: [],
-    bitIdentical: true,
   };
   const directory = await RunDirectory.create(options.path, record);
   const state = initialState(manifest, config.seed);

@@ -16,6 +16,7 @@ import {
 } from '@gantry/core';
 import { weightsDigest, type CheckpointStore } from './checkpoint-store.ts';
 import { messageOf } from './durable-files.ts';
+import type { NumericClasses } from './numeric-classes.ts';
 import { GRID_PICTURES, pictureNoise, type PictureRenderer } from './pictures.ts';
 import { idleWorkers } from './idle-workers.ts';
 import type { RunControl } from './run-control.ts';
@@ -55,6 +56,7 @@ export interface TrainingRunParts {
   readonly scheduler: Scheduler;
   readonly control: RunControl;
   readonly watch: RunWatch;
+  readonly classes: NumericClasses;
   readonly observer: RunObserver;
 }
 
@@ -151,13 +153,17 @@ export class TrainingRun {
 
   /** Says that workers have nothing to do: once for each change of their number. */
   #noteIdleWorkers(): void {
-    const { plan, state, scheduler, observer } = this.#parts;
+    const { plan, scheduler } = this.#parts;
     const cause = idleWorkers(scheduler.workers, plan);
     if (cause === this.#idleWorkers) return;
     this.#idleWorkers = cause;
-    if (cause === undefined) return;
-    this.#event({ type: 'workers-idle', cause });
-    observer.event({ step: state.step, type: 'workers-idle', cause });
+    if (cause !== undefined) this.#announce({ type: 'workers-idle', cause });
+  }
+
+  /** Records an event that whoever started the run should see, too. */
+  #announce(event: { readonly type: string; readonly [detail: string]: unknown }): void {
+    this.#event(event);
+    this.#parts.observer.event({ step: this.#parts.state.step, ...event });
   }
 
   /** The work of one step. */
@@ -212,7 +218,7 @@ export class TrainingRun {
     { adam, total }: { adam: number; total: number },
     imagesPerSecond: number,
   ): void {
-    const { state, directory, scheduler, watch } = this.#parts;
+    const { state, directory, scheduler, watch, classes } = this.#parts;
     const ms = phasesOf(work, reduceMs, adam, total);
     const line = { step: state.step, epoch, ...metrics, imagesPerSecond, workers: scheduler.workers.length, ms };
     directory.appendMetrics(line);
@@ -221,6 +227,8 @@ export class TrainingRun {
       const node = [level, index] as const;
       directory.appendWork({ step: state.step, node, worker, class: numericClass, samples, ms: computeMs });
     }
+    const mixed = classes.computed(nodes);
+    if (mixed) this.#announce(mixed);
   }
 
   async #endEpoch(epoch: number, seconds: number): Promise<void> {

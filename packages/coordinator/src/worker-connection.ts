@@ -142,7 +142,9 @@ export class WorkerConnection {
     }
     this.#hello = hello;
     this.#clearTimers();
-    void this.#deliver(hello.device);
+    this.#deliver(hello.device).catch((cause: unknown) => {
+      this.#refuse(new GantryError('E_ENGINE', `there is no program for ${hello.device}: ${String(cause)}`, { cause }));
+    });
   }
 
   async #deliver(device: string): Promise<void> {

@@ -1,4 +1,4 @@
-/** Loops over millions of numbers, in AssemblyScript with SIMD: JavaScript takes five to ten times as long for them. */
+/** Loops over millions of numbers, in AssemblyScript with SIMD: JavaScript takes several times as long for them. */
 export { A, B, BLOCK_BYTES, C, D } from './buffers';
 export { adam } from './adam';
 export { keepMask } from './dropout';

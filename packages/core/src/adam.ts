@@ -1,3 +1,4 @@
+import { GantryError } from './errors.ts';
 import { inBlocks, kernels } from './kernels.ts';
 
 /** Adam as Keras defines it: Kingma and Ba (2015), with ε outside the bias correction ("epsilon hat" of their section 2). */
@@ -19,9 +20,13 @@ export function initialAdamState(size: number): AdamState {
 /**
  * One Adam step, in place.
  * @param scale multiplies the gradient first: 1/N turns a sum over N samples into their mean
+ * @throws GantryError E_BAD_SHAPE if there are more or fewer gradients or moments than weights
  */
 export function adamStep(weights: Float32Array, gradientSum: Float32Array, scale: number, state: AdamState): void {
   const { m, v } = state;
+  if (![gradientSum, m, v].every(({ length }) => length === weights.length)) {
+    throw new GantryError('E_BAD_SHAPE', `gradients or moments are not as many as the ${weights.length} weights`);
+  }
   const { beta1, beta2, epsilon, learningRate } = ADAM;
   state.beta1Power *= beta1;
   state.beta2Power *= beta2;

@@ -71,9 +71,10 @@ const BLOCK_DECISIONS = 16;
 /**
  * A dropout mask: 1 keeps an element, 0 drops it, with probability 0.3 (19661/65536). Each decision compares 16 random bits
  * with the threshold.
- * @param out length a multiple of 16
+ * @param out length a multiple of 16; RangeError otherwise
  */
 export function fillKeepMask(out: Uint8Array, seed: number, stream: number, step: number, index: number): void {
+  if (out.length % BLOCK_DECISIONS !== 0) throw new RangeError(`a mask of ${out.length} elements`);
   const kernel = kernels();
   const { length } = kernel.bytes;
   for (let begin = 0; begin < out.length; begin += length) {

@@ -31,7 +31,10 @@ export async function loadTensorflow(device: Device): Promise<void> {
   for (const [name, is] of Object.entries(removed)) if (!(name in util)) Object.assign(util, { [name]: is });
   try {
     require(packageFor(device));
-    await tf.setBackend('tensorflow');
+    if (!(await tf.setBackend('tensorflow'))) throw new Error('it offers no backend');
+    // Where CUDA's libraries are missing, TensorFlow goes on with the CPU.
+    const { isUsingGpuDevice } = tf.backend() as { isUsingGpuDevice?: boolean };
+    if (device !== 'cpu' && isUsingGpuDevice !== true) throw new Error('TensorFlow finds no GPU');
   } catch (cause) {
     const why = cause instanceof Error ? (cause.message.split('\n')[0] ?? '') : String(cause);
     throw new GantryError('E_ENGINE', `the tensorflow engine cannot be loaded (${why}): ${remedyFor(device)}`, {
