@@ -11,7 +11,7 @@ import { parseArgs } from 'node:util';
 import { describeMachine, digits, machineText, spread, spreadText, table, temporaryDirectory } from '@gantry/cli/bench';
 import { compile } from '@gantry/compiler';
 import { compileTraining } from '@gantry/coordinator';
-import { initialState, shardInputs } from '@gantry/core';
+import { initialState, newLeaf, shardInputs } from '@gantry/core';
 import { parameterManifest } from '@gantry/core/tfjs';
 import { OnnxEngine } from '@gantry/worker/portable';
 import * as tf from '@tensorflow/tfjs-core';
@@ -62,7 +62,7 @@ async function start(options: ort.InferenceSession.SessionOptions) {
   });
   await engine.load(program);
   await engine.setWeights(initialState(manifest, 0).weights);
-  const leaf = await engine.gradients(inputs);
+  const leaf = newLeaf(manifest);
   for (let i = 0; i < WARM_UPS; i++) await engine.gradients(inputs, leaf);
   const run = async () => {
     const begin = performance.now();
@@ -96,7 +96,7 @@ async function profile() {
   for (let i = 0; i < PROFILED_RUNS; i++) await run();
   session.endProfiling();
   const [file = ''] = readdirSync(dirname(prefix));
-  return partsOf(join(dirname(prefix), file), 1 + WARM_UPS + PROFILED_RUNS);
+  return partsOf(join(dirname(prefix), file), PROFILED_RUNS, WARM_UPS);
 }
 
 async function compareOptions() {

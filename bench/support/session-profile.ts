@@ -26,11 +26,17 @@ const PRODUCTS = new Set(['MatMul', 'FusedMatMul', 'Gemm']);
 /**
  * Where the time of a session went.
  * @param file that ONNX Runtime's profiler has written
- * @param runs that it watched
+ * @param runs that count, the last ones
+ * @param before runs before them that it watched, too
  */
-export function partsOf(file: string, runs: number): { readonly operators: Part[]; readonly products: Part[] } {
+export function partsOf(
+  file: string,
+  runs: number,
+  before: number,
+): { readonly operators: Part[]; readonly products: Part[] } {
   const events = JSON.parse(readFileSync(file, 'utf8')) as ProfiledEvent[];
-  const nodes = events.filter(({ cat, name }) => cat === 'Node' && name.endsWith('_kernel_time'));
+  const watched = events.filter(({ cat, name }) => cat === 'Node' && name.endsWith('_kernel_time'));
+  const nodes = watched.slice((watched.length * before) / (runs + before));
   const operators = new Map<string, Part>();
   const products = new Map<string, Part>();
   for (const { dur, args = {} } of nodes) {
