@@ -24,7 +24,7 @@ const EPOCHS_SHOWN = 4;
 process.on('exit', killAll);
 const directory = mkdtempSync(join(tmpdir(), 'gantry-'));
 const given = process.argv[2];
-const { link, joinLink } = given === undefined ? await startRun() : { link: given, joinLink: undefined };
+const link = given ?? (await startRun());
 const images = process.argv[3] ?? fileURLToPath(new URL('./images/', import.meta.url));
 const browser = await launchChromium();
 for (const { name, colorScheme, width, height } of VIEWS) {
@@ -35,27 +35,36 @@ for (const { name, colorScheme, width, height } of VIEWS) {
   await page.locator('.u-over').nth(3).waitFor();
   await page.screenshot({ path: join(images, `dashboard-${name}.png`), fullPage: name !== 'phone' });
 }
-if (joinLink !== undefined) {
+if (given === undefined) {
   const page = await browser.newPage({ viewport: { width: 720, height: 420 } });
-  await page.goto(joinLink);
-  await page.locator('.state', { hasText: 'working' }).waitFor();
-  // Its first shards are slow.
-  await page
-    .locator('.figures div', { hasText: 'shards' })
-    .locator('dd', { hasText: /^[5-9]/ })
-    .waitFor();
+  await page.goto(await startRunForTab());
+  const shards = page.locator('.figures div', { hasText: 'shards' }).locator('dd');
+  await shards.filter({ hasText: /^[5-9]/ }).waitFor({ timeout: 120_000 });
   await page.screenshot({ path: join(images, 'join.png') });
 }
 await browser.close();
 killAll();
 rmSync(directory, { recursive: true, force: true });
 
-/** @returns the links to its dashboard and for tabs, once there is something to see */
-async function startRun(): Promise<{ link: string; joinLink: string | undefined }> {
+/** @returns the link to its dashboard, once there is something to see */
+async function startRun(): Promise<string> {
   const run = join(directory, 'digits');
   const training = new Gantry(['train', '--workers', '3', '--limit', '5760', '--epochs', '50', '--run', run]);
-  const [, tab] = await training.output(/browser's tab: (\S+)/);
   const [, dashboard = ''] = await training.output(/dashboard: (\S+)/);
   await training.output(new RegExp(`epoch ${EPOCHS_SHOWN}/`));
-  return { link: dashboard, joinLink: tab };
+  return dashboard;
+}
+
+/** @returns the link for tabs */
+async function startRunForTab(): Promise<string> {
+  killAll();
+  const coordinator = new Gantry([
+    'coordinator',
+    '--listen',
+    '127.0.0.1:0',
+    '--run',
+    join(directory, 'digits-in-a-tab'),
+  ]);
+  const [, tab = ''] = await coordinator.output(/browser's tab: (\S+)/);
+  return tab;
 }
