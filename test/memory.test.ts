@@ -4,6 +4,7 @@ import { compileTraining } from '@gantry/coordinator';
 import { initialState, shardInputs } from '@gantry/core';
 import { parameterManifest } from '@gantry/core/tfjs';
 import { createEngine } from '@gantry/worker';
+import { expectNoTensorLeft } from './support/tensor-leaks.ts';
 
 const SAMPLES = 8;
 const WARM_UP_STEPS = 40;
@@ -31,14 +32,4 @@ it('keeps its memory over 200 steps', async () => {
   expect(growth / MIB).toBeLessThan(64);
 });
 
-it('leaves no tensor behind in the reference engine', async () => {
-  const manifest = parameterManifest();
-  const engine = await createEngine('tfjs');
-  await engine.load({ seed: 0, manifest, variants: [] });
-  await engine.setWeights(initialState(manifest, 0).weights);
-  const inputs = shardInputs({ step: 0, index: 0, first: 0, images: new Uint8Array(2 * 784) }, 0);
-  const tensors = tf.memory().numTensors;
-  await engine.gradients(inputs);
-  expect(tf.memory().numTensors).toBe(tensors);
-  await engine.dispose();
-}, 300_000);
+it('leaves no tensor behind in the reference engine', () => expectNoTensorLeft('tfjs'), 300_000);

@@ -1,16 +1,14 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { compileTraining, type EventLine, type MetricsLine, type RunJson, type WorkLine } from '@gantry/coordinator';
-import { initialState, shardInputs } from '@gantry/core';
-import { parameterManifest } from '@gantry/core/tfjs';
 import { createEngine, prepareDevice } from '@gantry/worker';
-import * as tf from '@tensorflow/tfjs-core';
 import { describe, expect, it } from 'vitest';
 import { chromiumExists, launchChromium } from './support/chromium.ts';
 import { Gantry, digestOf, gantry, readJsonLines, temporaryDirectory } from './support/gantry.ts';
 import { agreesInTheFirstStep, followsForFiveSteps } from './support/keras-agreement.ts';
 import { FIXTURE_SAMPLES } from './support/keras-fixture.ts';
 import { isProvided } from './support/requirements.ts';
+import { expectNoTensorLeft } from './support/tensor-leaks.ts';
 
 const SIZES = ['--limit', '64', '--batch', '16', '--shard-size', '4', '--epochs', '1', '--seed', '3'];
 const isInstalled = await prepareDevice('tensorflow', 'cpu').then(
@@ -60,17 +58,7 @@ describe.skipIf(!hasTensorflow)(title, () => {
   agreesInTheFirstStep('tensorflow', subject);
   followsForFiveSteps('tensorflow', subject);
 
-  it('leaves no tensor behind', async () => {
-    const manifest = parameterManifest();
-    const engine = await createEngine('tensorflow');
-    await engine.load({ seed: 0, manifest, variants: [] });
-    await engine.setWeights(initialState(manifest, 0).weights);
-    const inputs = shardInputs({ step: 0, index: 0, first: 0, images: new Uint8Array(2 * 784) }, 0);
-    const { numTensors } = tf.memory();
-    await engine.gradients(inputs);
-    expect(tf.memory().numTensors).toBe(numTensors);
-    await engine.dispose();
-  });
+  it('leaves no tensor behind', () => expectNoTensorLeft('tensorflow'));
 
   it('gives the same bits in two runs', async () => {
     const digests = [];
