@@ -18,7 +18,7 @@ export function initialAdamState(size: number): AdamState {
 }
 
 /**
- * One Adam step, in place.
+ * One Adam step, in place and in float32, as Keras computes it.
  * @param scale multiplies the gradient first: 1/N turns a sum over N samples into their mean
  * @throws GantryError E_BAD_SHAPE if there are more or fewer gradients or moments than weights
  */

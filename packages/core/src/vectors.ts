@@ -20,8 +20,8 @@ export function norm(vector: Float32Array): number {
   inBlocks(vector.length, (begin, end) => {
     const length = end - begin;
     kernel.a.set(vector.subarray(begin, end));
-    if (length % 2 === 1) kernel.a[length] = 0;
-    sum += kernel.sumOfSquares(length + (length % 2));
+    kernel.a.fill(0, length, roundedUp(length, 8));
+    sum += kernel.sumOfSquares(length);
   });
   return Math.sqrt(sum);
 }
@@ -33,9 +33,11 @@ export function allFinite(vector: Float32Array): boolean {
   inBlocks(vector.length, (begin, end) => {
     const length = end - begin;
     kernel.a.set(vector.subarray(begin, end));
-    // The kernel looks at four at a time.
-    kernel.a.fill(0, length, Math.ceil(length / 4) * 4);
+    kernel.a.fill(0, length, roundedUp(length, 4));
     finite &&= kernel.allFinite(length) !== 0;
   });
   return finite;
 }
+
+/** Kernels look at several numbers at a time; what is behind the last one must not count. */
+const roundedUp = (length: number, multiple: number): number => Math.ceil(length / multiple) * multiple;
