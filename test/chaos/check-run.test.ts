@@ -142,6 +142,12 @@ it.each<[damage: string, file: string, doctor: (lines: Line[]) => Line[], violat
     (lines) => [...lines, { type: 'bits-differ', step: 6, cause: 'a and b' }],
     'events.jsonl, step 6: bits-differ: a and b',
   ],
+  [
+    'work of a stranger',
+    'events.jsonl',
+    (lines) => [...lines, { type: 'classes-mixed', step: 6, cause: 'a and b' }],
+    'events.jsonl, step 6: classes-mixed: a and b',
+  ],
 ])('finds %s', async (_, file, doctor, violation) => {
   const violations = await violationsOf((path) => doctorLines(path, file, doctor));
   expect(violations.join('\n')).toContain(violation);

@@ -22,8 +22,8 @@ export interface CheckedRun {
   readonly violations: readonly string[];
 }
 
-/** What no run may record, whatever befalls it. */
-const FORBIDDEN_EVENTS = ['diverged', 'bits-differ'];
+/** What no run may record, whatever befalls it. Its workers are alike: another class than theirs is that of a rogue. */
+const FORBIDDEN_EVENTS = ['diverged', 'bits-differ', 'classes-mixed'];
 
 /**
  * Checks a finished run by nothing but its files: every step once and in order, every sample of every epoch in exactly

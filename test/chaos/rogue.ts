@@ -9,7 +9,7 @@ const ATTACK_LIMIT_MS = 30_000;
 /** A shard that no step of the run has, and steps ahead that nobody was given. */
 const NO_SUCH_SHARD = 50_000;
 const FAR_AHEAD = 100_000;
-/** No shard of the run has so many. */
+/** No shard of the run has so many, and no two together. */
 const WRONG_SAMPLES = 5;
 
 /**
@@ -46,7 +46,8 @@ async function act(attack: Attack, peer: HostilePeer, dice: Dice, name: string):
       const step = await peer.step();
       peer.sendResult(step, NO_SUCH_SHARD);
       peer.sendResult(step + FAR_AHEAD, 0);
-      peer.sendResult(step, 0, { level: 1, samples: 32 });
+      // It may have been given both shards by now: with the right number of samples, their sum would count.
+      peer.sendResult(step, 0, { level: 1, samples: WRONG_SAMPLES });
       return refusalOf(peer);
     }
     case 'wrong-samples': {
