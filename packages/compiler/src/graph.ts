@@ -131,8 +131,11 @@ export function topologicalOrder(graph: Graph): Node[] {
   return order;
 }
 
-/** Rebuilds a graph bottom-up: `rule` sees every node with its inputs already rewritten, and returns its replacement. */
-export function rewrite(graph: Graph, rule: (node: Node) => Node): Graph {
+/**
+ * Rebuilds a graph bottom-up: `rule` sees every node with its inputs already rewritten, and the node as it was, and returns its
+ * replacement.
+ */
+export function rewrite(graph: Graph, rule: (node: Node, original: Node) => Node): Graph {
   const replacements = new Map<Node, Node>();
   const replacementOf = (node: Node): Node => {
     const replacement = replacements.get(node);
@@ -142,7 +145,7 @@ export function rewrite(graph: Graph, rule: (node: Node) => Node): Graph {
   for (const node of topologicalOrder(graph)) {
     const inputs = node.inputs.map(replacementOf);
     const unchanged = inputs.every((input, i) => input === node.inputs[i]);
-    replacements.set(node, rule(unchanged ? node : { ...node, inputs }));
+    replacements.set(node, rule(unchanged ? node : { ...node, inputs }, node));
   }
   return {
     inputs: graph.inputs,

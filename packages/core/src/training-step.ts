@@ -2,6 +2,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import type * as layers from '@tensorflow/tfjs-layers';
 import { DROPOUT_RATE } from './dimensions.ts';
 import { trainableVariables, type Models } from './model.ts';
+import { normalizeBatch } from './batch-norm.ts';
 import { gradientName } from './parameters.ts';
 import type { StepInputName } from './step-inputs.ts';
 
@@ -94,12 +95,11 @@ function generate(generator: layers.Sequential, noise: tf.Tensor) {
   let x = noise;
   for (const layer of generator.layers) {
     if (layer.getClassName() === 'BatchNormalization') {
-      const { mean, variance } = tf.moments(x, [...x.shape.keys()].slice(0, -1)); // [channels]
       const [gamma, beta] = layer.trainableWeights.map((weight) => weight.read()) as [tf.Tensor, tf.Tensor];
-      const scale = tf.mul(gamma, tf.rsqrt(tf.add(variance, layer.getConfig()['epsilon'] as number)));
-      x = tf.add(tf.mul(tf.sub(x, mean), scale), beta);
-      statistics[`${generator.name}/${layer.name}/moving_mean`] = mean;
-      statistics[`${generator.name}/${layer.name}/moving_variance`] = variance;
+      const normalized = normalizeBatch(x, gamma, beta, layer.getConfig()['epsilon'] as number);
+      x = normalized.y;
+      statistics[`${generator.name}/${layer.name}/moving_mean`] = normalized.mean;
+      statistics[`${generator.name}/${layer.name}/moving_variance`] = normalized.variance;
     } else {
       x = layer.apply(x) as tf.Tensor;
     }
