@@ -1,7 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { GantryError } from '@gantry/core';
-import type { Device } from '@gantry/worker';
+import { KEEPING_MALLOC, type Device } from '@gantry/worker';
 import { failureIn } from './errors.ts';
 import type { Progress } from './progress.ts';
 
@@ -34,7 +34,12 @@ export class WorkerProcesses {
     // The IPC channel carries nothing: it closes when this process dies, and the worker then ends, too.
     const options = ['--threads', '1', '--name', name, '--device', device];
     const child = spawn(process.execPath, [GANTRY, 'worker', this.#url, ...options], {
-      env: { ...process.env, GANTRY_TOKEN: this.#token, ...(gpu !== undefined && { CUDA_VISIBLE_DEVICES: gpu }) },
+      env: {
+        ...process.env,
+        ...KEEPING_MALLOC,
+        GANTRY_TOKEN: this.#token,
+        ...(gpu !== undefined && { CUDA_VISIBLE_DEVICES: gpu }),
+      },
       stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
       // Ctrl-C is for this process, which ends its workers in order.
       detached: true,

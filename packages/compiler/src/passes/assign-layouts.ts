@@ -7,6 +7,7 @@ import {
   flaggedShape,
   identityView,
   inLayout,
+  isolatedView,
   materialize,
   reshapedView,
   resizedView,
@@ -148,7 +149,8 @@ function sliceView(node: Node, begin: readonly number[], strides: readonly numbe
   let current = view;
   for (const [axis, size] of node.shape.entries()) {
     if (size === view.shape[axis] && at(strides, axis) === 1) continue;
-    const sourceAxis = sourceAxisOf(view, axis);
+    if (sourceAxisOf(current, axis) === undefined) current = isolatedView(current, axis);
+    const sourceAxis = sourceAxisOf(current, axis);
     if (sourceAxis === undefined) return undefined;
     const { source } = current;
     const cut = slice(

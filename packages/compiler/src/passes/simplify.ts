@@ -1,4 +1,4 @@
-import { broadcast, constant, pointwise, reduce, reshape, transpose } from '../build.ts';
+import { broadcast, constant, conv2dBackpropInput, pointwise, reduce, reshape, slice, transpose } from '../build.ts';
 import { type Graph, type Node, type PointwiseFunction, rewrite, type Shape } from '../graph.ts';
 import { at, broadcastShape, permute, sameShape, sizeOf } from '../shapes.ts';
 
@@ -36,6 +36,7 @@ const rules: readonly Rule[] = [
   mergeTransposes,
   dropLeadingOnes,
   reduceNothing,
+  cutBatchFirst,
 ];
 
 const uniformValue = ({ op }: Node): number | undefined => (op.kind === 'constant' ? op.value : undefined);
@@ -190,4 +191,14 @@ function reduceNothing({ op, inputs, shape }: Node): Node | undefined {
   if (sameShape(x.shape, shape)) return x;
   const axes = op.axes.filter((axis) => x.shape[axis] !== 1);
   return axes.length < op.axes.length ? reduce(op.fn, x, axes) : undefined;
+}
+
+/** Some samples of a convolution's input gradient need those samples of the output's gradient only. */
+function cutBatchFirst({ op, inputs, shape }: Node): Node | undefined {
+  const [whole] = inputs;
+  if (op.kind !== 'slice' || whole?.op.kind !== 'conv2dBackpropInput') return undefined;
+  const [dy, filter] = whole.inputs;
+  const cutsOthers = !sameShape(shape.slice(1), whole.shape.slice(1)) || op.strides.some((stride) => stride !== 1);
+  if (cutsOthers || dy === undefined || filter === undefined) return undefined;
+  return conv2dBackpropInput(slice(dy, op.begin, dy.shape.with(0, at(shape, 0))), filter, whole.op.geometry);
 }

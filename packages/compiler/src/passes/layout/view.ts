@@ -175,6 +175,16 @@ export function sourceAxisOf(view: View, axis: number): number | undefined {
   return found < 0 ? undefined : found;
 }
 
+/** The same view with the axis alone in one of its source, where its atoms are neighbours; else the view as it is. */
+export function isolatedView(view: View, axis: number): View {
+  const own = at(positionsPerAxis(sizesOf(view), view.shape), axis).map((position) => at(view.order, position));
+  const [first] = own;
+  if (first === undefined || own.some((atom, i) => atom !== first + i)) return view;
+  const behind = first + own.length;
+  const groups = [view.atoms.slice(0, first), view.atoms.slice(first, behind), view.atoms.slice(behind)];
+  return { ...view, source: reshape(view.source, groups.map(sizeOf)) };
+}
+
 /** The view where one axis of the tensor, alone in axis `sourceAxis` of its source, has been resized in both. */
 export function resizedView(view: View, axis: number, source: Node): View {
   const size = at(source.shape, sourceAxisOf(view, axis) ?? -1);
