@@ -63,6 +63,17 @@ describe('leaky ReLU with dropout', () => {
     expect({ Clip, Mul, LeakyRelu }).toEqual({ Clip: 1, Mul: 3 + 3, LeakyRelu: undefined });
   });
 
+  it('stays finite in high powers', async () => {
+    const of = { alpha: 0.3, scale: 2, channels: 8 };
+    const power = (inputs: Tensors) => {
+      const y = tf.conv2d(tensor4d(input(inputs, 'x')), tensor4d(input(inputs, 'filter1')), 1, 'same');
+      const tenth = (x: tf.Tensor) => tf.square(tf.square(tf.square(tf.mul(tf.leakyRelu(x, 0.3), 0.1))));
+      return { y: tenth(y), dy: tf.grad(tenth)(y) };
+    };
+    const { x, filter1 } = inputsOf(of) as { x: tf.Tensor; filter1: tf.Tensor };
+    for (const form of ['direct', 'spectral'] as const) await expectSameAsTfjs(power, { x, filter1 }, {}, form);
+  });
+
   it('stays leaky ReLU where nothing is differentiated', () => {
     const fn = ({ x, mask }: Tensors) => ({
       y: tf.mul(tf.leakyRelu(x as tf.Tensor, 0.3), tf.cast(mask as tf.Tensor, 'float32')),

@@ -11,6 +11,9 @@ import { asLoweredSlope, STEEP } from './slope.ts';
  */
 export const placeScales = (graph: Graph): Graph => lower(lift(graph));
 
+/** Factors that pile up, in a high power of a tensor, would leave no room for its own numbers: float32 reaches to 2¹²⁸. */
+const MAX_EXPONENT = 50;
+
 /** A multiplication goes up where it takes this many times fewer numbers than where it was. */
 const WORTHWHILE = 8;
 
@@ -94,7 +97,9 @@ function lower(graph: Graph): Graph {
     const operands = node.inputs.map(scaledOf);
     // Inputs of the graph stay what they are.
     const asItIs = operands.length === 0 ? node : { ...node, inputs: operands.map(times) };
-    scaled.set(node, carried(node, operands) ?? { node: asItIs, factor: 1 });
+    const waiting = carried(node, operands);
+    const mayWait = waiting !== undefined && Math.abs(Math.log2(Math.abs(waiting.factor))) <= MAX_EXPONENT;
+    scaled.set(node, mayWait ? waiting : { node: asItIs, factor: 1 });
   }
   return {
     inputs: graph.inputs,
