@@ -118,7 +118,27 @@ describe('a multiplication by one number', () => {
 });
 
 describe('some samples of an input gradient', () => {
-  it('are all that is computed', async () => {
+  const dy = values([5, 3, 3, 9]);
+  const filter = values([3, 3, 8, 9], { seed: 2 });
+  const transposed = (inputs: Tensors, batch: number, cut: (x: tf.Tensor) => tf.Tensor) =>
+    tf.conv2dTranspose(
+      tensor4d(cut(input(inputs, 'dy'))),
+      tensor4d(input(inputs, 'filter')),
+      [batch, 6, 6, 8],
+      2,
+      'same',
+    );
+  const lastTwo = (x: tf.Tensor) => tf.slice(x, [3, 0, 0, 0]);
+  const all = (x: tf.Tensor) => x;
+
+  it.each(['direct', 'spectral'] as const)('are all that is computed: %s', async (convolutions) => {
+    const cutLast = (inputs: Tensors) => ({ dx: lastTwo(transposed(inputs, 5, all)) });
+    const cutFirst = (inputs: Tensors) => ({ dx: transposed(inputs, 2, lastTwo) });
+    const { onnx } = await expectSameAsTfjs(cutLast, { dy, filter }, {}, convolutions);
+    expect(onnx).toEqual(compile(cutFirst, { inputs: specsOf({ dy, filter }), convolutions }).onnx);
+  });
+
+  it('are cut out of any layout', async () => {
     const inputs = {
       a: values([3, 6, 6, 8]),
       b: values([2, 6, 6, 8], { seed: 2 }),

@@ -1,8 +1,8 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type * as layers from '@tensorflow/tfjs-layers';
+import { normalizeBatch } from './batch-norm.ts';
 import { DROPOUT_RATE } from './dimensions.ts';
 import { trainableVariables, type Models } from './model.ts';
-import { normalizeBatch } from './batch-norm.ts';
 import { gradientName } from './parameters.ts';
 import type { StepInputName } from './step-inputs.ts';
 

@@ -16,7 +16,7 @@ const SESSION_OPTIONS: ort.InferenceSession.SessionOptions = {
   // A plan of all memory at once takes half as much again, and is no faster.
   enableMemPattern: false,
   // A pool for each session, and there is one for each shard size, keeps a quarter more in all than a malloc that keeps what is
-  // freed. With one that does not, each run would get fresh pages, and take six times as long.
+  // freed. With one that does not, each run would get fresh pages, and take one and a half times to six times as long.
   enableCpuMemArena: !mallocKeeps(),
 };
 
