@@ -13,6 +13,7 @@ import {
   largestError,
   norm,
 } from './support/keras-fixture.ts';
+import { hasCCompiler } from './support/c-compiler.ts';
 import { isProvided } from './support/requirements.ts';
 import { SOFTWARE_GPU, softwareGpuExists } from './support/software-gpu.ts';
 import { wasmEngine } from './support/wasm-engine.ts';
@@ -24,12 +25,17 @@ const spectral = compileTraining(plan, 0, 'spectral');
 const direct = compileTraining(plan, 0, 'direct');
 const SUBJECTS = {
   tfjs: { engine: () => createEngine('tfjs'), program: spectral },
+  'native, spectral convolutions': { engine: () => createEngine('native'), program: spectral },
+  'native, direct convolutions': { engine: () => createEngine('native'), program: direct },
   'onnx, spectral convolutions': { engine: () => createEngine('onnx'), program: spectral },
   'onnx, direct convolutions': { engine: () => createEngine('onnx'), program: direct },
   'onnx on webgpu, direct convolutions': { engine: () => createEngine('onnx', 'webgpu'), program: direct },
   'onnx on wasm, spectral convolutions': { engine: wasmEngine, program: spectral },
   'onnx on wasm, direct convolutions': { engine: wasmEngine, program: direct },
 } as const;
+const NATIVE_SUBJECTS = isProvided('cc', hasCCompiler)
+  ? (['native, spectral convolutions', 'native, direct convolutions'] as const)
+  : [];
 const ONNX_SUBJECTS = ['onnx, spectral convolutions', 'onnx, direct convolutions'] as const;
 const WASM_SUBJECTS = ['onnx on wasm, spectral convolutions', 'onnx on wasm, direct convolutions'] as const;
 /** A GPU made of software takes half a minute for a step. */
@@ -39,10 +45,10 @@ const WEBGPU_SUBJECTS = isProvided('webgpu', softwareGpuExists)
 Object.assign(process.env, SOFTWARE_GPU);
 const [first] = FIXTURE.steps as [(typeof FIXTURE.steps)[0]];
 
-for (const name of ['tfjs', ...ONNX_SUBJECTS, ...WASM_SUBJECTS, ...WEBGPU_SUBJECTS] as const) {
+for (const name of ['tfjs', ...NATIVE_SUBJECTS, ...ONNX_SUBJECTS, ...WASM_SUBJECTS, ...WEBGPU_SUBJECTS] as const) {
   agreesInTheFirstStep(name, SUBJECTS[name]);
 }
-for (const name of [...ONNX_SUBJECTS, ...WASM_SUBJECTS]) followsForFiveSteps(name, SUBJECTS[name]);
+for (const name of [...NATIVE_SUBJECTS, ...ONNX_SUBJECTS, ...WASM_SUBJECTS]) followsForFiveSteps(name, SUBJECTS[name]);
 
 it.each(ONNX_SUBJECTS)('has the logits and the pictures of Keras in the first step: %s', async (subject) => {
   const session = await ort.InferenceSession.create(SUBJECTS[subject].program.variants[0]?.onnx as Uint8Array);

@@ -1,22 +1,23 @@
 import type { AttachedWorkers, WorkerLink } from '@gantry/coordinator';
 import { GantryError, IMAGE_PIXELS, decodeFromWorker, floatsOf, leafLayout } from '@gantry/core';
-import { EnginePool, EngineThread, ShardRunner, ShardTally, type Device } from '@gantry/worker';
+import { EnginePool, EngineThread, ShardRunner, ShardTally, type Device, type EngineName } from '@gantry/worker';
 import type { Attachment } from './run-training.ts';
 
 const NAME = 'in-process';
 
 /**
  * Lets `threads` threads of this process join as one worker: the worker's own code, without a socket between.
- * @param device one that `prepareDevice` has found
+ * @param engine as `prepareDevice` has found it for the device
  */
 export async function attachThreads(
   { context: { programFor, scheduler }, progress }: Attachment,
+  engine: EngineName,
   device: Device,
   threads: number,
 ): Promise<AttachedWorkers> {
   const program = programFor(device);
   const notice = (text: string) => progress.notice(text);
-  const pool = new EnginePool(() => new EngineThread('onnx', device), threads, notice);
+  const pool = new EnginePool(() => new EngineThread(engine, device), threads, notice);
   const close = () => pool.dispose();
   try {
     const { numericClass, probeMs } = await pool.load(NAME, program);
@@ -43,7 +44,7 @@ export async function attachThreads(
       numericClass,
       slots: threads,
       msPerSample: probeMs / (program.variants[0]?.samples ?? 1),
-      place: { address: 'this process', engine: 'onnx', device },
+      place: { address: 'this process', engine, device },
       traffic: () => ({ bytesIn: 0, bytesOut: 0, roundTripMs: null, lastSeenMs: 0 }),
       setWeights: ({ version, values }) => {
         runner.setWeights(

@@ -1,8 +1,17 @@
 import { availableParallelism } from 'node:os';
 import path from 'node:path';
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
 import { openCluster, openTokens } from '@gantry/coordinator';
-import { dealGpus, gpuAt, parseDevice, prepareDevice, visibleGpus, type Device } from '@gantry/worker';
+import {
+  dealGpus,
+  ENGINE_NAMES,
+  gpuAt,
+  parseDevice,
+  prepareDevice,
+  visibleGpus,
+  type Device,
+  type EngineName,
+} from '@gantry/worker';
 import { attachThreads } from './local-workers.ts';
 import { wholeNumber } from './options.ts';
 import { addRunOptions, type RunFlags } from './run-options.ts';
@@ -12,6 +21,7 @@ import { WorkerProcesses } from './worker-processes.ts';
 interface TrainFlags extends RunFlags {
   readonly workers: number;
   readonly threads: number;
+  readonly engine?: EngineName;
   readonly device: TrainDevice;
 }
 
@@ -28,6 +38,7 @@ export function trainCommand(): Command {
       availableParallelism(),
     )
     .option('--threads <n>', 'threads that compute with --workers 0', wholeNumber(1, 1024), availableParallelism())
+    .addOption(new Option('--engine <name>', 'what computes').choices(ENGINE_NAMES))
     .option(
       '--device <name>',
       'where workers compute: cpu, webgpu, cuda, which gives each its own GPU, or cuda:INDEX',
@@ -42,30 +53,35 @@ async function runTrain(flags: TrainFlags): Promise<void> {
   // Devices are looked for here: where one is not there, nothing shall have been made.
   if (workers === 0) {
     const device = flags.device === 'cuda' ? 'cuda:0' : flags.device;
-    await prepareDevice('onnx', device);
-    await runTraining(flags, 'gantry train', (attachment) => attachThreads(attachment, device, threads));
+    const engine = await prepareDevice(flags.engine, device);
+    await runTraining(flags, 'gantry train', (attachment) => attachThreads(attachment, engine, device, threads));
   } else {
-    const places = await placesOf(flags.device, workers);
+    const places = await placesOf(flags, workers);
     await runTraining(flags, 'gantry train', (attachment) => startWorkers(places, attachment));
   }
 }
 
 /** Where one worker computes. */
 interface Place {
+  readonly engine: EngineName;
   readonly device: Device;
   /** The only one that it sees, as CUDA_VISIBLE_DEVICES names it. */
   readonly gpu?: string;
 }
 
 /** Deals the visible GPUs out to the workers; all of them share any other device. */
-async function placesOf(device: TrainDevice, workers: number): Promise<Place[]> {
+async function placesOf({ engine: asked, device }: TrainFlags, workers: number): Promise<Place[]> {
   if (device === 'cpu' || device === 'webgpu') {
-    await prepareDevice('onnx', device);
-    return Array.from({ length: workers }, () => ({ device }));
+    const engine = await prepareDevice(asked, device);
+    return Array.from({ length: workers }, () => ({ engine, device }));
   }
   const gpus = device === 'cuda' ? await visibleGpus() : [await gpuAt(device)];
   // Each sees one GPU, which is the first one to it.
-  return dealGpus(gpus, workers).map((gpu) => ({ device: 'cuda:0', gpu }));
+  return dealGpus(gpus, workers).map((gpu) => ({ engine: asked ?? 'onnx', device: 'cuda:0', gpu }));
+}
+
+function engineOf([first]: readonly Place[]): string {
+  return first ? `${first.engine} engine on ${first.gpu === undefined ? first.device : 'cuda'}` : 'none';
 }
 
 async function startWorkers(places: readonly Place[], { context, progress, fail }: Attachment): Promise<Attached> {
@@ -80,7 +96,7 @@ async function startWorkers(places: readonly Place[], { context, progress, fail 
   });
   const count = places.length;
   progress.notice(
-    `${count} worker${count === 1 ? '' : 's'} on this machine; attach more with: gantry worker ${cluster.url}`,
+    `${count} worker${count === 1 ? '' : 's'} on this machine (${engineOf(places)}); attach more with: gantry worker ${cluster.url}`,
   );
   progress.notice(`or in a browser's tab: ${cluster.joinUrl}`);
   progress.notice(`dashboard: ${cluster.dashboardUrl}`);
@@ -92,7 +108,7 @@ async function startWorkers(places: readonly Place[], { context, progress, fail 
     // Others may have come from elsewhere.
     if (context.scheduler.workers.length === 0) fail(error);
   });
-  for (const [i, { device, gpu }] of places.entries()) processes.start(`local-${i + 1}`, device, gpu);
+  for (const [i, { engine, device, gpu }] of places.entries()) processes.start(`local-${i + 1}`, engine, device, gpu);
   return {
     cluster,
     close: async (reason) => {

@@ -19,7 +19,7 @@ import { abortOnSignals } from './signals.ts';
 import { WorkerProgress } from './worker-progress.ts';
 
 interface WorkerFlags {
-  readonly engine: EngineName;
+  readonly engine?: EngineName;
   readonly device: Device;
   readonly threads: number;
   readonly name: string;
@@ -31,7 +31,7 @@ export function workerCommand(): Command {
   return new Command('worker')
     .description('compute for a coordinator, here or on another machine')
     .argument('<url>', 'the coordinator, such as ws://127.0.0.1:7070')
-    .addOption(new Option('--engine <name>', 'what computes').choices(ENGINE_NAMES).default('onnx'))
+    .addOption(new Option('--engine <name>', 'what computes').choices(ENGINE_NAMES))
     .option('--device <name>', 'where it computes: cpu, webgpu, cuda or cuda:INDEX', parseDevice, 'cpu')
     .option('--threads <n>', 'shards at the same time, one thread each', wholeNumber(1, 1024), availableParallelism())
     .option('--name <name>', 'how the worker is called', `${hostname().slice(0, 50)}-${process.pid}`)
@@ -41,8 +41,8 @@ export function workerCommand(): Command {
 }
 
 async function runWorkerCommand(url: string, flags: WorkerFlags): Promise<void> {
-  const { engine, device, threads } = flags;
-  await prepareDevice(engine, device);
+  const { device, threads } = flags;
+  const engine = await prepareDevice(flags.engine, device);
   const name = requireName(flags.name);
   const endpoint = parseEndpoint(url);
   const tlsCa = await readCertificates(flags.tlsCa, endpoint);

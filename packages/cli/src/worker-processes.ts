@@ -1,7 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { GantryError } from '@gantry/core';
-import { KEEPING_MALLOC, type Device } from '@gantry/worker';
+import { KEEPING_MALLOC, type Device, type EngineName } from '@gantry/worker';
 import { failureIn } from './errors.ts';
 import type { Progress } from './progress.ts';
 
@@ -29,10 +29,10 @@ export class WorkerProcesses {
   }
 
   /** @param gpu the only one that the worker sees, as CUDA_VISIBLE_DEVICES names it */
-  start(name: string, device: Device, gpu?: string): void {
+  start(name: string, engine: EngineName, device: Device, gpu?: string): void {
     const begin = performance.now();
     // The IPC channel carries nothing: it closes when this process dies, and the worker then ends, too.
-    const options = ['--threads', '1', '--name', name, '--device', device];
+    const options = ['--threads', '1', '--name', name, '--engine', engine, '--device', device];
     const child = spawn(process.execPath, [GANTRY, 'worker', this.#url, ...options], {
       env: {
         ...process.env,
@@ -55,7 +55,7 @@ export class WorkerProcesses {
       const reason = failureIn(complaints);
       const again = performance.now() - begin > SOUND_START_MS;
       this.#progress.notice(`${name} ended (${signal ?? code})${again ? ', starting it again' : `: ${reason}`}`);
-      if (again) this.start(name, device, gpu);
+      if (again) this.start(name, engine, device, gpu);
       else if (this.#children.size === 0) {
         this.#noneLeft(new GantryError('E_ENGINE', `no worker can run on this machine: ${reason}`));
       }

@@ -11,7 +11,9 @@ export type CompileErrorCode =
   /** The traced function used a tensor or variable that is neither an input, nor declared, nor made inside it. */
   | 'captured-tensor'
   /** Two inputs, variables or outputs share a name. */
-  | 'duplicate-name';
+  | 'duplicate-name'
+  /** A model with something that is not translated to C. */
+  | 'unsupported-model';
 
 /** The function given to `compile` cannot be turned into a graph. */
 export class CompileError extends Error {

@@ -1,6 +1,7 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { GantryError, plainText } from '@gantry/core';
+import { hasCCompiler, requireCCompiler } from './c-compiler.ts';
 import type { EngineName } from './engines.ts';
 
 /** Without persistence mode, the driver starts only now. */
@@ -27,10 +28,19 @@ export function gpuIndex(device: CudaDevice): number {
 /**
  * To be called once before engines are made for a device: makes sure that both are there, as there is no other
  * in their place.
+ * @param asked the engine; absent: on a CPU the native one where this machine has a C compiler, else ONNX Runtime
+ * @returns the engine to make
  * @throws GantryError E_ENGINE
  */
-export async function prepareDevice(engine: EngineName, device: Device): Promise<void> {
-  if (engine === 'tfjs' && device !== 'cpu') throw unfit(engine, device);
+export async function prepareDevice(asked: EngineName | undefined, device: Device): Promise<EngineName> {
+  const engine = asked ?? (device === 'cpu' && (await hasCCompiler()) ? 'native' : 'onnx');
+  await requireDevice(engine, device);
+  return engine;
+}
+
+async function requireDevice(engine: EngineName, device: Device): Promise<void> {
+  if ((engine === 'native' || engine === 'tfjs') && device !== 'cpu') throw unfit(engine, device);
+  if (engine === 'native') await requireCCompiler();
   if (engine === 'tensorflow') {
     if (device === 'webgpu') throw unfit(engine, device);
     (await import('./tensorflow.ts')).requireTensorflow(device);
@@ -48,7 +58,7 @@ export async function prepareDevice(engine: EngineName, device: Device): Promise
 }
 
 function unfit(engine: EngineName, device: Device): GantryError {
-  const devices = engine === 'tfjs' ? 'cpu only' : 'cpu and cuda';
+  const devices = engine === 'tensorflow' ? 'cpu and cuda' : 'cpu only';
   return new GantryError('E_ENGINE', `the ${engine} engine runs on ${devices}, not on ${device}: choose --engine onnx`);
 }
 

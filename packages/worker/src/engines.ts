@@ -2,7 +2,7 @@ import type { GradientEngine } from '@gantry/core';
 import type { Device } from './device.ts';
 
 /** The engines of this package by name; `tfjs` is the slow reference for tests and never a fallback. */
-export const ENGINE_NAMES = ['onnx', 'tensorflow', 'tfjs'] as const;
+export const ENGINE_NAMES = ['native', 'onnx', 'tensorflow', 'tfjs'] as const;
 export type EngineName = (typeof ENGINE_NAMES)[number];
 
 /**
@@ -11,6 +11,8 @@ export type EngineName = (typeof ENGINE_NAMES)[number];
  */
 export async function createEngine(name: EngineName, device: Device = 'cpu'): Promise<GradientEngine> {
   switch (name) {
+    case 'native':
+      return new (await import('./native-engine.ts')).NativeEngine();
     case 'onnx': {
       const [{ OnnxEngine }, { nodeOnnx }] = await Promise.all([import('./onnx-engine.ts'), import('./node-onnx.ts')]);
       return new OnnxEngine(nodeOnnx(device));

@@ -14,7 +14,7 @@ const METHOD =
   'both Adam steps and setting the weights. Medians (ranges) over the steps.';
 
 interface StepFlags {
-  readonly engine: EngineName;
+  readonly engine?: EngineName;
   readonly device: Device;
   readonly shardSize?: number[];
   readonly rounds: number;
@@ -25,7 +25,7 @@ export function stepCommand(): Command {
   return new Command('step')
     .description('training steps of one thread, by shard size: a minute or so')
     .addOption(
-      new Option('--engine <name>', 'what computes; tfjs is the slow reference').choices(ENGINE_NAMES).default('onnx'),
+      new Option('--engine <name>', 'what computes; tfjs is the slow reference').choices(ENGINE_NAMES),
     )
     .option('--device <name>', 'where it computes: cpu, webgpu, cuda or cuda:INDEX', parseDevice, 'cpu')
     .option(
@@ -38,8 +38,8 @@ export function stepCommand(): Command {
     .action(run);
 }
 
-async function run({ engine, device, shardSize, rounds, json }: StepFlags): Promise<void> {
-  await prepareDevice(engine, device);
+async function run({ engine: asked, device, shardSize, rounds, json }: StepFlags): Promise<void> {
+  const engine = await prepareDevice(asked, device);
   const report = new Report('step', METHOD);
   const shardSizes = shardSize ?? (engine === 'tfjs' ? REFERENCE_SHARD_SIZES : SHARD_SIZES);
   const results = await measureSteps({ engine, device, shardSizes, rounds }, (round) => {

@@ -74,10 +74,16 @@ class Trainee {
     const thread = new EngineThread(engine, device);
     const plan = { images: shardSize, epochs: 1, batch: shardSize, shardSize };
     const program = compileTraining(plan, 0, convolutionsOn(device));
-    await thread.load(program);
-    const trainee = new Trainee(shardSize, thread, await probeNumericClass(thread, program), images);
-    await trainee.#setWeights();
-    return trainee;
+    try {
+      await thread.load(program);
+      const trainee = new Trainee(shardSize, thread, await probeNumericClass(thread, program), images);
+      await trainee.#setWeights();
+      return trainee;
+    } catch (error) {
+      // It would keep this process alive.
+      await thread.dispose();
+      throw error;
+    }
   }
 
   async step(): Promise<Times> {

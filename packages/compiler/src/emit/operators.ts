@@ -10,7 +10,7 @@ export interface Operator {
   readonly attributes?: Readonly<Record<string, number | readonly number[]>>;
 }
 
-const POINTWISE: Readonly<Record<PointwiseFunction, string>> = {
+export const POINTWISE: Readonly<Record<PointwiseFunction, string>> = {
   abs: 'Abs',
   add: 'Add',
   addN: 'Sum',
@@ -39,7 +39,7 @@ const POINTWISE: Readonly<Record<PointwiseFunction, string>> = {
   tanh: 'Tanh',
 };
 
-const REDUCE: Readonly<Record<Reduction, string>> = {
+export const REDUCE: Readonly<Record<Reduction, string>> = {
   max: 'ReduceMax',
   mean: 'ReduceMean',
   min: 'ReduceMin',

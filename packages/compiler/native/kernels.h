@@ -1,0 +1,196 @@
+/*
+ * What compiled programs are made of: functions of one element, and the matrix product.
+ *
+ * Vectors are GCC's vector extensions, which Clang has too: LANES is chosen for the processor that is compiled for, and the
+ * compiler finds the instructions. Everything is deterministic: the order of all additions is fixed when this is compiled.
+ */
+#include <math.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define INLINE static inline __attribute__((always_inline))
+#define NOINLINE __attribute__((noinline))
+
+/* Elements of a vector, and the rows of a tile: as many sums as there are registers to keep them in, two vectors a row. */
+#if defined(__AVX512F__)
+#define LANES 16
+#define TILE_ROWS 12
+#elif defined(__AVX__)
+#define LANES 8
+#define TILE_ROWS 6
+#else
+#define LANES 4
+#define TILE_ROWS 6
+#endif
+#define TILE_COLUMNS (2 * LANES)
+/* M rows are cut into so many blocks, of ROWS(M) rows each or one more. */
+#define BLOCKS(M) (((M) + TILE_ROWS - 1) / TILE_ROWS)
+#define ROWS(M) ((M) / BLOCKS(M))
+/* Rows of b that are multiplied at a time: a panel of so many rows stays in the first-level cache. */
+#define PANEL_DEPTH 256
+/* Rows of all panels that are packed at a time: they stay in the second-level cache. */
+#define PANEL_ROWS 512
+
+typedef float vector __attribute__((vector_size(4 * LANES)));
+typedef float unaligned_vector __attribute__((vector_size(4 * LANES), aligned(4)));
+typedef int32_t lane_indices __attribute__((vector_size(4 * LANES)));
+
+INLINE vector load(const float *p) { return *(const unaligned_vector *)p; }
+INLINE void store(float *p, vector v) { *(unaligned_vector *)p = v; }
+
+/* Functions of one element. NaN in gives NaN out: whoever reads the result looks for it. */
+
+#define smaller(a, b) ({ __typeof__(a) a_ = (a); __typeof__(a) b_ = (b); a_ < b_ || a_ != a_ ? a_ : b_; })
+#define larger(a, b) ({ __typeof__(a) a_ = (a); __typeof__(a) b_ = (b); a_ > b_ || a_ != a_ ? a_ : b_; })
+#define choose(c, a, b) ({ __typeof__(a) a_ = (a); __typeof__(a) b_ = (b); (c) ? a_ : b_; })
+#define absolute(a) ({ __typeof__(a) a_ = (a); a_ < 0 ? -a_ : a_; })
+#define clip(x, low, high) ({ __typeof__(x) x_ = (x); x_ < (low) ? (low) : x_ > (high) ? (high) : x_; })
+#define relu(x) ({ __typeof__(x) x_ = (x); x_ < 0 ? 0 : x_; })
+
+INLINE float leaky_relu(float x, float alpha) { return x < 0 ? x * alpha : x; }
+INLINE float sigmoid(float x) { return 1.0f / (1.0f + expf(-x)); }
+INLINE float softplus(float x) { return (x > 0 ? x : 0) + log1pf(expf(x > 0 ? -x : x)); }
+
+/* y[rows, 2 vectors] = or += a[rows, depth] · panel[depth, 2 vectors], for one number of rows and one layout of a. */
+typedef void tile(long depth, const float *a, const float *panel, float *y, long y_row, int add);
+
+/* Defines a tile. Element (i, k) of a is a[i * A_ROW + k * A_COLUMN]. Not inlined: alone, its sums stay in registers. */
+#define TILE(NAME, ROWS, A_ROW, A_COLUMN)                                                                                \
+  static NOINLINE void NAME(long depth, const float *a, const float *panel, float *y, long y_row, int add) {              \
+    vector sum[ROWS][2];                                                                                                   \
+    _Pragma("GCC unroll 16") for (int i = 0; i < ROWS; i++) {                                                              \
+      sum[i][0] = add ? load(y + i * y_row) : (vector){0};                                                                 \
+      sum[i][1] = add ? load(y + i * y_row + LANES) : (vector){0};                                                         \
+    }                                                                                                                      \
+    for (long k = 0; k < depth; k++) {                                                                                     \
+      const vector left = *(const vector *)(panel + k * TILE_COLUMNS);                                                     \
+      const vector right = *(const vector *)(panel + k * TILE_COLUMNS + LANES);                                            \
+      _Pragma("GCC unroll 16") for (int i = 0; i < ROWS; i++) {                                                            \
+        const float factor = a[i * A_ROW + k * A_COLUMN];                                                                  \
+        sum[i][0] += factor * left;                                                                                        \
+        sum[i][1] += factor * right;                                                                                       \
+      }                                                                                                                    \
+    }                                                                                                                      \
+    _Pragma("GCC unroll 16") for (int i = 0; i < ROWS; i++) {                                                              \
+      store(y + i * y_row, sum[i][0]);                                                                                     \
+      store(y + i * y_row + LANES, sum[i][1]);                                                                             \
+    }                                                                                                                      \
+  }
+
+/* Transposes a square of LANES × LANES: exchanges ever smaller blocks. */
+INLINE void transpose(vector square[LANES]) {
+#pragma GCC unroll 4
+  for (int block = LANES / 2; block > 0; block /= 2) {
+    lane_indices upper, lower;
+#pragma GCC unroll 16
+    for (int lane = 0; lane < LANES; lane++) {
+      upper[lane] = lane & block ? LANES + lane - block : lane;
+      lower[lane] = lane & block ? LANES + lane : lane + block;
+    }
+#pragma GCC unroll 16
+    for (int i = 0; i < LANES; i++) {
+      if (i & block) continue;
+      const vector a = square[i], b = square[i + block];
+      square[i] = __builtin_shuffle(a, b, upper);
+      square[i + block] = __builtin_shuffle(a, b, lower);
+    }
+  }
+}
+
+/*
+ * Copies depth rows of `columns` columns of b into a panel, whose rows are TILE_COLUMNS long, filled up with zeros.
+ * ahead: memory that is packed later, laid out like b: it is fetched into the cache meanwhile.
+ */
+static void pack(const long depth, const int columns, const float *b, const long b_row, const long b_column,
+                 float *panel, const float *ahead) {
+  if (b_column == 1 && columns == TILE_COLUMNS) {
+    for (long k = 0; k < depth; k++) {
+      *(vector *)(panel + k * TILE_COLUMNS) = load(b + k * b_row);
+      *(vector *)(panel + k * TILE_COLUMNS + LANES) = load(b + k * b_row + LANES);
+      __builtin_prefetch(ahead + k * b_row, 0, 2);
+      __builtin_prefetch(ahead + k * b_row + LANES, 0, 2);
+    }
+  } else if (b_row == 1 && columns == TILE_COLUMNS && depth % LANES == 0) {
+    for (int half = 0; half < TILE_COLUMNS; half += LANES) {
+      for (long k = 0; k < depth; k += LANES) {
+        vector square[LANES];
+#pragma GCC unroll 16
+        for (int j = 0; j < LANES; j++) {
+          square[j] = load(b + (half + j) * b_column + k);
+          __builtin_prefetch(ahead + (half + j) * b_column + k, 0, 2);
+        }
+        transpose(square);
+#pragma GCC unroll 16
+        for (int j = 0; j < LANES; j++) *(vector *)(panel + (k + j) * TILE_COLUMNS + half) = square[j];
+      }
+    }
+  } else {
+    for (long k = 0; k < depth; k++)
+      for (int j = 0; j < TILE_COLUMNS; j++)
+        panel[k * TILE_COLUMNS + j] = j < columns ? b[k * b_row + j * b_column] : 0;
+  }
+}
+
+/* y[m] = a[m, k] · b[k], where the rows of a are contiguous and element k of b is b[k * b_step]. */
+static void dots(const long m, const long k, const float *a, const long a_row, const float *b, const long b_step, float *y) {
+  for (long i = 0; i < m; i++, a += a_row) {
+    float sum[2 * LANES] = {0}, total = 0;
+    long j = 0;
+    for (; j + 2 * LANES <= k; j += 2 * LANES)
+      for (int lane = 0; lane < 2 * LANES; lane++) sum[lane] += a[j + lane] * b[(j + lane) * b_step];
+    for (; j < k; j++) total += a[j] * b[j * b_step];
+    for (int lane = 0; lane < 2 * LANES; lane++) total += sum[lane];
+    y[i] = total;
+  }
+}
+
+/*
+ * y[m, n] = a[m, k] · b[k, n], row-major y. Element (i, j) of a is a[i * a_row + j * a_column]; of b, likewise. The tiles are for
+ * a's layout, of ROWS(m) rows and of one more. b_next: where b's successor lies, in elements, or 0.
+ *
+ * Goto and van de Geijn, "Anatomy of high-performance matrix multiplication" (2008), without its outer levels: a panel of b is
+ * packed once and multiplied with all rows of a, which are read where they are. Sizes and strides are literals in every call,
+ * so each call is compiled on its own.
+ */
+static NOINLINE void product(const long m, const long n, const long k, const float *a, const long a_row, const long a_column,
+                    const float *b, const long b_row, const long b_column, float *y, const long b_next,
+                    tile *const tile_of_rows, tile *const tile_of_more) {
+  const long blocks = BLOCKS(m), rows = ROWS(m), larger_blocks = m % blocks;
+  /* Where panels are short, several: longer pieces of the rows of b and y are used while they are in the cache. */
+  const int panels = k < PANEL_DEPTH ? PANEL_ROWS / k : PANEL_ROWS / PANEL_DEPTH;
+  float panel[PANEL_ROWS * TILE_COLUMNS] __attribute__((aligned(4 * LANES)));
+  for (long k0 = 0; k0 < k; k0 += PANEL_DEPTH) {
+    const long depth = k - k0 < PANEL_DEPTH ? k - k0 : PANEL_DEPTH;
+    for (long j0 = 0; j0 < n; j0 += panels * TILE_COLUMNS) {
+      const long end = j0 + panels * TILE_COLUMNS < n ? j0 + panels * TILE_COLUMNS : n;
+      for (long j = j0; j < end; j += TILE_COLUMNS) {
+        const int columns = end - j < TILE_COLUMNS ? end - j : TILE_COLUMNS;
+        const float *source = b + k0 * b_row + j * b_column;
+        const long ahead = b_next ? b_next : panels * TILE_COLUMNS * b_column;
+        pack(depth, columns, source, b_row, b_column, panel + (j - j0) * depth, source + ahead);
+      }
+      const float *from = a + k0 * a_column;
+      float *to = y;
+      for (long block = 0; block < blocks; block++) {
+        const int more = block < larger_blocks;
+        tile *const multiply = more ? tile_of_more : tile_of_rows;
+        for (long j = j0; j < end; j += TILE_COLUMNS) {
+          const int columns = end - j < TILE_COLUMNS ? end - j : TILE_COLUMNS;
+          const float *const factors = panel + (j - j0) * depth;
+          if (columns == TILE_COLUMNS) {
+            multiply(depth, from, factors, to + j, n, k0 > 0);
+            continue;
+          }
+          /* The last columns, which no whole tile covers. */
+          float edge[(TILE_ROWS + 1) * TILE_COLUMNS];
+          multiply(depth, from, factors, edge, TILE_COLUMNS, 0);
+          for (long row = 0; row < rows + more; row++)
+            for (int column = 0; column < columns; column++)
+              to[row * n + j + column] = edge[row * TILE_COLUMNS + column] + (k0 > 0 ? to[row * n + j + column] : 0);
+        }
+        from += (rows + more) * a_row;
+        to += (rows + more) * n;
+      }
+    }
+  }
+}

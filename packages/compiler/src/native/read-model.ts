@@ -1,0 +1,280 @@
+import {
+  broadcast,
+  cast,
+  concat,
+  constant,
+  gather,
+  input,
+  leakyRelu,
+  matMul,
+  pad,
+  pointwise,
+  reduce,
+  reshape,
+  slice,
+  table,
+  tile,
+  transpose,
+} from '../build.ts';
+import { ELEMENT_TYPE } from '../emit/initializers.ts';
+import { POINTWISE, REDUCE } from '../emit/operators.ts';
+import { ModelProto } from '../emit/schema.ts';
+import { CompileError } from '../errors.ts';
+import type { DType, Graph, Node, PointwiseFunction, Reduction, Shape } from '../graph.ts';
+import { at, sameShape, sizeOf } from '../shapes.ts';
+
+interface NodeProto {
+  readonly opType: string;
+  readonly input?: readonly string[];
+  readonly output?: readonly string[];
+  readonly attribute?: readonly { readonly name: string; readonly i?: number; readonly f?: number; readonly ints?: readonly number[] }[];
+}
+
+interface TensorProto {
+  readonly name: string;
+  readonly dims?: readonly number[];
+  readonly dataType: number;
+  readonly rawData?: Uint8Array;
+}
+
+interface ValueInfoProto {
+  readonly name: string;
+  readonly type: {
+    readonly tensorType: { readonly elemType: number; readonly shape: { readonly dim?: readonly { readonly dimValue?: number }[] } };
+  };
+}
+
+interface GraphProto {
+  readonly node?: readonly NodeProto[];
+  readonly initializer?: readonly TensorProto[];
+  readonly input?: readonly ValueInfoProto[];
+  readonly output?: readonly ValueInfoProto[];
+}
+
+const unsupported = (what: string) => new CompileError('unsupported-model', what);
+
+const POINTWISE_OF = new Map(Object.entries(POINTWISE).map(([fn, opType]) => [opType, fn as PointwiseFunction]));
+const REDUCTION_OF = new Map(Object.entries(REDUCE).map(([fn, opType]) => [opType, fn as Reduction]));
+
+function dtypeOf(elementType: number): DType {
+  const dtype = (['float32', 'int32', 'bool'] as const).find((candidate) => ELEMENT_TYPE[candidate] === elementType);
+  if (dtype === undefined) throw unsupported(`tensors of ONNX's element type ${elementType}`);
+  return dtype;
+}
+
+/** An initializer: numbers that shape an operator (int64), or a constant of the graph. */
+function readInitializer({ dims = [], dataType, rawData = new Uint8Array() }: TensorProto): readonly number[] | Node {
+  const view = new DataView(rawData.buffer, rawData.byteOffset, rawData.byteLength);
+  const size = sizeOf(dims);
+  const read = (width: number, get: (offset: number) => number): number[] => {
+    if (rawData.byteLength !== size * width) throw unsupported('an initializer whose data do not fill its shape');
+    return Array.from({ length: size }, (_, i) => get(i * width));
+  };
+  if (dataType === ELEMENT_TYPE.int64) return read(8, (offset) => Number(view.getBigInt64(offset, true)));
+  const dtype = dtypeOf(dataType);
+  if (dtype === 'float32') {
+    const values = read(4, (offset) => view.getFloat32(offset, true));
+    return dims.length === 0 ? constant(at(values, 0)) : table(values, dims);
+  }
+  if (dims.length > 0) throw unsupported(`an initializer of ${dtype} that is no scalar`);
+  const [value = 0] = dtype === 'int32' ? read(4, (offset) => view.getInt32(offset, true)) : read(1, (offset) => view.getUint8(offset));
+  return constant(value, [], dtype);
+}
+
+/** One ONNX node being read: its operands, and the checks that keep a graph's shapes true. */
+class Operation {
+  readonly #proto: NodeProto;
+  readonly #values: ReadonlyMap<string, readonly number[] | Node>;
+
+  constructor(proto: NodeProto, values: ReadonlyMap<string, readonly number[] | Node>) {
+    this.#proto = proto;
+    this.#values = values;
+  }
+
+  get count(): number {
+    return this.#proto.input?.length ?? 0;
+  }
+
+  #value(index: number): readonly number[] | Node {
+    const value = this.#values.get(this.#proto.input?.[index] ?? '');
+    if (value === undefined) throw unsupported(`${this.#proto.opType} without input ${index}`);
+    return value;
+  }
+
+  tensor(index: number): Node {
+    const value = this.#value(index);
+    if (!('op' in value)) throw unsupported(`${this.#proto.opType} of an int64 tensor`);
+    return value;
+  }
+
+  tensors(): Node[] {
+    return Array.from({ length: this.count }, (_, i) => this.tensor(i));
+  }
+
+  /** A float32 tensor. */
+  float(index: number): Node {
+    const tensor = this.tensor(index);
+    this.require(tensor.dtype === 'float32', `of ${tensor.dtype}`);
+    return tensor;
+  }
+
+  numbers(index: number): readonly number[] {
+    const value = this.#value(index);
+    if ('op' in value) throw unsupported(`${this.#proto.opType} whose input ${index} is no constant`);
+    return value;
+  }
+
+  scalar(index: number): number {
+    const { op, shape } = this.tensor(index);
+    if (op.kind !== 'constant' || shape.length > 0) throw unsupported(`${this.#proto.opType} by a value that is no constant`);
+    return op.value;
+  }
+
+  attribute(name: string) {
+    return this.#proto.attribute?.find((attribute) => attribute.name === name);
+  }
+
+  require(holds: boolean, what: string): void {
+    if (!holds) throw unsupported(`${this.#proto.opType} ${what}`);
+  }
+
+  /** Each of `axes` is one of `rank` axes, none twice. */
+  requireAxes(axes: readonly number[], rank: number): void {
+    const valid = axes.every((axis) => Number.isInteger(axis) && axis >= 0 && axis < rank);
+    this.require(valid && new Set(axes).size === axes.length, `over the axes ${axes.join()} of ${rank}`);
+  }
+}
+
+function readSlice(operation: Operation): Node {
+  const source = operation.tensor(0);
+  const [starts, ends, axes, steps] = [1, 2, 3, 4].map((index) => operation.numbers(index)) as [Shape, Shape, Shape, Shape];
+  operation.requireAxes(axes, source.shape.length);
+  operation.require([starts, ends, steps].every(({ length }) => length === axes.length), 'with too few bounds');
+  const begin = source.shape.map(() => 0);
+  const size = [...source.shape];
+  const strides = source.shape.map(() => 1);
+  for (const [i, axis] of axes.entries()) {
+    const [start, end, step] = [at(starts, i), at(ends, i), at(steps, i)];
+    const length = at(source.shape, axis);
+    const count = Math.ceil(((step > 0 ? Math.min(end, length) : Math.max(end, -1)) - start) / step);
+    operation.require(start >= 0 && start < length && count > 0 && Number.isSafeInteger(count), 'that is empty or outside');
+    begin[axis] = start;
+    size[axis] = count;
+    strides[axis] = step;
+  }
+  return slice(source, begin, size, strides);
+}
+
+function readPointwise(fn: PointwiseFunction, operation: Operation): Node {
+  const inputs = operation.tensors();
+  const [first] = inputs;
+  operation.require(first !== undefined, 'of nothing');
+  const logical = fn === 'and' || fn === 'not';
+  const operands = fn === 'select' ? inputs.slice(1) : inputs;
+  operation.require(operands.every(({ dtype }) => dtype === operands[0]?.dtype), 'of tensors of different dtypes');
+  operation.require((operands[0]?.dtype === 'bool') === logical || fn === 'select', `of ${operands[0]?.dtype}`);
+  return pointwise(fn, ...inputs);
+}
+
+function readOperation(opType: string, operation: Operation): Node {
+  const fn = POINTWISE_OF.get(opType);
+  if (fn !== undefined) return readPointwise(fn, operation);
+  const reduction = REDUCTION_OF.get(opType);
+  if (reduction !== undefined) {
+    const axes = operation.numbers(1);
+    operation.require(operation.attribute('keepdims')?.i === 1, 'that drops the axes');
+    operation.requireAxes(axes, operation.tensor(0).shape.length);
+    return reduce(reduction, operation.float(0), axes);
+  }
+  switch (opType) {
+    case 'Identity':
+      return operation.tensor(0);
+    case 'LeakyRelu':
+      return leakyRelu(operation.float(0), operation.attribute('alpha')?.f ?? 0);
+    case 'Cast':
+      return cast(operation.tensor(0), dtypeOf(operation.attribute('to')?.i ?? 0));
+    case 'Reshape':
+      return reshape(operation.tensor(0), operation.numbers(1));
+    case 'Transpose': {
+      const source = operation.tensor(0);
+      const perm = operation.attribute('perm')?.ints ?? [];
+      operation.requireAxes(perm, source.shape.length);
+      operation.require(perm.length === source.shape.length, 'of too few axes');
+      return transpose(source, perm);
+    }
+    case 'Slice':
+      return readSlice(operation);
+    case 'Concat': {
+      const parts = operation.tensors();
+      const [first] = parts;
+      const axis = operation.attribute('axis')?.i ?? 0;
+      operation.requireAxes([axis], first?.shape.length ?? 0);
+      const fits = ({ shape, dtype }: Node) =>
+        dtype === first?.dtype && shape.length === first.shape.length && sameShape(shape.with(axis, 0), first.shape.with(axis, 0));
+      operation.require(parts.every(fits), 'of tensors that do not fit');
+      return concat(parts, axis);
+    }
+    case 'Pad': {
+      const source = operation.tensor(0);
+      const widths = operation.numbers(1);
+      const rank = source.shape.length;
+      operation.require(widths.length === 2 * rank && widths.every((width) => width >= 0), `by ${widths.join()}`);
+      return pad(source, widths.slice(0, rank), widths.slice(rank), operation.scalar(2));
+    }
+    case 'Gather': {
+      const source = operation.tensor(0);
+      const rows = operation.numbers(1);
+      const [count = 0] = source.shape;
+      operation.require((operation.attribute('axis')?.i ?? 0) === 0, 'along another axis than the first');
+      operation.require(rows.every((row) => row >= 0 && row < count), `of rows that are not there`);
+      return gather(source, rows);
+    }
+    case 'Expand': {
+      const source = operation.tensor(0);
+      const shape = operation.numbers(1);
+      return broadcast(source, pointwise('add', source, constant(0, shape, source.dtype)).shape);
+    }
+    case 'Tile': {
+      const source = operation.tensor(0);
+      const repeats = operation.numbers(1);
+      operation.require(repeats.length === source.shape.length && repeats.every((count) => count > 0), `by ${repeats.join()}`);
+      return tile(source, repeats);
+    }
+    case 'MatMul': {
+      const [a, b] = [operation.float(0), operation.float(1)];
+      operation.require(a.shape.length >= 2 && b.shape.length >= 2 && a.shape.at(-1) === b.shape.at(-2), 'of shapes that do not fit');
+      return matMul(a, b);
+    }
+    default:
+      throw unsupported(`the operator ${opType}`);
+  }
+}
+
+/**
+ * Reads an ONNX model of the operators that `emit` writes. Shapes are inferred, never taken from the model but for its inputs,
+ * so whatever comes out is consistent.
+ * @throws CompileError unsupported-model
+ */
+export function readModel(onnx: Uint8Array): Graph {
+  let proto: GraphProto;
+  try {
+    proto = (ModelProto.toObject(ModelProto.decode(onnx), { longs: Number }) as { graph: GraphProto }).graph;
+  } catch (cause) {
+    throw new CompileError('unsupported-model', 'these bytes are no ONNX model', { cause });
+  }
+  const inputs = (proto.input ?? []).map(({ name, type: { tensorType } }) =>
+    input(name, (tensorType.shape.dim ?? []).map(({ dimValue = 0 }) => dimValue), dtypeOf(tensorType.elemType)),
+  );
+  const values = new Map<string, readonly number[] | Node>(inputs.map((node) => [node.op.name, node]));
+  for (const tensor of proto.initializer ?? []) values.set(tensor.name, readInitializer(tensor));
+  for (const node of proto.node ?? []) {
+    const [name = ''] = node.output ?? [];
+    values.set(name, readOperation(node.opType, new Operation(node, values)));
+  }
+  const outputs = (proto.output ?? []).map(({ name }) => {
+    const node = values.get(name);
+    if (node === undefined || !('op' in node)) throw unsupported(`an output '${name}' that nothing computes`);
+    return { name, node };
+  });
+  return { inputs, outputs };
+}
