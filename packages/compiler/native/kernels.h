@@ -51,30 +51,38 @@ INLINE float leaky_relu(float x, float alpha) { return x < 0 ? x * alpha : x; }
 INLINE float sigmoid(float x) { return 1.0f / (1.0f + expf(-x)); }
 INLINE float softplus(float x) { return (x > 0 ? x : 0) + log1pf(expf(x > 0 ? -x : x)); }
 
-/* y[rows, 2 vectors] = or += a[rows, depth] · panel[depth, 2 vectors], for one number of rows and one layout of a. */
-typedef void tile(long depth, const float *a, const float *panel, float *y, long y_row, int add);
+/*
+ * y[rows, 2 vectors] = or += a[rows, depth] · panel[depth, 2 vectors], for one number of rows and one layout of a. Meanwhile,
+ * two cache lines at ahead, ahead + ahead_step … are fetched with each k: what is multiplied later is in the second-level cache
+ * by then. Fetching them in one go would take as long as computing without them.
+ */
+typedef void tile(long depth, const float *a, const float *panel, float *y, long y_row, int add, const float *ahead,
+                  long ahead_step);
 
 /* Defines a tile. Element (i, k) of a is a[i * A_ROW + k * A_COLUMN]. Not inlined: alone, its sums stay in registers. */
-#define TILE(NAME, ROWS, A_ROW, A_COLUMN)                                                                                \
-  static NOINLINE void NAME(long depth, const float *a, const float *panel, float *y, long y_row, int add) {              \
-    vector sum[ROWS][2];                                                                                                   \
-    _Pragma("GCC unroll 16") for (int i = 0; i < ROWS; i++) {                                                              \
-      sum[i][0] = add ? load(y + i * y_row) : (vector){0};                                                                 \
-      sum[i][1] = add ? load(y + i * y_row + LANES) : (vector){0};                                                         \
-    }                                                                                                                      \
-    for (long k = 0; k < depth; k++) {                                                                                     \
-      const vector left = *(const vector *)(panel + k * TILE_COLUMNS);                                                     \
-      const vector right = *(const vector *)(panel + k * TILE_COLUMNS + LANES);                                            \
-      _Pragma("GCC unroll 16") for (int i = 0; i < ROWS; i++) {                                                            \
-        const float factor = a[i * A_ROW + k * A_COLUMN];                                                                  \
-        sum[i][0] += factor * left;                                                                                        \
-        sum[i][1] += factor * right;                                                                                       \
-      }                                                                                                                    \
-    }                                                                                                                      \
-    _Pragma("GCC unroll 16") for (int i = 0; i < ROWS; i++) {                                                              \
-      store(y + i * y_row, sum[i][0]);                                                                                     \
-      store(y + i * y_row + LANES, sum[i][1]);                                                                             \
-    }                                                                                                                      \
+#define TILE(NAME, ROWS, A_ROW, A_COLUMN)                                                                             \
+  static NOINLINE void NAME(long depth, const float *a, const float *panel, float *y, long y_row, int add,            \
+                            const float *ahead, long ahead_step) {                                                    \
+    vector sum[ROWS][2];                                                                                              \
+    _Pragma("GCC unroll 16") for (int i = 0; i < ROWS; i++) {                                                         \
+      sum[i][0] = add ? load(y + i * y_row) : (vector){0};                                                            \
+      sum[i][1] = add ? load(y + i * y_row + LANES) : (vector){0};                                                    \
+    }                                                                                                                 \
+    for (long k = 0; k < depth; k++) {                                                                                \
+      __builtin_prefetch(ahead + k * ahead_step, 0, 2);                                                               \
+      __builtin_prefetch(ahead + k * ahead_step + LANES, 0, 2);                                                       \
+      const vector left = *(const vector *)(panel + k * TILE_COLUMNS);                                                \
+      const vector right = *(const vector *)(panel + k * TILE_COLUMNS + LANES);                                       \
+      _Pragma("GCC unroll 16") for (int i = 0; i < ROWS; i++) {                                                       \
+        const float factor = a[i * A_ROW + k * A_COLUMN];                                                             \
+        sum[i][0] += factor * left;                                                                                   \
+        sum[i][1] += factor * right;                                                                                  \
+      }                                                                                                               \
+    }                                                                                                                 \
+    _Pragma("GCC unroll 16") for (int i = 0; i < ROWS; i++) {                                                         \
+      store(y + i * y_row, sum[i][0]);                                                                                \
+      store(y + i * y_row + LANES, sum[i][1]);                                                                        \
+    }                                                                                                                 \
   }
 
 /* Transposes a square of LANES × LANES: exchanges ever smaller blocks. */
@@ -97,18 +105,13 @@ INLINE void transpose(vector square[LANES]) {
   }
 }
 
-/*
- * Copies depth rows of `columns` columns of b into a panel, whose rows are TILE_COLUMNS long, filled up with zeros.
- * ahead: memory that is packed later, laid out like b: it is fetched into the cache meanwhile.
- */
+/* Copies depth rows of `columns` columns of b into a panel, whose rows are TILE_COLUMNS long, filled up with zeros. */
 static void pack(const long depth, const int columns, const float *b, const long b_row, const long b_column,
-                 float *panel, const float *ahead) {
+                 float *panel) {
   if (b_column == 1 && columns == TILE_COLUMNS) {
     for (long k = 0; k < depth; k++) {
       *(vector *)(panel + k * TILE_COLUMNS) = load(b + k * b_row);
       *(vector *)(panel + k * TILE_COLUMNS + LANES) = load(b + k * b_row + LANES);
-      __builtin_prefetch(ahead + k * b_row, 0, 2);
-      __builtin_prefetch(ahead + k * b_row + LANES, 0, 2);
     }
   } else if (b_row == 1 && columns == TILE_COLUMNS && depth % LANES == 0) {
     for (int half = 0; half < TILE_COLUMNS; half += LANES) {
@@ -117,7 +120,6 @@ static void pack(const long depth, const int columns, const float *b, const long
 #pragma GCC unroll 16
         for (int j = 0; j < LANES; j++) {
           square[j] = load(b + (half + j) * b_column + k);
-          __builtin_prefetch(ahead + (half + j) * b_column + k, 0, 2);
         }
         transpose(square);
 #pragma GCC unroll 16
@@ -146,28 +148,27 @@ static void dots(const long m, const long k, const float *a, const long a_row, c
 
 /*
  * y[m, n] = a[m, k] · b[k, n], row-major y. Element (i, j) of a is a[i * a_row + j * a_column]; of b, likewise. The tiles are for
- * a's layout, of ROWS(m) rows and of one more. b_next: where b's successor lies, in elements, or 0.
+ * a's layout, of ROWS(m) rows and of one more. b_next: where the matrix after b lies, in elements, if it is multiplied next
+ * by the one that lies right after a; or 0.
  *
- * Goto and van de Geijn, "Anatomy of high-performance matrix multiplication" (2008), without its outer levels: a panel of b is
- * packed once and multiplied with all rows of a, which are read where they are. Sizes and strides are literals in every call,
- * so each call is compiled on its own.
+ * Goto and van de Geijn, "Anatomy of high-performance matrix multiplication" (2008), without its outer levels: panels of b are
+ * packed once and multiplied with all rows of a, which are read where they are.
  */
 static NOINLINE void product(const long m, const long n, const long k, const float *a, const long a_row, const long a_column,
-                    const float *b, const long b_row, const long b_column, float *y, const long b_next,
-                    tile *const tile_of_rows, tile *const tile_of_more) {
+                             const float *b, const long b_row, const long b_column, float *y, const long b_next,
+                             tile *const tile_of_rows, tile *const tile_of_more) {
   const long blocks = BLOCKS(m), rows = ROWS(m), larger_blocks = m % blocks;
   /* Where panels are short, several: longer pieces of the rows of b and y are used while they are in the cache. */
-  const int panels = k < PANEL_DEPTH ? PANEL_ROWS / k : PANEL_ROWS / PANEL_DEPTH;
+  const int panels = PANEL_ROWS / (k < PANEL_DEPTH ? k : PANEL_DEPTH);
   float panel[PANEL_ROWS * TILE_COLUMNS] __attribute__((aligned(4 * LANES)));
   for (long k0 = 0; k0 < k; k0 += PANEL_DEPTH) {
     const long depth = k - k0 < PANEL_DEPTH ? k - k0 : PANEL_DEPTH;
     for (long j0 = 0; j0 < n; j0 += panels * TILE_COLUMNS) {
       const long end = j0 + panels * TILE_COLUMNS < n ? j0 + panels * TILE_COLUMNS : n;
+      const float *source = b + k0 * b_row;
       for (long j = j0; j < end; j += TILE_COLUMNS) {
         const int columns = end - j < TILE_COLUMNS ? end - j : TILE_COLUMNS;
-        const float *source = b + k0 * b_row + j * b_column;
-        const long ahead = b_next ? b_next : panels * TILE_COLUMNS * b_column;
-        pack(depth, columns, source, b_row, b_column, panel + (j - j0) * depth, source + ahead);
+        pack(depth, columns, source + j * b_column, b_row, b_column, panel + (j - j0) * depth);
       }
       const float *from = a + k0 * a_column;
       float *to = y;
@@ -177,13 +178,24 @@ static NOINLINE void product(const long m, const long n, const long k, const flo
         for (long j = j0; j < end; j += TILE_COLUMNS) {
           const int columns = end - j < TILE_COLUMNS ? end - j : TILE_COLUMNS;
           const float *const factors = panel + (j - j0) * depth;
+          /* Nothing, unless there is something to fetch: the first block fetches the next b, the others the next a. */
+          const float *ahead = factors;
+          long ahead_step = 0;
+          const long fetched = (j / TILE_COLUMNS * (blocks - 1) + block - 1) * depth * TILE_COLUMNS;
+          if (block == 0) {
+            ahead = source + j * b_column + (b_next ? b_next : panels * TILE_COLUMNS * b_column);
+            ahead_step = b_column == 1 ? b_row : TILE_COLUMNS;
+          } else if (b_next && fetched < m * k) {
+            ahead = a + m * k + fetched;
+            ahead_step = TILE_COLUMNS;
+          }
           if (columns == TILE_COLUMNS) {
-            multiply(depth, from, factors, to + j, n, k0 > 0);
+            multiply(depth, from, factors, to + j, n, k0 > 0, ahead, ahead_step);
             continue;
           }
           /* The last columns, which no whole tile covers. */
           float edge[(TILE_ROWS + 1) * TILE_COLUMNS];
-          multiply(depth, from, factors, edge, TILE_COLUMNS, 0);
+          multiply(depth, from, factors, edge, TILE_COLUMNS, 0, ahead, ahead_step);
           for (long row = 0; row < rows + more; row++)
             for (int column = 0; column < columns; column++)
               to[row * n + j + column] = edge[row * TILE_COLUMNS + column] + (k0 > 0 ? to[row * n + j + column] : 0);

@@ -14,7 +14,7 @@ const COMPILE_TIMEOUT_MS = 120_000;
 const MAX_OUTPUT_BYTES = 10e6;
 
 const FLAGS = [
-  '-O2',
+  '-O3',
   // For this processor only: others have other vectors.
   '-march=native',
   '-std=gnu11',
