@@ -133,14 +133,15 @@ static void pack(const long depth, const int columns, const float *b, const long
   }
 }
 
-/* y[m] = a[m, k] · b[k], where the rows of a are contiguous and element k of b is b[k * b_step]. */
-static void dots(const long m, const long k, const float *a, const long a_row, const float *b, const long b_step, float *y) {
+/* y[m] = a[m, k] · b[k], where element k of b is b[k * b_step]; for rows of a that are contiguous, as a rule. */
+INLINE void dots(const long m, const long k, const float *a, const long a_row, const long a_column, const float *b,
+                 const long b_step, float *y) {
   for (long i = 0; i < m; i++, a += a_row) {
     float sum[2 * LANES] = {0}, total = 0;
     long j = 0;
     for (; j + 2 * LANES <= k; j += 2 * LANES)
-      for (int lane = 0; lane < 2 * LANES; lane++) sum[lane] += a[j + lane] * b[(j + lane) * b_step];
-    for (; j < k; j++) total += a[j] * b[j * b_step];
+      for (int lane = 0; lane < 2 * LANES; lane++) sum[lane] += a[(j + lane) * a_column] * b[(j + lane) * b_step];
+    for (; j < k; j++) total += a[j * a_column] * b[j * b_step];
     for (int lane = 0; lane < 2 * LANES; lane++) total += sum[lane];
     y[i] = total;
   }

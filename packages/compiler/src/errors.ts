@@ -13,9 +13,11 @@ export type CompileErrorCode =
   /** Two inputs, variables or outputs share a name. */
   | 'duplicate-name'
   /** A model with something that is not translated to C. */
-  | 'unsupported-model';
+  | 'unsupported-model'
+  /** There is no C compiler, or it cannot compile a program. */
+  | 'c-compiler';
 
-/** The function given to `compile` cannot be turned into a graph. */
+/** What is given to `compile` or `compileNative` cannot be compiled. */
 export class CompileError extends Error {
   override readonly name = 'CompileError';
   readonly code: CompileErrorCode;

@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { GantryError, plainText } from '@gantry/core';
-import { hasCCompiler, requireCCompiler } from './c-compiler.ts';
+import { CompileError, requireCCompiler } from '@gantry/compiler/native';
 import type { EngineName } from './engines.ts';
 
 /** Without persistence mode, the driver starts only now. */
@@ -33,14 +33,14 @@ export function gpuIndex(device: CudaDevice): number {
  * @throws GantryError E_ENGINE
  */
 export async function prepareDevice(asked: EngineName | undefined, device: Device): Promise<EngineName> {
-  const engine = asked ?? (device === 'cpu' && (await hasCCompiler()) ? 'native' : 'onnx');
+  const engine = asked ?? (device === 'cpu' && (await isNativePossible()) ? 'native' : 'onnx');
   await requireDevice(engine, device);
   return engine;
 }
 
 async function requireDevice(engine: EngineName, device: Device): Promise<void> {
   if ((engine === 'native' || engine === 'tfjs') && device !== 'cpu') throw unfit(engine, device);
-  if (engine === 'native') await requireCCompiler();
+  if (engine === 'native') await requireNative();
   if (engine === 'tensorflow') {
     if (device === 'webgpu') throw unfit(engine, device);
     (await import('./tensorflow.ts')).requireTensorflow(device);
@@ -56,6 +56,22 @@ async function requireDevice(engine: EngineName, device: Device): Promise<void> 
   // TF32 keeps 10 of the 23 bits of a factor. CUDA's libraries read this when they are loaded, which is later.
   process.env['NVIDIA_TF32_OVERRIDE'] = '0';
 }
+
+/** @throws GantryError E_ENGINE */
+async function requireNative(): Promise<void> {
+  try {
+    await requireCCompiler();
+  } catch (cause) {
+    if (!(cause instanceof CompileError)) throw cause;
+    throw new GantryError('E_ENGINE', `${plainText(cause.message)}; or choose --engine onnx`, { cause });
+  }
+}
+
+const isNativePossible = (): Promise<boolean> =>
+  requireCCompiler().then(
+    () => true,
+    () => false,
+  );
 
 function unfit(engine: EngineName, device: Device): GantryError {
   const devices = engine === 'tensorflow' ? 'cpu and cuda' : 'cpu only';

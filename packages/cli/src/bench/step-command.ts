@@ -24,9 +24,7 @@ interface StepFlags {
 export function stepCommand(): Command {
   return new Command('step')
     .description('training steps of one thread, by shard size: a minute or so')
-    .addOption(
-      new Option('--engine <name>', 'what computes; tfjs is the slow reference').choices(ENGINE_NAMES),
-    )
+    .addOption(new Option('--engine <name>', 'what computes; tfjs is the slow reference').choices(ENGINE_NAMES))
     .option('--device <name>', 'where it computes: cpu, webgpu, cuda or cuda:INDEX', parseDevice, 'cpu')
     .option(
       '--shard-size <images>',

@@ -1,11 +1,9 @@
-import type { Graph, Node, Shape } from '../graph.ts';
-import { topologicalOrder } from '../graph.ts';
+import { type Graph, type Node, type Shape, topologicalOrder } from '../graph.ts';
 import { at, sameShape, sizeOf } from '../shapes.ts';
-import { dtypeOf, type Expression, loadsOf, type Step } from './steps.ts';
+import type { Expression, Step } from './steps.ts';
 import {
   broadcastView,
   type Buffer,
-  mergedAxes,
   reshapeView,
   rowMajorStrides,
   sliceView,
@@ -23,171 +21,187 @@ export interface Lowered {
   readonly steps: readonly Step[];
 }
 
+/** A node's value: where it lies, or how it is computed, each element once, in the loop of its only user. */
+type Value = View | Expression;
+
+const isExpression = (value: Value): value is Expression => 'kind' in value;
+
 const argument = ({ dtype, shape }: Node): Buffer => ({ place: 'argument', dtype, size: sizeOf(shape) });
 
-/** How often each node is used, as an input or an output. */
-function countUses(graph: Graph): ReadonlyMap<Node, Node[]> {
-  const users = new Map<Node, Node[]>();
-  for (const node of topologicalOrder(graph)) {
-    users.set(node, []);
-    for (const input of node.inputs) users.get(input)?.push(node);
+const ones = (shape: Shape): number[] => shape.map(() => 1);
+
+/** The node whose result an output is, in another shape perhaps, if it can be computed where the output is wanted. */
+function computedAs(output: Node): Node | undefined {
+  const { op, inputs } = output;
+  switch (op.kind) {
+    case 'reshape':
+      return computedAs(at(inputs, 0));
+    case 'broadcast':
+    case 'constant':
+    case 'input':
+    case 'slice':
+    case 'table':
+    case 'transpose':
+      return undefined;
+    default:
+      return output;
   }
-  return users;
 }
 
-const isPointwise = ({ op }: Node) => op.kind === 'pointwise' || op.kind === 'leakyRelu' || op.kind === 'cast';
-
-/** Whether the elements of a node's result are elements of its input, so that it may be a view. */
-const isView = ({ op }: Node) =>
-  op.kind === 'reshape' || op.kind === 'transpose' || op.kind === 'slice' || op.kind === 'broadcast';
-
 class Lowering {
-  readonly #users: ReadonlyMap<Node, Node[]>;
-  /** Outputs that are written where they are computed. */
-  readonly #destinations = new Map<Node, Buffer>();
-  readonly #values = new Map<Node, View | Expression>();
-  readonly #outputNodes: ReadonlySet<Node>;
   readonly steps: Step[] = [];
+  readonly #users = new Map<Node, Node[]>();
+  readonly #outputs: ReadonlySet<Node>;
+  readonly #destinations = new Map<Node, Buffer>();
+  readonly #values = new Map<Node, Value>();
 
   constructor(graph: Graph, outputs: readonly Buffer[]) {
-    this.#users = countUses(graph);
-    this.#outputNodes = new Set(graph.outputs.map(({ node }) => node));
+    for (const node of topologicalOrder(graph)) {
+      this.#users.set(node, []);
+      for (const input of node.inputs) this.#users.get(input)?.push(node);
+    }
+    this.#outputs = new Set(graph.outputs.map(({ node }) => node));
     for (const [i, { node }] of graph.outputs.entries()) {
-      let source = node;
-      while (source.op.kind === 'reshape') source = at(source.inputs, 0);
-      const computed = !isView(source) && source.op.kind !== 'input' && source.op.kind !== 'table';
-      if (computed && !this.#destinations.has(source)) this.#destinations.set(source, at(outputs, i));
+      const computed = computedAs(node);
+      if (computed && !this.#destinations.has(computed)) this.#destinations.set(computed, at(outputs, i));
     }
   }
 
-  define(node: Node, value: View | Expression): void {
+  define(node: Node, value: Value): void {
     this.#values.set(node, value);
   }
 
-  /** A node's value in memory. */
-  view(node: Node): View {
-    const value = this.#values.get(node);
-    if (value === undefined) throw new Error('lower: a node comes before its input');
-    if (!('kind' in value)) return value;
-    const view = this.#room(node);
-    this.steps.push({ kind: 'loop', target: view, value });
-    this.#values.set(node, view);
-    return view;
-  }
-
-  /** A node's value as part of a loop over `shape`. */
-  expression(node: Node, shape: Shape): Expression {
-    const value = this.#values.get(node);
-    if (value && 'kind' in value && (value.kind === 'literal' || sameShape(node.shape, shape))) return value;
-    return { kind: 'load', view: broadcastView(this.view(node), shape) };
-  }
-
   lower(node: Node): void {
-    const { op, shape } = node;
+    const { op, inputs, dtype, shape } = node;
     switch (op.kind) {
       case 'input':
       case 'table':
         return;
       case 'constant':
-        this.define(node, { kind: 'literal', value: op.value, dtype: node.dtype });
-        break;
+        this.define(node, { kind: 'literal', value: op.value, dtype });
+        return;
       case 'pointwise':
-        this.define(node, { kind: 'call', fn: op.fn, args: this.#arguments(node), dtype: node.dtype });
-        break;
+        this.#lowerPointwise(node, { kind: 'call', fn: op.fn, args: this.#arguments(node), dtype });
+        return;
       case 'cast':
-        this.define(node, { kind: 'call', fn: 'cast', args: this.#arguments(node), dtype: node.dtype });
-        break;
+        this.#lowerPointwise(node, { kind: 'call', fn: 'cast', args: this.#arguments(node), dtype });
+        return;
       case 'leakyRelu':
-        this.define(node, { kind: 'leakyRelu', alpha: op.alpha, arg: at(this.#arguments(node), 0) });
-        break;
+        this.#lowerPointwise(node, { kind: 'leakyRelu', alpha: op.alpha, arg: at(this.#arguments(node), 0) });
+        return;
+      case 'gather': {
+        const view = this.#view(at(inputs, 0));
+        this.#compute(node, { kind: 'load', view: { ...view, shape }, rows: op.rows });
+        return;
+      }
       case 'reshape':
       case 'transpose':
       case 'slice':
       case 'broadcast':
         this.#lowerView(node);
-        break;
-      case 'gather': {
-        const view = this.view(at(node.inputs, 0));
-        // The rows of this view are chosen by the load.
-        this.define(node, { kind: 'load', view: { ...view, shape }, rows: op.rows });
-        break;
-      }
+        return;
       case 'tile':
         this.#lowerTile(node, op.repeats);
-        break;
+        return;
       case 'concat':
         this.#lowerConcat(node, op.axis);
-        break;
+        return;
       case 'pad': {
-        const target = this.#room(node);
-        const [input] = node.inputs as readonly [Node];
-        this.steps.push({ kind: 'loop', target, value: { kind: 'literal', value: op.value, dtype: node.dtype } });
-        this.#copyInto(sliceView(target, op.before, input.shape, input.shape.map(() => 1)), input);
-        this.define(node, target);
-        break;
+        const input = at(inputs, 0);
+        const target = this.#compute(node, { kind: 'literal', value: op.value, dtype });
+        this.#store(sliceView(target, op.before, input.shape, ones(shape)), input);
+        return;
       }
       case 'reduce': {
-        const [input] = node.inputs as readonly [Node];
-        const value = this.expression(input, input.shape);
+        const input = at(inputs, 0);
+        const value = this.#valueOver(input, input.shape);
         const target = this.#room(node);
         this.steps.push({ kind: 'reduce', fn: op.fn, shape: input.shape, axes: op.axes, target, value });
         this.define(node, target);
-        break;
+        return;
       }
       case 'matMul':
         this.#lowerProduct(node);
-        break;
+        return;
       case 'conv2d':
       case 'conv2dBackpropInput':
       case 'conv2dBackpropFilter':
         throw new Error(`'${op.kind}' is no operator of a lowered graph`);
     }
+  }
+
+  /** Makes sure that an output lies where it is wanted. */
+  finish(node: Node, output: Buffer): void {
     const value = this.#values.get(node);
-    if (value && 'kind' in value && value.kind !== 'literal' && !this.#staysExpression(node)) this.view(node);
+    const isThere = value && !isExpression(value) && value.buffer === output;
+    if (!isThere) this.#store(wholeOf(output, node.shape), node);
   }
 
-  copyTo(output: Buffer, node: Node): void {
-    const { place, dtype, size } = output;
-    if (this.#values.get(node) !== undefined && this.#bufferOf(node) === output) return;
-    this.#copyInto(wholeOf({ place, dtype, size }, node.shape), node, output);
-  }
-
-  #bufferOf(node: Node): Buffer | undefined {
+  /** A node's value in memory. */
+  #view(node: Node): View {
     const value = this.#values.get(node);
-    return value && !('kind' in value) ? value.buffer : undefined;
+    if (value === undefined) throw new Error('lower: a node comes before its input');
+    return isExpression(value) ? this.#compute(node, value) : value;
   }
 
-  #copyInto(target: View, node: Node, buffer = target.buffer): void {
-    this.steps.push({ kind: 'loop', target: { ...target, buffer }, value: this.expression(node, node.shape) });
+  /** A node's value for a loop over `shape`, to which its own is broadcast. */
+  #valueOver(node: Node, shape: Shape): Expression {
+    const value = this.#values.get(node);
+    if (value && isExpression(value) && (value.kind === 'literal' || sameShape(node.shape, shape))) return value;
+    return { kind: 'load', view: broadcastView(this.#view(node), shape) };
   }
 
   #arguments(node: Node): Expression[] {
-    return node.inputs.map((input) => this.expression(input, node.shape));
+    return node.inputs.map((input) => this.#valueOver(input, node.shape));
   }
 
   /** Row-major memory for a node's value. */
   #room(node: Node): View {
-    const buffer = this.#destinations.get(node);
-    return wholeOf(buffer ?? { place: 'scratch', dtype: node.dtype, size: sizeOf(node.shape) }, node.shape);
+    const { dtype, shape } = node;
+    return wholeOf(this.#destinations.get(node) ?? { place: 'scratch', dtype, size: sizeOf(shape) }, shape);
   }
 
-  /** Whether a value that nobody else needs is computed in the loop of its only user. */
-  #staysExpression(node: Node): boolean {
+  /** Computes a node's value into memory. */
+  #compute(node: Node, value: Expression): View {
+    const target = this.#room(node);
+    this.steps.push({ kind: 'loop', target, value });
+    this.define(node, target);
+    return target;
+  }
+
+  /** Copies a node's value to where `target` says. */
+  #store(target: View, node: Node): void {
+    this.steps.push({ kind: 'loop', target, value: this.#valueOver(node, node.shape) });
+  }
+
+  /** A row-major copy of a view. */
+  #compact(view: View): View {
+    const { dtype } = view.buffer;
+    const target = wholeOf({ place: 'scratch', dtype, size: sizeOf(view.shape) }, view.shape);
+    this.steps.push({ kind: 'loop', target, value: { kind: 'load', view } });
+    return target;
+  }
+
+  #lowerPointwise(node: Node, value: Expression): void {
     const users = this.#users.get(node) ?? [];
     const [user] = users;
-    if (users.length !== 1 || user === undefined || this.#outputNodes.has(node) || this.#destinations.has(node)) return false;
-    return (isPointwise(user) && sameShape(user.shape, node.shape)) || user.op.kind === 'reduce';
+    const isOnlyUser = users.length === 1 && !this.#outputs.has(node) && !this.#destinations.has(node);
+    const isLoop =
+      user?.op.kind === 'reduce' ||
+      (['pointwise', 'leakyRelu', 'cast'].includes(user?.op.kind ?? '') && sameShape(user?.shape ?? [], node.shape));
+    if (isOnlyUser && isLoop) this.define(node, value);
+    else this.#compute(node, value);
   }
 
   #lowerView(node: Node): void {
-    const [input] = node.inputs as readonly [Node];
+    const input = at(node.inputs, 0);
     const { op, shape } = node;
     const value = this.#values.get(input);
-    if (value && 'kind' in value && value.kind === 'literal') {
+    if (value && isExpression(value) && value.kind === 'literal') {
       this.define(node, value);
       return;
     }
-    const view = this.view(input);
+    const view = this.#view(input);
     switch (op.kind) {
       case 'transpose':
         this.define(node, transposeView(view, op.perm));
@@ -199,21 +213,13 @@ class Lowering {
         this.define(node, broadcastView(view, shape));
         break;
       default:
-        this.define(node, reshapeView(view, shape) ?? { ...this.#compact(view), shape, strides: rowMajorStrides(shape) });
+        this.define(node, reshapeView(view, shape) ?? wholeOf(this.#compact(view).buffer, shape));
     }
   }
 
-  /** A row-major copy of a view. */
-  #compact(view: View): View {
-    const { dtype } = view.buffer;
-    const target = wholeOf({ place: 'scratch', dtype, size: sizeOf(view.shape) }, view.shape);
-    this.steps.push({ kind: 'loop', target, value: { kind: 'load', view } });
-    return target;
-  }
-
   #lowerTile(node: Node, repeats: readonly number[]): void {
-    const [input] = node.inputs as readonly [Node];
-    const view = this.view(input);
+    const input = at(node.inputs, 0);
+    const view = this.#view(input);
     const target = this.#room(node);
     // Each axis becomes two: its repetitions, and what is repeated.
     const shape = repeats.flatMap((count, axis) => [count, at(input.shape, axis)]);
@@ -231,7 +237,7 @@ class Lowering {
     let place = 0;
     for (const part of node.inputs) {
       const begin = node.shape.map((_, i) => (i === axis ? place : 0));
-      this.#copyInto(sliceView(target, begin, part.shape, begin.map(() => 1)), part);
+      this.#store(sliceView(target, begin, part.shape, ones(begin)), part);
       place += at(part.shape, axis);
     }
     this.define(node, target);
@@ -240,9 +246,9 @@ class Lowering {
   #lowerProduct(node: Node): void {
     const rank = node.shape.length;
     const operand = (input: Node): View => {
-      const view = broadcastView(this.view(input), [...node.shape.slice(0, -2), ...input.shape.slice(-2)]);
-      const contiguous = [rank - 2, rank - 1].some((axis) => view.strides[axis] === 1 || view.shape[axis] === 1);
-      return contiguous ? view : this.#compact(view);
+      const view = broadcastView(this.#view(input), [...node.shape.slice(0, -2), ...input.shape.slice(-2)]);
+      const isContiguous = [rank - 2, rank - 1].some((axis) => view.strides[axis] === 1 || view.shape[axis] === 1);
+      return isContiguous && view.strides.every((stride) => stride >= 0) ? view : this.#compact(view);
     };
     const [a, b] = [operand(at(node.inputs, 0)), operand(at(node.inputs, 1))];
     const target = this.#room(node);
@@ -251,7 +257,7 @@ class Lowering {
   }
 }
 
-/** Turns a graph without convolutions into steps: element-wise operations that follow each other become one loop. */
+/** Turns a graph without convolutions into steps. An element-wise operation with one user is part of that user's loop. */
 export function lower(graph: Graph): Lowered {
   const inputs = graph.inputs.map(argument);
   const outputs = graph.outputs.map(({ node }) => argument(node));
@@ -266,6 +272,6 @@ export function lower(graph: Graph): Lowered {
     }
     lowering.lower(node);
   }
-  for (const [i, { node }] of graph.outputs.entries()) lowering.copyTo(at(outputs, i), node);
+  for (const [i, { node }] of graph.outputs.entries()) lowering.finish(node, at(outputs, i));
   return { inputs, tables, outputs, steps: lowering.steps };
 }

@@ -30,7 +30,13 @@ export function planMemory(steps: readonly Step[]): MemoryPlan {
   for (const [index, step] of steps.entries()) {
     for (const buffer of [step.target.buffer, ...buffersRead(step)]) {
       if (buffer.place !== 'scratch') continue;
-      const life = lives.get(buffer) ?? { buffer, bytes: bytesOf(buffer), firstStep: index, lastStep: index, offset: 0 };
+      const life = lives.get(buffer) ?? {
+        buffer,
+        bytes: bytesOf(buffer),
+        firstStep: index,
+        lastStep: index,
+        offset: 0,
+      };
       life.lastStep = index;
       lives.set(buffer, life);
     }

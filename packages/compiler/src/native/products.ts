@@ -1,5 +1,5 @@
 import { at } from '../shapes.ts';
-import type { CFunction } from './loops.ts';
+import { type CFunction, forLoop } from './loops.ts';
 import type { Step } from './steps.ts';
 import { mergedAxes, sizesOf, transposeView, type View } from './views.ts';
 
@@ -27,17 +27,29 @@ export function productFunction(step: Step & { kind: 'product' }): CFunction {
   const [m, k, n] = [at(a.shape, a.shape.length - 2), at(a.shape, a.shape.length - 1), at(b.shape, b.shape.length - 1)];
   const [aRow, aColumn] = matrixStrides(a);
   const [bRow, bColumn] = matrixStrides(b);
-  const loops = sizes.map((size, group) => `for (long i${group} = 0; i${group} < ${size}; i${group}++)`);
+  const loops = sizes.map((size, group) => forLoop(`i${group}`, size));
   const common = {
     parameters: 'const float *a, const float *b, float *y',
     buffers: [a.buffer, b.buffer, target.buffer],
   };
   if (n === 1) {
-    const operands = [m, k, place('a', a), `${aRow}L`, place('b', b), `${bRow}L`, place('y', target)];
+    const operands = [m, k, place('a', a), `${aRow}L`, `${aColumn}L`, place('b', b), `${bRow}L`, place('y', target)];
     return { ...common, body: [...loops, `dots(${operands.join(', ')});`].join('\n'), tiles: [] };
   }
   const next = groups.length === 0 ? 0 : strideOf(b, groups.length - 1);
-  const operands = [m, n, k, place('a', a), `${aRow}L`, `${aColumn}L`, place('b', b), `${bRow}L`, `${bColumn}L`, place('y', target), `${next}L`];
+  const operands = [
+    m,
+    n,
+    k,
+    place('a', a),
+    `${aRow}L`,
+    `${aColumn}L`,
+    place('b', b),
+    `${bRow}L`,
+    `${bColumn}L`,
+    place('y', target),
+    `${next}L`,
+  ];
   // Named by what they are: products of the same layout share them.
   const layout = `${m}_${aRow}_${aColumn}`;
   const tiles = [`tile_${layout}`, `tile_more_${layout}`] as const;

@@ -27,7 +27,12 @@ interface NodeProto {
   readonly opType: string;
   readonly input?: readonly string[];
   readonly output?: readonly string[];
-  readonly attribute?: readonly { readonly name: string; readonly i?: number; readonly f?: number; readonly ints?: readonly number[] }[];
+  readonly attribute?: readonly {
+    readonly name: string;
+    readonly i?: number;
+    readonly f?: number;
+    readonly ints?: readonly number[];
+  }[];
 }
 
 interface TensorProto {
@@ -40,7 +45,10 @@ interface TensorProto {
 interface ValueInfoProto {
   readonly name: string;
   readonly type: {
-    readonly tensorType: { readonly elemType: number; readonly shape: { readonly dim?: readonly { readonly dimValue?: number }[] } };
+    readonly tensorType: {
+      readonly elemType: number;
+      readonly shape: { readonly dim?: readonly { readonly dimValue?: number }[] };
+    };
   };
 }
 
@@ -77,7 +85,8 @@ function readInitializer({ dims = [], dataType, rawData = new Uint8Array() }: Te
     return dims.length === 0 ? constant(at(values, 0)) : table(values, dims);
   }
   if (dims.length > 0) throw unsupported(`an initializer of ${dtype} that is no scalar`);
-  const [value = 0] = dtype === 'int32' ? read(4, (offset) => view.getInt32(offset, true)) : read(1, (offset) => view.getUint8(offset));
+  const [value = 0] =
+    dtype === 'int32' ? read(4, (offset) => view.getInt32(offset, true)) : read(1, (offset) => view.getUint8(offset));
   return constant(value, [], dtype);
 }
 
@@ -126,7 +135,8 @@ class Operation {
 
   scalar(index: number): number {
     const { op, shape } = this.tensor(index);
-    if (op.kind !== 'constant' || shape.length > 0) throw unsupported(`${this.#proto.opType} by a value that is no constant`);
+    if (op.kind !== 'constant' || shape.length > 0)
+      throw unsupported(`${this.#proto.opType} by a value that is no constant`);
     return op.value;
   }
 
@@ -147,9 +157,17 @@ class Operation {
 
 function readSlice(operation: Operation): Node {
   const source = operation.tensor(0);
-  const [starts, ends, axes, steps] = [1, 2, 3, 4].map((index) => operation.numbers(index)) as [Shape, Shape, Shape, Shape];
+  const [starts, ends, axes, steps] = [1, 2, 3, 4].map((index) => operation.numbers(index)) as [
+    Shape,
+    Shape,
+    Shape,
+    Shape,
+  ];
   operation.requireAxes(axes, source.shape.length);
-  operation.require([starts, ends, steps].every(({ length }) => length === axes.length), 'with too few bounds');
+  operation.require(
+    [starts, ends, steps].every(({ length }) => length === axes.length),
+    'with too few bounds',
+  );
   const begin = source.shape.map(() => 0);
   const size = [...source.shape];
   const strides = source.shape.map(() => 1);
@@ -157,7 +175,10 @@ function readSlice(operation: Operation): Node {
     const [start, end, step] = [at(starts, i), at(ends, i), at(steps, i)];
     const length = at(source.shape, axis);
     const count = Math.ceil(((step > 0 ? Math.min(end, length) : Math.max(end, -1)) - start) / step);
-    operation.require(start >= 0 && start < length && count > 0 && Number.isSafeInteger(count), 'that is empty or outside');
+    operation.require(
+      start >= 0 && start < length && count > 0 && Number.isSafeInteger(count),
+      'that is empty or outside',
+    );
     begin[axis] = start;
     size[axis] = count;
     strides[axis] = step;
@@ -165,14 +186,37 @@ function readSlice(operation: Operation): Node {
   return slice(source, begin, size, strides);
 }
 
+const UNARY: readonly PointwiseFunction[] = [
+  'abs',
+  'exp',
+  'log',
+  'neg',
+  'not',
+  'relu',
+  'sigmoid',
+  'softplus',
+  'sqrt',
+  'tanh',
+];
+
+function operandCount(fn: PointwiseFunction, given: number): number {
+  if (fn === 'addN') return Math.max(given, 1);
+  if (fn === 'clip' || fn === 'select') return 3;
+  return UNARY.includes(fn) ? 1 : 2;
+}
+
 function readPointwise(fn: PointwiseFunction, operation: Operation): Node {
   const inputs = operation.tensors();
-  const [first] = inputs;
-  operation.require(first !== undefined, 'of nothing');
-  const logical = fn === 'and' || fn === 'not';
-  const operands = fn === 'select' ? inputs.slice(1) : inputs;
-  operation.require(operands.every(({ dtype }) => dtype === operands[0]?.dtype), 'of tensors of different dtypes');
-  operation.require((operands[0]?.dtype === 'bool') === logical || fn === 'select', `of ${operands[0]?.dtype}`);
+  operation.require(inputs.length === operandCount(fn, inputs.length), `of ${inputs.length} inputs`);
+  const [condition, ...branches] = inputs;
+  const operands = fn === 'select' ? branches : inputs;
+  const dtype = operands[0]?.dtype;
+  operation.require(
+    operands.every((operand) => operand.dtype === dtype),
+    'of tensors of different dtypes',
+  );
+  if (fn === 'select') operation.require(condition?.dtype === 'bool', `by ${condition?.dtype}`);
+  else if (fn !== 'equal') operation.require((dtype === 'bool') === (fn === 'and' || fn === 'not'), `of ${dtype}`);
   return pointwise(fn, ...inputs);
 }
 
@@ -183,8 +227,13 @@ function readOperation(opType: string, operation: Operation): Node {
   if (reduction !== undefined) {
     const axes = operation.numbers(1);
     operation.require(operation.attribute('keepdims')?.i === 1, 'that drops the axes');
-    operation.requireAxes(axes, operation.tensor(0).shape.length);
-    return reduce(reduction, operation.float(0), axes);
+    const source = operation.tensor(0);
+    operation.requireAxes(axes, source.shape.length);
+    operation.require(
+      source.dtype === 'float32' || (source.dtype === 'int32' && reduction !== 'mean'),
+      `of ${source.dtype}`,
+    );
+    return reduce(reduction, source, axes);
   }
   switch (opType) {
     case 'Identity':
@@ -210,7 +259,9 @@ function readOperation(opType: string, operation: Operation): Node {
       const axis = operation.attribute('axis')?.i ?? 0;
       operation.requireAxes([axis], first?.shape.length ?? 0);
       const fits = ({ shape, dtype }: Node) =>
-        dtype === first?.dtype && shape.length === first.shape.length && sameShape(shape.with(axis, 0), first.shape.with(axis, 0));
+        dtype === first?.dtype &&
+        shape.length === first.shape.length &&
+        sameShape(shape.with(axis, 0), first.shape.with(axis, 0));
       operation.require(parts.every(fits), 'of tensors that do not fit');
       return concat(parts, axis);
     }
@@ -226,7 +277,10 @@ function readOperation(opType: string, operation: Operation): Node {
       const rows = operation.numbers(1);
       const [count = 0] = source.shape;
       operation.require((operation.attribute('axis')?.i ?? 0) === 0, 'along another axis than the first');
-      operation.require(rows.every((row) => row >= 0 && row < count), `of rows that are not there`);
+      operation.require(
+        rows.every((row) => row >= 0 && row < count),
+        `of rows that are not there`,
+      );
       return gather(source, rows);
     }
     case 'Expand': {
@@ -237,12 +291,18 @@ function readOperation(opType: string, operation: Operation): Node {
     case 'Tile': {
       const source = operation.tensor(0);
       const repeats = operation.numbers(1);
-      operation.require(repeats.length === source.shape.length && repeats.every((count) => count > 0), `by ${repeats.join()}`);
+      operation.require(
+        repeats.length === source.shape.length && repeats.every((count) => count > 0),
+        `by ${repeats.join()}`,
+      );
       return tile(source, repeats);
     }
     case 'MatMul': {
       const [a, b] = [operation.float(0), operation.float(1)];
-      operation.require(a.shape.length >= 2 && b.shape.length >= 2 && a.shape.at(-1) === b.shape.at(-2), 'of shapes that do not fit');
+      operation.require(
+        a.shape.length >= 2 && b.shape.length >= 2 && a.shape.at(-1) === b.shape.at(-2),
+        'of shapes that do not fit',
+      );
       return matMul(a, b);
     }
     default:
@@ -262,9 +322,11 @@ export function readModel(onnx: Uint8Array): Graph {
   } catch (cause) {
     throw new CompileError('unsupported-model', 'these bytes are no ONNX model', { cause });
   }
-  const inputs = (proto.input ?? []).map(({ name, type: { tensorType } }) =>
-    input(name, (tensorType.shape.dim ?? []).map(({ dimValue = 0 }) => dimValue), dtypeOf(tensorType.elemType)),
-  );
+  const inputs = (proto.input ?? []).map(({ name, type: { tensorType } }) => {
+    const shape = (tensorType.shape.dim ?? []).map(({ dimValue = 0 }) => dimValue);
+    if (!shape.every((size) => size > 0)) throw unsupported(`an input '${name}' of shape [${shape.join()}]`);
+    return input(name, shape, dtypeOf(tensorType.elemType));
+  });
   const values = new Map<string, readonly number[] | Node>(inputs.map((node) => [node.op.name, node]));
   for (const tensor of proto.initializer ?? []) values.set(tensor.name, readInitializer(tensor));
   for (const node of proto.node ?? []) {

@@ -1,16 +1,13 @@
-import { fileURLToPath } from 'node:url';
 import { CompileError } from '../errors.ts';
 import type { Graph } from '../graph.ts';
 import { lower } from './lower.ts';
-import { C_TYPE, type CFunction, loopFunction, reduceFunction } from './loops.ts';
+import { C_TYPE, type CFunction, loopFunction } from './loops.ts';
 import { planMemory } from './memory.ts';
 import { productFunction } from './products.ts';
 import { readModel } from './read-model.ts';
+import { reduceFunction } from './reductions.ts';
 import type { Step } from './steps.ts';
 import type { Buffer } from './views.ts';
-
-/** The folder of the files that a program includes. */
-export const NATIVE_HEADERS = fileURLToPath(new URL('../../native', import.meta.url));
 
 /** A program as C, for the compiler of the machine that runs it. */
 export interface NativeSource {

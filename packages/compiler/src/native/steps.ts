@@ -6,7 +6,12 @@ export type Expression =
   | { readonly kind: 'literal'; readonly value: number; readonly dtype: DType }
   /** With `rows`, the first axis of the view has these indices instead of 0, 1, 2… */
   | { readonly kind: 'load'; readonly view: View; readonly rows?: readonly number[] }
-  | { readonly kind: 'call'; readonly fn: PointwiseFunction | 'cast'; readonly args: readonly Expression[]; readonly dtype: DType }
+  | {
+      readonly kind: 'call';
+      readonly fn: PointwiseFunction | 'cast';
+      readonly args: readonly Expression[];
+      readonly dtype: DType;
+    }
   | { readonly kind: 'leakyRelu'; readonly alpha: number; readonly arg: Expression };
 
 /** One thing that a program does; after it, `target` is written. */

@@ -58,7 +58,9 @@ export function reshapeView(view: View, shape: Shape): View | undefined {
   // Runs of axes of both shapes with equally many elements; inside a run, the old axes have to be evenly spaced.
   const strides: number[] = [];
   let [oldAxis, newAxis] = [0, 0];
-  const from = view.shape.map((size, axis) => ({ size, stride: at(view.strides, axis) })).filter(({ size }) => size !== 1);
+  const from = view.shape
+    .map((size, axis) => ({ size, stride: at(view.strides, axis) }))
+    .filter(({ size }) => size !== 1);
   while (newAxis < shape.length) {
     if (shape[newAxis] === 1) {
       strides.push(0);

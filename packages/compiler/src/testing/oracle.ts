@@ -1,11 +1,15 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
 import * as tf from '@tensorflow/tfjs-core';
 // Registers the cpu backend.
 import '@tensorflow/tfjs-backend-cpu';
 // Registers the gradients of all kernels.
 import '@tensorflow/tfjs-layers';
 import * as ort from 'onnxruntime-node';
-import { expect } from 'vitest';
+import { afterAll, expect } from 'vitest';
 import { compile, type CompiledProgram } from '../index.ts';
+import { compileNative, requireCCompiler } from '../native/program.ts';
 import type { ConvolutionForm } from '../passes/lower-convolutions.ts';
 import { ModelProto } from '../emit/schema.ts';
 
@@ -48,20 +52,39 @@ export const specsOf = (tensors: Tensors) =>
     }),
   );
 
+const ARRAYS = { float32: Float32Array, int32: Int32Array, bool: Uint8Array } as const;
+
 /** tfjs's cpu backend may keep a tensor's values in another array type than its dtype suggests. */
 function ortTensor(tensor: tf.Tensor): ort.Tensor {
   const { dtype, shape } = tensor;
-  const data = tensor.dataSync();
-  switch (dtype) {
-    case 'float32':
-      return new ort.Tensor(dtype, Float32Array.from(data), shape);
-    case 'int32':
-      return new ort.Tensor(dtype, Int32Array.from(data), shape);
-    case 'bool':
-      return new ort.Tensor(dtype, Uint8Array.from(data), shape);
-    default:
-      throw new Error(`a test input of ${dtype}`);
-  }
+  if (dtype !== 'float32' && dtype !== 'int32' && dtype !== 'bool') throw new Error(`a test input of ${dtype}`);
+  return new ort.Tensor(dtype, ARRAYS[dtype].from(tensor.dataSync()), shape);
+}
+
+// Hundreds of programs are of no use to the user who runs the tests.
+const cache = mkdtempSync(path.join(tmpdir(), 'gantry-compiled-'));
+process.env['XDG_CACHE_HOME'] = cache;
+afterAll(() => rmSync(cache, { recursive: true }));
+
+/** Whether programs can be run as machine code, too. */
+export const hasCCompiler = await requireCCompiler().then(
+  () => true,
+  () => false,
+);
+if (!hasCCompiler && (process.env['GANTRY_REQUIRE'] ?? '').split(',').includes('cc')) {
+  throw new Error('GANTRY_REQUIRE lists cc, which this machine does not provide');
+}
+
+/** Runs a program as machine code. */
+async function runNative({ onnx, outputs }: CompiledProgram, feeds: Tensors): Promise<Record<string, ort.Tensor>> {
+  const names = outputs.map(({ name }) => name);
+  const program = await compileNative(onnx, names);
+  const results = outputs.map(({ dtype, shape }) => new ARRAYS[dtype](tf.util.sizeFromShape([...shape])));
+  const fed = program.inputs.map((name) => ortTensor(input(feeds, name)).data as Float32Array);
+  program.run(new Uint8Array(program.scratchBytes), fed, results);
+  return Object.fromEntries(
+    outputs.map(({ name, dtype, shape }, i) => [name, new ort.Tensor(dtype, results[i] as Float32Array, shape)]),
+  );
 }
 
 /** Runs a program on ONNX Runtime, one thread. */
@@ -89,7 +112,10 @@ export function relativeError(actual: ArrayLike<number>, expected: ArrayLike<num
   return largest === 0 ? error : error / largest;
 }
 
-/** Compiles `fn`, runs it on ONNX Runtime and expects what the tfjs cpu backend computes: within 1e-5 of each tensor's maximum. */
+/**
+ * Compiles `fn`, runs it on ONNX Runtime and, where there is a C compiler, as machine code, and expects what the tfjs cpu backend
+ * computes: within 1e-5 of each tensor's maximum.
+ */
 export async function expectSameAsTfjs(
   fn: Traced,
   inputs: Tensors,
@@ -97,16 +123,19 @@ export async function expectSameAsTfjs(
   convolutions: ConvolutionForm = 'fastest',
 ): Promise<CompiledProgram> {
   const program = compile(fn, { inputs: specsOf(inputs), variables, convolutions });
-  const actual = await run(program, { ...inputs, ...variables });
+  const feeds = { ...inputs, ...variables };
+  const engines = { onnx: await run(program, feeds), ...(hasCCompiler && { native: await runNative(program, feeds) }) };
   const expected = tf.tidy(() => fn(inputs));
   expect(program.outputs.slice(0, Object.keys(expected).length).map(({ name }) => name)).toEqual(Object.keys(expected));
   for (const [name, tensor] of Object.entries(expected)) {
-    const output = actual[name];
-    if (!(output instanceof ort.Tensor)) throw new Error(`no output '${name}'`);
-    expect([name, output.type, output.dims]).toEqual([name, tensor.dtype, tensor.shape]);
     expect(program.outputs).toContainEqual({ name, shape: tensor.shape, dtype: tensor.dtype });
-    const error = relativeError(Array.from<unknown, number>(output.data, Number), tensor.dataSync());
-    expect(error, `relative error of '${name}'`).toBeLessThan(1e-5);
+    for (const [engine, results] of Object.entries<Record<string, unknown>>(engines)) {
+      const output = results[name];
+      if (!(output instanceof ort.Tensor)) throw new Error(`no output '${name}' of ${engine}`);
+      expect([name, output.type, output.dims]).toEqual([name, tensor.dtype, tensor.shape]);
+      const error = relativeError(Array.from<unknown, number>(output.data, Number), tensor.dataSync());
+      expect(error, `relative error of '${name}', ${engine}`).toBeLessThan(1e-5);
+    }
   }
   tf.dispose(expected);
   return program;

@@ -1,0 +1,100 @@
+import { execFile } from 'node:child_process';
+import { createHash, randomUUID } from 'node:crypto';
+import { access, mkdir, readFile, readdir, rename, rm, writeFile } from 'node:fs/promises';
+import { homedir } from 'node:os';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { CompileError } from '../errors.ts';
+
+/** A program takes two seconds on a fast machine. */
+const TIMEOUT_MS = 120_000;
+const MAX_OUTPUT_BYTES = 10e6;
+
+/** The files that a program includes: ours, and those of Node-API. */
+const HEADERS = fileURLToPath(new URL('../../native', import.meta.url));
+const NODE_API_HEADERS = fileURLToPath(new URL('include', import.meta.resolve('node-api-headers')));
+
+const FLAGS: readonly string[] = [
+  '-std=gnu11',
+  '-O3',
+  // For this processor only: others have other vectors.
+  '-march=native',
+  // Nobody reads errno, or traps after a square root; NaN and infinity keep their meaning.
+  '-fno-math-errno',
+  '-fno-trapping-math',
+  '-shared',
+  '-fPIC',
+  // Node has the functions of Node-API when it loads the module.
+  ...(process.platform === 'darwin' ? ['-undefined', 'dynamic_lookup'] : []),
+];
+
+async function run(args: readonly string[]): Promise<string> {
+  const command = process.env['CC'] ?? 'cc';
+  try {
+    const options = { timeout: TIMEOUT_MS, maxBuffer: MAX_OUTPUT_BYTES };
+    return (await promisify(execFile)(command, args, options)).stdout;
+  } catch (cause) {
+    const { code, stderr = '' } = cause as { code?: unknown; stderr?: string };
+    if (code === 'ENOENT') {
+      throw new CompileError('c-compiler', `the C compiler ${command} is not installed: install gcc or clang`, {
+        cause,
+      });
+    }
+    const [complaint = ''] = stderr.split('\n').filter((line) => line.includes('error'));
+    throw new CompileError('c-compiler', `the C compiler ${command} failed: ${complaint || String(code)}`, { cause });
+  }
+}
+
+/** What the compiler says of itself and of this processor: what it compiles runs wherever it says the same. */
+const identify = (): Promise<string> => run(['-march=native', '-dM', '-E', '-x', 'c', '/dev/null']);
+
+/** Makes sure that this machine has a C compiler for its processor. @throws CompileError c-compiler */
+export async function requireCCompiler(): Promise<void> {
+  await identify();
+}
+
+/** The user's folder for what was compiled: it may be deleted at any time. */
+async function cacheFolder(): Promise<string> {
+  const folder = path.join(process.env['XDG_CACHE_HOME'] ?? path.join(homedir(), '.cache'), 'gantry');
+  try {
+    await mkdir(folder, { recursive: true, mode: 0o700 });
+    return folder;
+  } catch (cause) {
+    const message = `${folder}, where compiled programs are kept, cannot be made: set XDG_CACHE_HOME to another folder`;
+    throw new CompileError('c-compiler', message, { cause });
+  }
+}
+
+/**
+ * Compiles C to a module of Node, unless it was compiled here before.
+ * @param source one file that may include those of the `native` folder
+ * @returns the module's path
+ * @throws CompileError c-compiler
+ */
+export async function compileC(source: string): Promise<string> {
+  const names = (await readdir(HEADERS)).toSorted();
+  const headers = await Promise.all(names.map((name) => readFile(path.join(HEADERS, name))));
+  const hash = createHash('sha256');
+  for (const part of [await identify(), process.arch, FLAGS.join(' '), ...headers, source]) {
+    hash.update(part).update('\0');
+  }
+  const folder = await cacheFolder();
+  const compiled = path.join(folder, `${hash.digest('hex').slice(0, 32)}.node`);
+  try {
+    await access(compiled);
+    return compiled;
+  } catch {
+    // It is not there yet.
+  }
+  // Another process may be at the same: each writes files of its own, and a complete one takes its place at once.
+  const draft = path.join(folder, randomUUID());
+  try {
+    await writeFile(`${draft}.c`, source);
+    await run([...FLAGS, `-I${HEADERS}`, `-I${NODE_API_HEADERS}`, '-o', `${draft}.node`, `${draft}.c`, '-lm']);
+    await rename(`${draft}.node`, compiled);
+  } finally {
+    await Promise.all(['.c', '.node'].map((suffix) => rm(draft + suffix, { force: true })));
+  }
+  return compiled;
+}
