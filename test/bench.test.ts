@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { DEFAULT_ENGINE } from './support/c-compiler.ts';
 import { gantry, gantryOk } from './support/gantry.ts';
 
 interface Spread {
@@ -55,8 +56,8 @@ describe('gantry bench', () => {
   it('step: gradients and optimizer by shard size, each step a sample', async () => {
     const { results } = await reportOf('step', '--rounds', '2', '--shard-size', '2,4,2');
     expect(results.map(({ engine, device, shardSize }) => [engine, device, shardSize])).toEqual([
-      ['onnx', 'cpu', 2],
-      ['onnx', 'cpu', 4],
+      [DEFAULT_ENGINE, 'cpu', 2],
+      [DEFAULT_ENGINE, 'cpu', 4],
     ]);
     for (const result of results) {
       const spreads = spreadsOf(result);
@@ -111,7 +112,7 @@ describe('gantry bench', () => {
 
   it('prints tables without --json', async () => {
     const { stdout } = await gantryOk('bench', 'step', '--rounds', '1', '--shard-size', '2');
-    expect(stdout).toMatch(/\| onnx, cpu \| 2 \| \d/);
+    expect(stdout).toMatch(new RegExp(`\\| ${DEFAULT_ENGINE}, cpu \\| 2 \\| \\d`));
   });
 
   it.each([

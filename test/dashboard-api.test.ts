@@ -5,6 +5,7 @@ import type { WatchMessage, WatchedEvent, WatchedHistory } from '@gantry/core';
 import type { MetricsLine } from '@gantry/coordinator';
 import sharp from 'sharp';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { DEFAULT_ENGINE } from './support/c-compiler.ts';
 import { Dashboard } from './support/dashboard.ts';
 import { Gantry, digestOf, readJsonLines, temporaryDirectory, trainedDigest } from './support/gantry.ts';
 import { isProvided } from './support/requirements.ts';
@@ -31,7 +32,12 @@ describe('steering', () => {
     const attached = await watcher.until(({ workers }) => workers.length === 2);
     expect(attached.run).toMatchObject({ name: 'run', totalSteps: STEPS, epochs: 5, batch: 32, seed: 3 });
     expect(attached.workers.map(({ name }) => name).toSorted()).toEqual(['local-1', 'local-2']);
-    expect(attached.workers[0]).toMatchObject({ engine: 'onnx', device: 'cpu', slots: 1, address: '127.0.0.1' });
+    expect(attached.workers[0]).toMatchObject({
+      engine: DEFAULT_ENGINE,
+      device: 'cpu',
+      slots: 1,
+      address: '127.0.0.1',
+    });
 
     expect(await dashboard.control({ action: 'pause' })).toMatchObject({ ok: true });
     const paused = await watcher.until((message) => message.run.state === 'paused');

@@ -6,6 +6,7 @@ import type Axe from 'axe-core';
 import type { EventLine, MetricsLine, WorkLine } from '@gantry/coordinator';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { DEFAULT_ENGINE } from './support/c-compiler.ts';
 import { chromiumExists, launchChromium, listenTo } from './support/chromium.ts';
 import { Gantry, lineCount, readJsonLines, temporaryDirectory, whenFiles } from './support/gantry.ts';
 import { isProvided } from './support/requirements.ts';
@@ -111,7 +112,7 @@ describe.skipIf(!hasChromium)(`the dashboard${hasChromium ? '' : ' (skipped: chr
         },
         { timeout: 10_000 },
       )
-      .toEqual(['onnx', 'cpu', String(shards)]);
+      .toEqual([DEFAULT_ENGINE, 'cpu', String(shards)]);
     const picture = page.getByAltText(/Sixteen generated digits/);
     await picture.waitFor();
     expect(await picture.evaluate((image) => (image as HTMLImageElement).naturalWidth)).toBe(448);

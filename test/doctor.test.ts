@@ -2,6 +2,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { DEFAULT_ENGINE, hasCCompiler } from './support/c-compiler.ts';
 import { Gantry, temporaryDirectory } from './support/gantry.ts';
 import { NO_GPU } from './support/software-gpu.ts';
 
@@ -24,19 +25,23 @@ it('says of every engine and device how fast it is, or why it is missing and wha
   expect(findings.map(({ what }) => what)).toEqual([
     'machine',
     'data set',
+    'native on cpu',
     'onnx on cpu',
     'onnx on webgpu',
     'onnx on cuda:0',
     'tensorflow on cpu',
     'tensorflow on cuda:0',
   ]);
-  const [, , cpu, ...others] = findings;
-  expect(cpu).toMatchObject({
-    usable: true,
-    detail: expect.stringMatching(/images\/s on one thread, numeric class \w/),
-  });
-  expect(cpu?.imagesPerSecond).toBeGreaterThan(0);
-  for (const { usable, detail } of others) {
+  const [, , native, cpu, ...others] = findings;
+  expect(native?.usable).toBe(hasCCompiler());
+  for (const finding of hasCCompiler() ? [native, cpu] : [cpu]) {
+    expect(finding).toMatchObject({
+      usable: true,
+      detail: expect.stringMatching(/images\/s on one thread, numeric class \w/),
+    });
+    expect(finding?.imagesPerSecond).toBeGreaterThan(0);
+  }
+  for (const { usable, detail } of [...others, ...(native ? [native] : [])]) {
     if (!usable) expect(detail).toMatch(/choose --device cpu|choose --engine onnx/);
   }
   expect(code).toBe(0);
@@ -48,7 +53,7 @@ it('says of every engine and device how fast it is, or why it is missing and wha
 
 describe('what the doctor has measured', () => {
   const speeds = [
-    { engine: 'onnx', device: 'cpu', imagesPerSecond: 400 },
+    { engine: DEFAULT_ENGINE, device: 'cpu', imagesPerSecond: 400 },
     { engine: 'onnx', device: 'webgpu', imagesPerSecond: 1000 },
   ];
 

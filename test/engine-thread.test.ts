@@ -2,10 +2,11 @@ import { createHash } from 'node:crypto';
 import { compileTraining } from '@gantry/coordinator';
 import { IMAGE_PIXELS, initialState, type ShardWork } from '@gantry/core';
 import { EngineThread } from '@gantry/worker';
+import { DEFAULT_ENGINE } from './support/c-compiler.ts';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 const PROGRAM = compileTraining({ images: 32, epochs: 1, batch: 32, shardSize: 4 }, 7);
-const thread = new EngineThread('onnx');
+const thread = new EngineThread(DEFAULT_ENGINE);
 
 beforeAll(async () => {
   await thread.load(PROGRAM);

@@ -1,6 +1,7 @@
 import { dirname, join } from 'node:path';
 import type { EventLine, WorkLine } from '@gantry/coordinator';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { CPU_ENGINES } from './support/c-compiler.ts';
 import {
   Gantry,
   digestOf,
@@ -79,14 +80,14 @@ class Cluster {
   }
 }
 
-describe('the weights', () => {
+describe.each(CPU_ENGINES)('the weights of the %s engine', (engine) => {
   let single: string;
   beforeAll(async () => {
-    single = await trainedDigest(...SMALL_RUN, '--workers', '0');
+    single = await trainedDigest(...SMALL_RUN, '--engine', engine, '--workers', '0');
   });
 
   it.each([1, 2, 3, 5])('are those of one process with %i workers', async (workers) => {
-    expect(await trainedDigest(...SMALL_RUN, '--workers', String(workers))).toBe(single);
+    expect(await trainedDigest(...SMALL_RUN, '--engine', engine, '--workers', String(workers))).toBe(single);
   });
 });
 

@@ -4,6 +4,7 @@ import { compileTraining } from '@gantry/coordinator';
 import { initialState, shardInputs } from '@gantry/core';
 import { parameterManifest } from '@gantry/core/tfjs';
 import { createEngine } from '@gantry/worker';
+import { CPU_ENGINES } from './support/c-compiler.ts';
 import { expectNoTensorLeft } from './support/tensor-leaks.ts';
 
 const SAMPLES = 8;
@@ -11,12 +12,12 @@ const WARM_UP_STEPS = 40;
 const STEPS = 200;
 const MIB = 2 ** 20;
 
-it('keeps its memory over 200 steps', async () => {
+it.each(CPU_ENGINES)('%s keeps its memory over 200 steps', async (name) => {
   const manifest = parameterManifest();
   const { weights } = initialState(manifest, 0);
   const program = compileTraining({ images: SAMPLES, epochs: 1, batch: SAMPLES, shardSize: SAMPLES }, 0);
   const tensors = tf.memory().numTensors;
-  const engine = await createEngine('onnx');
+  const engine = await createEngine(name);
   await engine.load(program);
   const resident: number[] = [];
   for (let step = 0; step < WARM_UP_STEPS + STEPS; step++) {

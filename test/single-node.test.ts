@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import type { RunJson } from '@gantry/coordinator';
 import sharp from 'sharp';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { DEFAULT_ENGINE } from './support/c-compiler.ts';
 import {
   Gantry,
   digestOf,
@@ -125,7 +126,7 @@ describe('a run stopped by SIGINT', () => {
     const { config, numericClasses, bitIdentical } = readJson<RunJson>(path, 'run.json');
     expect(config).toMatchObject({ epochs: 2, checkpointEvery: 2, seed: 7 });
     expect(numericClasses).toEqual([
-      { class: expect.stringMatching(/^[0-9a-f]{16,64}$/), engine: 'onnx', device: 'cpu' },
+      { class: expect.stringMatching(/^[0-9a-f]{16,64}$/), engine: DEFAULT_ENGINE, device: 'cpu' },
     ]);
     expect(bitIdentical).toBe(true);
   });

@@ -12,24 +12,30 @@ import {
 
 interface Loaded {
   readonly program: Program;
-  readonly variants: ReadonlyMap<number, NativeProgram>;
-  /** What they compute in, one at a time. */
-  readonly scratch: Uint8Array;
+  readonly variants: ReadonlyMap<number, Promise<NativeProgram>>;
 }
 
 /** The compiled training step as machine code for this processor. `gradients` blocks the thread that calls it. */
 export class NativeEngine implements GradientEngine {
   #loaded: Loaded | undefined;
   #weights: Float32Array | undefined;
+  /** What the programs compute in, one at a time. */
+  #scratch = new Uint8Array();
 
   async load(program: Program): Promise<void> {
     const { manifest } = program;
     const outputs = leafParts(newLeaf(manifest), manifest).map(({ name }) => name);
-    const compiled = await Promise.all(
-      program.variants.map(async ({ samples, onnx }) => [samples, await compileNative(onnx, outputs)] as const),
-    );
-    const scratch = new Uint8Array(Math.max(...compiled.map(([, { scratchBytes }]) => scratchBytes)));
-    this.#loaded = { program, variants: new Map(compiled), scratch };
+    const variants = new Map<number, Promise<NativeProgram>>();
+    let previous: Promise<unknown> = Promise.resolve();
+    for (const { samples, onnx } of program.variants) {
+      const compiled = previous.then(() => compileNative(onnx, outputs));
+      variants.set(samples, compiled);
+      // Whoever needs it is told.
+      previous = compiled.catch(() => undefined);
+    }
+    this.#loaded = { program, variants };
+    // The others, of the last shard of an epoch, are compiled while this one computes.
+    await variants.get(program.variants[0]?.samples ?? 0);
   }
 
   setWeights(flat: Float32Array): Promise<void> {
@@ -37,14 +43,13 @@ export class NativeEngine implements GradientEngine {
     return Promise.resolve();
   }
 
-  // Asynchronous, so that what goes wrong is a rejection.
   async gradients(inputs: ShardInputs, leaf?: Float32Array<ArrayBuffer>): Promise<Float32Array<ArrayBuffer>> {
     if (!this.#loaded || !this.#weights) throw new Error('no program is loaded, or no weights are set');
     const weights = this.#weights;
-    const { program, variants, scratch } = this.#loaded;
+    const { program, variants } = this.#loaded;
     const { manifest } = program;
     const { samples, images, noise, mask1, mask2 } = inputs;
-    const variant = variants.get(samples);
+    const variant = await variants.get(samples);
     if (!variant) {
       const known = [...variants.keys()].join(', ');
       throw new GantryError('E_ENGINE', `a shard of ${samples} samples came; this run has ${known}`);
@@ -52,8 +57,9 @@ export class NativeEngine implements GradientEngine {
     const fed = new Map<string, TensorData>(Object.entries({ images, noise, mask1, mask2 }));
     for (const parameter of manifest.trainable) fed.set(parameter.name, viewOf(weights, parameter));
     const result = leaf ?? newLeaf(manifest);
+    if (this.#scratch.length < variant.scratchBytes) this.#scratch = new Uint8Array(variant.scratchBytes);
     variant.run(
-      scratch,
+      this.#scratch,
       variant.inputs.map((name) => {
         const values = fed.get(name);
         if (!values) throw new GantryError('E_ENGINE', `the program takes '${name}', which no shard has`);
@@ -67,6 +73,7 @@ export class NativeEngine implements GradientEngine {
 
   dispose(): Promise<void> {
     this.#loaded = undefined;
+    this.#scratch = new Uint8Array();
     return Promise.resolve();
   }
 }
