@@ -85,8 +85,16 @@ typedef void tile(long depth, const float *a, const float *panel, float *y, long
     }                                                                                                                 \
   }
 
-/* Transposes a square of LANES × LANES: exchanges ever smaller blocks. */
+/* Transposes a square of LANES × LANES. */
 INLINE void transpose(vector square[LANES]) {
+#ifdef __clang__
+  /* It has no shuffles whose indices are vectors, and finds those of other lengths by itself. */
+  vector result[LANES];
+  for (int i = 0; i < LANES; i++)
+    for (int j = 0; j < LANES; j++) result[j][i] = square[i][j];
+  for (int i = 0; i < LANES; i++) square[i] = result[i];
+#else
+  /* Exchanges ever smaller blocks. */
 #pragma GCC unroll 4
   for (int block = LANES / 2; block > 0; block /= 2) {
     lane_indices upper, lower;
@@ -103,6 +111,7 @@ INLINE void transpose(vector square[LANES]) {
       square[i + block] = __builtin_shuffle(a, b, lower);
     }
   }
+#endif
 }
 
 /* Copies depth rows of `columns` columns of b into a panel, whose rows are TILE_COLUMNS long, filled up with zeros. */

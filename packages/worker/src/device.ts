@@ -1,7 +1,6 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { GantryError, plainText } from '@gantry/core';
-import { CompileError, requireCCompiler } from '@gantry/compiler/native';
 import type { EngineName } from './engines.ts';
 
 /** Without persistence mode, the driver starts only now. */
@@ -33,14 +32,20 @@ export function gpuIndex(device: CudaDevice): number {
  * @throws GantryError E_ENGINE
  */
 export async function prepareDevice(asked: EngineName | undefined, device: Device): Promise<EngineName> {
-  const engine = asked ?? (device === 'cpu' && (await isNativePossible()) ? 'native' : 'onnx');
+  if (asked === undefined && device === 'cpu') {
+    return requireDevice('native', device).then(
+      () => 'native',
+      () => 'onnx',
+    );
+  }
+  const engine = asked ?? 'onnx';
   await requireDevice(engine, device);
   return engine;
 }
 
 async function requireDevice(engine: EngineName, device: Device): Promise<void> {
   if ((engine === 'native' || engine === 'tfjs') && device !== 'cpu') throw unfit(engine, device);
-  if (engine === 'native') await requireNative();
+  if (engine === 'native') await requireNativeEngine();
   if (engine === 'tensorflow') {
     if (device === 'webgpu') throw unfit(engine, device);
     (await import('./tensorflow.ts')).requireTensorflow(device);
@@ -58,20 +63,15 @@ async function requireDevice(engine: EngineName, device: Device): Promise<void> 
 }
 
 /** @throws GantryError E_ENGINE */
-async function requireNative(): Promise<void> {
+async function requireNativeEngine(): Promise<void> {
+  const { CompileError, requireNative } = await import('@gantry/compiler/native');
   try {
-    await requireCCompiler();
+    await requireNative();
   } catch (cause) {
     if (!(cause instanceof CompileError)) throw cause;
     throw new GantryError('E_ENGINE', `${plainText(cause.message)}; or choose --engine onnx`, { cause });
   }
 }
-
-const isNativePossible = (): Promise<boolean> =>
-  requireCCompiler().then(
-    () => true,
-    () => false,
-  );
 
 function unfit(engine: EngineName, device: Device): GantryError {
   const devices = engine === 'tensorflow' ? 'cpu and cuda' : 'cpu only';

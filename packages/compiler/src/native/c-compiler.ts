@@ -49,11 +49,6 @@ async function run(args: readonly string[]): Promise<string> {
 /** What the compiler says of itself and of this processor: what it compiles runs wherever it says the same. */
 const identify = (): Promise<string> => run(['-march=native', '-dM', '-E', '-x', 'c', '/dev/null']);
 
-/** Makes sure that this machine has a C compiler for its processor. @throws CompileError c-compiler */
-export async function requireCCompiler(): Promise<void> {
-  await identify();
-}
-
 /** The user's folder for what was compiled: it may be deleted at any time. */
 async function cacheFolder(): Promise<string> {
   const folder = path.join(process.env['XDG_CACHE_HOME'] ?? path.join(homedir(), '.cache'), 'gantry');

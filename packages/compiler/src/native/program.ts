@@ -1,9 +1,10 @@
 import { createRequire } from 'node:module';
+import { CompileError } from '../errors.ts';
 import { compileC } from './c-compiler.ts';
 import { nativeSource } from './source.ts';
 
 export { CompileError } from '../errors.ts';
-export { requireCCompiler } from './c-compiler.ts';
+export { nativeSource, type NativeSource } from './source.ts';
 
 const require = createRequire(import.meta.url);
 
@@ -11,8 +12,35 @@ const require = createRequire(import.meta.url);
 export type TensorData = Float32Array | Int32Array | Uint8Array;
 
 /** The module that addon.h makes. */
-interface NativeModule {
+export interface NativeModule {
   run(scratch: Uint8Array, ...args: readonly TensorData[]): void;
+}
+
+/** The smallest program: it does nothing. */
+const NOTHING = [
+  '#include "kernels.h"',
+  'static void compute(char *scratch, void *const *argument) {}',
+  'static const size_t scratch_bytes = 0;',
+  'static const size_t argument_bytes[] = {0};',
+  '#include "addon.h"',
+].join('\n');
+
+/**
+ * Compiles the C of a program, unless it was compiled on this machine before, and loads it.
+ * @throws CompileError c-compiler
+ */
+export async function loadNative(source: string): Promise<NativeModule> {
+  const file = await compileC(source);
+  try {
+    return require(file) as NativeModule;
+  } catch (cause) {
+    throw new CompileError('c-compiler', `what was compiled cannot be loaded: ${String(cause)}`, { cause });
+  }
+}
+
+/** Makes sure that programs can be compiled and loaded here. @throws CompileError c-compiler */
+export async function requireNative(): Promise<void> {
+  await loadNative(NOTHING);
 }
 
 /** A program as machine code for this processor. */
@@ -39,7 +67,7 @@ export interface NativeProgram {
  */
 export async function compileNative(onnx: Uint8Array, outputs: readonly string[]): Promise<NativeProgram> {
   const { source, inputs, tables, scratchBytes } = nativeSource(onnx, outputs);
-  const module = require(await compileC(source)) as NativeModule;
+  const module = await loadNative(source);
   return {
     inputs,
     scratchBytes,

@@ -9,7 +9,7 @@ import '@tensorflow/tfjs-layers';
 import * as ort from 'onnxruntime-node';
 import { afterAll, expect } from 'vitest';
 import { compile, type CompiledProgram } from '../index.ts';
-import { compileNative, requireCCompiler } from '../native/program.ts';
+import { compileNative, requireNative } from '../native/program.ts';
 import type { ConvolutionForm } from '../passes/lower-convolutions.ts';
 import { ModelProto } from '../emit/schema.ts';
 
@@ -67,7 +67,7 @@ process.env['XDG_CACHE_HOME'] = cache;
 afterAll(() => rmSync(cache, { recursive: true }));
 
 /** Whether programs can be run as machine code, too. */
-export const hasCCompiler = await requireCCompiler().then(
+export const hasCCompiler = await requireNative().then(
   () => true,
   () => false,
 );
