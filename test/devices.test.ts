@@ -75,3 +75,35 @@ describe('with two GPUs', () => {
     expect(askedBy().toSorted()).toEqual(expected.toSorted());
   });
 });
+
+describe('without a C compiler', () => {
+  const env = { CC: 'no-such-compiler' };
+  const sizes = ['--limit', '16', '--batch', '16', '--shard-size', '8', '--epochs', '1'];
+
+  it('ONNX Runtime computes, and the training says so', async () => {
+    const run = join(temporaryDirectory(), 'run');
+    const training = new Gantry(['train', '--workers', '1', ...sizes, '--run', run, '--exit'], env);
+    const { code, stderr } = await training.finished;
+    expect(stderr).toMatch(/^1 worker on this machine \(onnx engine on cpu\);/m);
+    expect(code).toBe(0);
+  });
+
+  it.each(['0', '2'])('--engine native ends a training with --workers %s before anything is made', async (workers) => {
+    const run = join(temporaryDirectory(), 'run');
+    const training = new Gantry(['train', '--engine', 'native', '--workers', workers, '--run', run], env);
+    const message = /the C compiler no-such-compiler is not installed: install gcc or clang; or choose --engine onnx/;
+    expectOneLine(await training.finished, message);
+    expect(readdirSync(dirname(run))).toEqual([]);
+  });
+});
+
+it.each(['0', '2'])(
+  '--engine native on a GPU ends a training with --workers %s before anything is made',
+  async (workers) => {
+    const run = join(temporaryDirectory(), 'run');
+    const options = ['--engine', 'native', '--device', 'cuda', '--workers', workers, '--run', run];
+    const training = new Gantry(['train', ...options], driver().env);
+    expectOneLine(await training.finished, /the native engine runs on cpu only, not on cuda:0: choose --engine onnx/);
+    expect(readdirSync(dirname(run))).toEqual([]);
+  },
+);

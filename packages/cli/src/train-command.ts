@@ -8,6 +8,7 @@ import {
   gpuAt,
   parseDevice,
   prepareDevice,
+  requireFit,
   visibleGpus,
   type Device,
   type EngineName,
@@ -75,13 +76,11 @@ async function placesOf({ engine: asked, device }: TrainFlags, workers: number):
     const engine = await prepareDevice(asked, device);
     return Array.from({ length: workers }, () => ({ engine, device }));
   }
+  const engine = asked ?? 'onnx';
+  requireFit(engine, 'cuda:0');
   const gpus = device === 'cuda' ? await visibleGpus() : [await gpuAt(device)];
   // Each sees one GPU, which is the first one to it.
-  return dealGpus(gpus, workers).map((gpu) => ({ engine: asked ?? 'onnx', device: 'cuda:0', gpu }));
-}
-
-function engineOf([first]: readonly Place[]): string {
-  return first ? `${first.engine} engine on ${first.gpu === undefined ? first.device : 'cuda'}` : 'none';
+  return dealGpus(gpus, workers).map((gpu) => ({ engine, device: 'cuda:0', gpu }));
 }
 
 async function startWorkers(places: readonly Place[], { context, progress, fail }: Attachment): Promise<Attached> {
@@ -95,8 +94,9 @@ async function startWorkers(places: readonly Place[], { context, progress, fail 
     onRefused: (peer, { code, message }) => progress.notice(`refused ${peer}: ${message} [${code}]`),
   });
   const count = places.length;
+  const [first] = places;
   progress.notice(
-    `${count} worker${count === 1 ? '' : 's'} on this machine (${engineOf(places)}); attach more with: gantry worker ${cluster.url}`,
+    `${count} worker${count === 1 ? '' : 's'} on this machine (${first?.engine} engine on ${first?.device}); attach more with: gantry worker ${cluster.url}`,
   );
   progress.notice(`or in a browser's tab: ${cluster.joinUrl}`);
   progress.notice(`dashboard: ${cluster.dashboardUrl}`);

@@ -40,12 +40,13 @@ INLINE void store(float *p, vector v) { *(unaligned_vector *)p = v; }
 
 /* Functions of one element. NaN in gives NaN out: whoever reads the result looks for it. */
 
-#define smaller(a, b) ({ __typeof__(a) a_ = (a); __typeof__(a) b_ = (b); a_ < b_ || a_ != a_ ? a_ : b_; })
-#define larger(a, b) ({ __typeof__(a) a_ = (a); __typeof__(a) b_ = (b); a_ > b_ || a_ != a_ ? a_ : b_; })
-#define choose(c, a, b) ({ __typeof__(a) a_ = (a); __typeof__(a) b_ = (b); (c) ? a_ : b_; })
-#define absolute(a) ({ __typeof__(a) a_ = (a); a_ < 0 ? -a_ : a_; })
-#define clip(x, low, high) ({ __typeof__(x) x_ = (x); x_ < (low) ? (low) : x_ > (high) ? (high) : x_; })
-#define relu(x) ({ __typeof__(x) x_ = (x); x_ < 0 ? 0 : x_; })
+#define smaller(a, b) ({ __auto_type a_ = (a); __auto_type b_ = (b); a_ < b_ || a_ != a_ ? a_ : b_; })
+#define larger(a, b) ({ __auto_type a_ = (a); __auto_type b_ = (b); a_ > b_ || a_ != a_ ? a_ : b_; })
+#define choose(c, a, b) ({ __auto_type a_ = (a); __auto_type b_ = (b); (c) ? a_ : b_; })
+#define absolute(a) ({ __auto_type a_ = (a); a_ > 0 ? a_ : 0 - a_; })
+#define clip(x, low, high) ({ __auto_type x_ = (x); __auto_type low_ = (low); __auto_type high_ = (high); \
+  x_ < low_ ? low_ : x_ > high_ ? high_ : x_; })
+#define relu(x) ({ __auto_type x_ = (x); x_ < 0 ? 0 : x_; })
 
 INLINE float leaky_relu(float x, float alpha) { return x < 0 ? x * alpha : x; }
 INLINE float sigmoid(float x) { return 1.0f / (1.0f + expf(-x)); }

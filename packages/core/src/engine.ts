@@ -11,7 +11,7 @@ export interface GradientEngine {
   /** Prepares to run `program`. @throws GantryError E_ENGINE if the engine or device cannot */
   load(program: Program): Promise<void>;
 
-  /** @param flat laid out as `manifest.trainable`; must stay as it is until the next call: the engine may read it where it is */
+  /** @param flat laid out as `manifest.trainable`; must stay as it is until the next `setWeights`: the engine may read it where it is */
   setWeights(flat: Float32Array): Promise<void>;
 
   /**

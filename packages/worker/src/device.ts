@@ -43,13 +43,17 @@ export async function prepareDevice(asked: EngineName | undefined, device: Devic
   return engine;
 }
 
+/** Makes sure that an engine is one for such devices, wherever they are. @throws GantryError E_ENGINE */
+export function requireFit(engine: EngineName, device: Device): void {
+  const isGpu = device !== 'cpu';
+  if (isGpu && (engine === 'native' || engine === 'tfjs')) throw unfit(engine, device);
+  if (device === 'webgpu' && engine === 'tensorflow') throw unfit(engine, device);
+}
+
 async function requireDevice(engine: EngineName, device: Device): Promise<void> {
-  if ((engine === 'native' || engine === 'tfjs') && device !== 'cpu') throw unfit(engine, device);
+  requireFit(engine, device);
   if (engine === 'native') await requireNativeEngine();
-  if (engine === 'tensorflow') {
-    if (device === 'webgpu') throw unfit(engine, device);
-    (await import('./tensorflow.ts')).requireTensorflow(device);
-  }
+  if (engine === 'tensorflow') (await import('./tensorflow.ts')).requireTensorflow(device);
   if (device === 'cpu') return;
   if (device === 'webgpu') {
     await (await import('./node-onnx.ts')).requireWebGpu();

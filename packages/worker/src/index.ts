@@ -1,4 +1,4 @@
-export { dealGpus, gpuAt, parseDevice, prepareDevice, visibleGpus, type Device } from './device.ts';
+export { dealGpus, gpuAt, parseDevice, prepareDevice, requireFit, visibleGpus, type Device } from './device.ts';
 export { parseEndpoint, type Endpoint } from './endpoint.ts';
 export { ENGINE_NAMES, createEngine, type EngineName } from './engines.ts';
 export { EnginePool, type Probe } from './engine-pool.ts';

@@ -34,6 +34,7 @@ export class NativeEngine implements GradientEngine {
       previous = compiled.catch(() => undefined);
     }
     this.#loaded = { program, variants };
+    this.#weights = undefined;
     // The others, of the last shard of an epoch, are compiled while this one computes.
     await variants.get(program.variants[0]?.samples ?? 0);
   }
@@ -73,6 +74,7 @@ export class NativeEngine implements GradientEngine {
 
   dispose(): Promise<void> {
     this.#loaded = undefined;
+    this.#weights = undefined;
     this.#scratch = new Uint8Array();
     return Promise.resolve();
   }

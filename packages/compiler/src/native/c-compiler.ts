@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { createHash, randomUUID } from 'node:crypto';
-import { access, mkdir, readFile, readdir, rename, rm, writeFile } from 'node:fs/promises';
+import { access, mkdir, readFile, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -29,36 +29,39 @@ const FLAGS: readonly string[] = [
   ...(process.platform === 'darwin' ? ['-undefined', 'dynamic_lookup'] : []),
 ];
 
+/** `$CC`, which may bring options of its own, or `cc`. */
+const compilerCommand = (): string => process.env['CC']?.trim() || 'cc';
+
 async function run(args: readonly string[]): Promise<string> {
-  const command = process.env['CC'] ?? 'cc';
+  const [command = '', ...options] = compilerCommand().split(/\s+/);
   try {
-    const options = { timeout: TIMEOUT_MS, maxBuffer: MAX_OUTPUT_BYTES };
-    return (await promisify(execFile)(command, args, options)).stdout;
+    const limits = { timeout: TIMEOUT_MS, maxBuffer: MAX_OUTPUT_BYTES };
+    return (await promisify(execFile)(command, [...options, ...args], limits)).stdout;
   } catch (cause) {
-    const { code, stderr = '' } = cause as { code?: unknown; stderr?: string };
+    const { code, killed, stderr = '' } = cause as { code?: unknown; killed?: boolean; stderr?: string };
     if (code === 'ENOENT') {
       throw new CompileError('c-compiler', `the C compiler ${command} is not installed: install gcc or clang`, {
         cause,
       });
     }
     const [complaint = ''] = stderr.split('\n').filter((line) => line.includes('error'));
-    throw new CompileError('c-compiler', `the C compiler ${command} failed: ${complaint || String(code)}`, { cause });
+    const why = killed ? `it took more than ${TIMEOUT_MS / 1000} s` : complaint || String(code);
+    throw new CompileError('c-compiler', `the C compiler ${command} failed: ${why}`, { cause });
   }
 }
 
 /** What the compiler says of itself and of this processor: what it compiles runs wherever it says the same. */
 const identify = (): Promise<string> => run(['-march=native', '-dM', '-E', '-x', 'c', '/dev/null']);
 
-/** The user's folder for what was compiled: it may be deleted at any time. */
+/** The user's folder for what was compiled: it may be deleted at any time. Nobody else may write there: it is code. */
 async function cacheFolder(): Promise<string> {
-  const folder = path.join(process.env['XDG_CACHE_HOME'] ?? path.join(homedir(), '.cache'), 'gantry');
-  try {
-    await mkdir(folder, { recursive: true, mode: 0o700 });
-    return folder;
-  } catch (cause) {
-    const message = `${folder}, where compiled programs are kept, cannot be made: set XDG_CACHE_HOME to another folder`;
-    throw new CompileError('c-compiler', message, { cause });
+  const folder = path.resolve(process.env['XDG_CACHE_HOME'] || path.join(homedir(), '.cache'), 'gantry');
+  await mkdir(folder, { recursive: true, mode: 0o700 });
+  const { mode, uid } = await stat(folder);
+  if ((mode & 0o022) !== 0 || uid !== process.getuid?.()) {
+    throw new CompileError('c-compiler', `others may write to ${folder}, where compiled programs are kept: mend that`);
   }
+  return folder;
 }
 
 /**
@@ -71,11 +74,20 @@ export async function compileC(source: string): Promise<string> {
   const names = (await readdir(HEADERS)).toSorted();
   const headers = await Promise.all(names.map((name) => readFile(path.join(HEADERS, name))));
   const hash = createHash('sha256');
-  for (const part of [await identify(), process.arch, FLAGS.join(' '), ...headers, source]) {
+  for (const part of [compilerCommand(), await identify(), process.arch, FLAGS.join(' '), ...headers, source]) {
     hash.update(part).update('\0');
   }
-  const folder = await cacheFolder();
-  const compiled = path.join(folder, `${hash.digest('hex').slice(0, 32)}.node`);
+  try {
+    return await compileInto(await cacheFolder(), hash.digest('hex').slice(0, 32), source);
+  } catch (cause) {
+    if (cause instanceof CompileError) throw cause;
+    const message = `compiled programs cannot be kept (${String(cause)}): set XDG_CACHE_HOME to a folder that can be written`;
+    throw new CompileError('c-compiler', message, { cause });
+  }
+}
+
+async function compileInto(folder: string, name: string, source: string): Promise<string> {
+  const compiled = path.join(folder, `${name}.node`);
   try {
     await access(compiled);
     return compiled;

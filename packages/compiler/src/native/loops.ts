@@ -150,7 +150,7 @@ export const forLoop = (variable: string, size: number): string =>
 export const viewsOf = (expression: Expression): View[] => loadsOf(expression).map(({ view }) => view);
 
 /** Rows that are chosen cannot be one axis with what is inside them. */
-export const joinable = (value: Expression) => {
+const joinable = (value: Expression) => {
   const chosen = loadsOf(value).some(({ rows }) => rows !== undefined);
   return (axis: number) => !chosen || axis > 0;
 };

@@ -1,3 +1,4 @@
+import { rm } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { CompileError } from '../errors.ts';
 import { compileC } from './c-compiler.ts';
@@ -33,6 +34,13 @@ export async function loadNative(source: string): Promise<NativeModule> {
   const file = await compileC(source);
   try {
     return require(file) as NativeModule;
+  } catch {
+    // It may be damaged, or come from another machine with the same home: once more.
+    await rm(file, { force: true });
+  }
+  const anew = await compileC(source);
+  try {
+    return require(anew) as NativeModule;
   } catch (cause) {
     throw new CompileError('c-compiler', `what was compiled cannot be loaded: ${String(cause)}`, { cause });
   }

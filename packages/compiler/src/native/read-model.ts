@@ -59,6 +59,11 @@ interface GraphProto {
   readonly output?: readonly ValueInfoProto[];
 }
 
+/** The largest tensor: sizes in bytes and rows stay far below the limits of C's integers. */
+const MAX_ELEMENTS = 2 ** 31 - 1;
+
+const isSize = (size: number): boolean => Number.isSafeInteger(size) && size > 0;
+
 const unsupported = (what: string) => new CompileError('unsupported-model', what);
 
 const POINTWISE_OF = new Map(Object.entries(POINTWISE).map(([fn, opType]) => [opType, fn as PointwiseFunction]));
@@ -79,6 +84,7 @@ function readInitializer({ dims = [], dataType, rawData = new Uint8Array() }: Te
     return Array.from({ length: size }, (_, i) => get(i * width));
   };
   if (dataType === ELEMENT_TYPE.int64) return read(8, (offset) => Number(view.getBigInt64(offset, true)));
+  if (!dims.every(isSize)) throw unsupported(`an initializer of shape [${dims.join()}]`);
   const dtype = dtypeOf(dataType);
   if (dtype === 'float32') {
     const values = read(4, (offset) => view.getFloat32(offset, true));
@@ -131,6 +137,13 @@ class Operation {
     const value = this.#value(index);
     if ('op' in value) throw unsupported(`${this.#proto.opType} whose input ${index} is no constant`);
     return value;
+  }
+
+  /** A shape: no axis of it is empty. */
+  shape(index: number): Shape {
+    const sizes = this.numbers(index);
+    this.require(sizes.every(isSize), `to the shape [${sizes.join()}]`);
+    return sizes;
   }
 
   scalar(index: number): number {
@@ -199,6 +212,9 @@ const UNARY: readonly PointwiseFunction[] = [
   'tanh',
 ];
 
+/** Functions of float32 alone; in C, a division of integers can end the process. */
+const OF_FLOATS: readonly PointwiseFunction[] = ['div', 'exp', 'log', 'pow', 'sigmoid', 'softplus', 'sqrt', 'tanh'];
+
 function operandCount(fn: PointwiseFunction, given: number): number {
   if (fn === 'addN') return Math.max(given, 1);
   if (fn === 'clip' || fn === 'select') return 3;
@@ -217,6 +233,7 @@ function readPointwise(fn: PointwiseFunction, operation: Operation): Node {
   );
   if (fn === 'select') operation.require(condition?.dtype === 'bool', `by ${condition?.dtype}`);
   else if (fn !== 'equal') operation.require((dtype === 'bool') === (fn === 'and' || fn === 'not'), `of ${dtype}`);
+  if (OF_FLOATS.includes(fn)) operation.require(dtype === 'float32', `of ${dtype}`);
   return pointwise(fn, ...inputs);
 }
 
@@ -243,7 +260,7 @@ function readOperation(opType: string, operation: Operation): Node {
     case 'Cast':
       return cast(operation.tensor(0), dtypeOf(operation.attribute('to')?.i ?? 0));
     case 'Reshape':
-      return reshape(operation.tensor(0), operation.numbers(1));
+      return reshape(operation.tensor(0), operation.shape(1));
     case 'Transpose': {
       const source = operation.tensor(0);
       const perm = operation.attribute('perm')?.ints ?? [];
@@ -270,6 +287,7 @@ function readOperation(opType: string, operation: Operation): Node {
       const widths = operation.numbers(1);
       const rank = source.shape.length;
       operation.require(widths.length === 2 * rank && widths.every((width) => width >= 0), `by ${widths.join()}`);
+      operation.require(operation.tensor(2).dtype === source.dtype, 'by a value of another dtype');
       return pad(source, widths.slice(0, rank), widths.slice(rank), operation.scalar(2));
     }
     case 'Gather': {
@@ -277,6 +295,7 @@ function readOperation(opType: string, operation: Operation): Node {
       const rows = operation.numbers(1);
       const [count = 0] = source.shape;
       operation.require((operation.attribute('axis')?.i ?? 0) === 0, 'along another axis than the first');
+      operation.require(rows.length > 0, 'of no rows');
       operation.require(
         rows.every((row) => row >= 0 && row < count),
         `of rows that are not there`,
@@ -285,7 +304,7 @@ function readOperation(opType: string, operation: Operation): Node {
     }
     case 'Expand': {
       const source = operation.tensor(0);
-      const shape = operation.numbers(1);
+      const shape = operation.shape(1);
       return broadcast(source, pointwise('add', source, constant(0, shape, source.dtype)).shape);
     }
     case 'Tile': {
@@ -310,28 +329,26 @@ function readOperation(opType: string, operation: Operation): Node {
   }
 }
 
-/**
- * Reads an ONNX model of the operators that `emit` writes. Shapes are inferred, never taken from the model but for its inputs,
- * so whatever comes out is consistent.
- * @throws CompileError unsupported-model
- */
-export function readModel(onnx: Uint8Array): Graph {
-  let proto: GraphProto;
-  try {
-    proto = (ModelProto.toObject(ModelProto.decode(onnx), { longs: Number }) as { graph: GraphProto }).graph;
-  } catch (cause) {
-    throw new CompileError('unsupported-model', 'these bytes are no ONNX model', { cause });
+/** A tensor of the graph: whatever is computed from it has a size that C's integers hold. */
+function sized(name: string, value: readonly number[] | Node): readonly number[] | Node {
+  if ('op' in value && sizeOf(value.shape) > MAX_ELEMENTS) {
+    throw unsupported(`'${name}' of shape [${value.shape.join()}], more than ${MAX_ELEMENTS} elements`);
   }
+  return value;
+}
+
+function readGraph({ node: nodes = [], initializer: initializers = [], ...proto }: GraphProto): Graph {
   const inputs = (proto.input ?? []).map(({ name, type: { tensorType } }) => {
     const shape = (tensorType.shape.dim ?? []).map(({ dimValue = 0 }) => dimValue);
-    if (!shape.every((size) => size > 0)) throw unsupported(`an input '${name}' of shape [${shape.join()}]`);
+    if (!shape.every(isSize)) throw unsupported(`an input '${name}' of shape [${shape.join()}]`);
     return input(name, shape, dtypeOf(tensorType.elemType));
   });
-  const values = new Map<string, readonly number[] | Node>(inputs.map((node) => [node.op.name, node]));
-  for (const tensor of proto.initializer ?? []) values.set(tensor.name, readInitializer(tensor));
-  for (const node of proto.node ?? []) {
+  const values = new Map<string, readonly number[] | Node>();
+  for (const node of inputs) values.set(node.op.name, sized(node.op.name, node));
+  for (const tensor of initializers) values.set(tensor.name, sized(tensor.name, readInitializer(tensor)));
+  for (const node of nodes) {
     const [name = ''] = node.output ?? [];
-    values.set(name, readOperation(node.opType, new Operation(node, values)));
+    values.set(name, sized(name, readOperation(node.opType, new Operation(node, values))));
   }
   const outputs = (proto.output ?? []).map(({ name }) => {
     const node = values.get(name);
@@ -339,4 +356,19 @@ export function readModel(onnx: Uint8Array): Graph {
     return { name, node };
   });
   return { inputs, outputs };
+}
+
+/**
+ * Reads an ONNX model of the operators that `emit` writes. Shapes are inferred, never taken from the model but for its inputs,
+ * and all that is not as it has to be is refused: memory is planned by what comes out.
+ * @throws CompileError unsupported-model
+ */
+export function readModel(onnx: Uint8Array): Graph {
+  try {
+    return readGraph((ModelProto.toObject(ModelProto.decode(onnx), { longs: Number }) as { graph: GraphProto }).graph);
+  } catch (cause) {
+    if (cause instanceof CompileError) throw cause;
+    // A message without a field that it must have, or shapes that do not fit.
+    throw unsupported(`a damaged model (${cause instanceof Error ? cause.message : String(cause)})`);
+  }
 }

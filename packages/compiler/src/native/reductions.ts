@@ -1,6 +1,6 @@
 import type { DType, Reduction } from '../graph.ts';
 import { at, sizeOf } from '../shapes.ts';
-import { C_TYPE, type CFunction, forLoop, joinable, loopFunction, LoopWriter, viewsOf } from './loops.ts';
+import { C_TYPE, type CFunction, forLoop, loopFunction, LoopWriter, viewsOf } from './loops.ts';
 import type { Step } from './steps.ts';
 import { mergedAxes, sizesOf } from './views.ts';
 
@@ -43,12 +43,7 @@ interface Parts {
 export function reduceFunction({ fn, shape, axes, target, value }: Step & { kind: 'reduce' }): CFunction {
   const isReduced = (axis: number) => axes.includes(axis) && at(shape, axis) > 1;
   if (!shape.some((_, axis) => isReduced(axis))) return loopFunction({ kind: 'loop', target, value });
-  const canJoin = joinable(value);
-  const groups = mergedAxes(
-    shape,
-    viewsOf(value),
-    (axis, next) => isReduced(axis) === isReduced(next) && canJoin(axis),
-  );
+  const groups = mergedAxes(shape, viewsOf(value), (axis, next) => isReduced(axis) === isReduced(next));
   const numbers = [...groups.keys()];
   const writer = new LoopWriter(groups);
   const y = writer.target(target.buffer);

@@ -21,6 +21,9 @@ export interface NativeSource {
   readonly scratchBytes: number;
 }
 
+/** Pointers to all arguments lie on a thread's stack. */
+const MAX_TABLES = 1000;
+
 function outputCalled(model: Graph, name: string) {
   const output = model.outputs.find((candidate) => candidate.name === name);
   if (output === undefined) throw new CompileError('unsupported-model', `the model has no output '${name}'`);
@@ -48,6 +51,7 @@ export function nativeSource(onnx: Uint8Array, outputs: readonly string[]): Nati
   const graph = { ...model, outputs: outputs.map((name) => outputCalled(model, name)) };
   const { inputs, tables, outputs: results, steps } = lower(graph);
   const { offsets, bytes } = planMemory(steps);
+  if (tables.length > MAX_TABLES) throw new CompileError('unsupported-model', `a model with ${tables.length} tables`);
   const argumentBuffers = [...inputs, ...tables.map(({ buffer }) => buffer), ...results];
   const argumentIndex = new Map(argumentBuffers.map((buffer, i) => [buffer, i]));
   const pointer = (buffer: Buffer) => {
