@@ -9,6 +9,7 @@ import {
   type Program,
   type ShardInputs,
 } from '@gantry/core';
+import { variantFor } from './variants.ts';
 
 interface Loaded {
   readonly program: Program;
@@ -50,11 +51,7 @@ export class NativeEngine implements GradientEngine {
     const { program, variants } = this.#loaded;
     const { manifest } = program;
     const { samples, images, noise, mask1, mask2 } = inputs;
-    const variant = await variants.get(samples);
-    if (!variant) {
-      const known = [...variants.keys()].join(', ');
-      throw new GantryError('E_ENGINE', `a shard of ${samples} samples came; this run has ${known}`);
-    }
+    const variant = await variantFor(variants, samples);
     const fed = new Map<string, TensorData>(Object.entries({ images, noise, mask1, mask2 }));
     for (const parameter of manifest.trainable) fed.set(parameter.name, viewOf(weights, parameter));
     const result = leaf ?? newLeaf(manifest);

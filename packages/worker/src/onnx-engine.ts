@@ -1,5 +1,4 @@
 import {
-  GantryError,
   completeLeaf,
   leafParts,
   newLeaf,
@@ -10,6 +9,7 @@ import {
   type ShardInputs,
 } from '@gantry/core';
 import type { InferenceSession, Tensor, TensorConstructor } from 'onnxruntime-common';
+import { variantFor } from './variants.ts';
 
 /** What differs between ONNX Runtime's packages, and between devices. */
 export interface OnnxRuntime {
@@ -64,13 +64,7 @@ export class OnnxEngine implements GradientEngine {
   ): Promise<Float32Array<ArrayBuffer>> {
     const { program, sessions, weightFeeds } = this.#loadedOrThrow();
     const { samples } = inputs;
-    const session = sessions.get(samples);
-    if (!session) {
-      throw new GantryError(
-        'E_ENGINE',
-        `a shard of ${samples} samples came; this run has ${[...sessions.keys()].join(', ')}`,
-      );
-    }
+    const session = variantFor(sessions, samples);
     const { Tensor, fillsOutputs } = this.#runtime;
     const specs = stepInputSpecs(samples);
     const feeds = {

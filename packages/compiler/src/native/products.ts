@@ -34,7 +34,7 @@ export function productFunction(step: Step & { kind: 'product' }): CFunction {
   };
   if (n === 1) {
     const operands = [m, k, place('a', a), `${aRow}L`, `${aColumn}L`, place('b', b), `${bRow}L`, place('y', target)];
-    return { ...common, body: [...loops, `dots(${operands.join(', ')});`].join('\n'), tiles: [] };
+    return { ...common, body: [...loops, `dots(${operands.join(', ')});`].join('\n') };
   }
   const next = groups.length === 0 ? 0 : strideOf(b, groups.length - 1);
   const operands = [

@@ -32,10 +32,6 @@ export class Operation {
     this.#values = values;
   }
 
-  get count(): number {
-    return this.#proto.input?.length ?? 0;
-  }
-
   #value(index: number): readonly number[] | Node {
     const value = this.#values.get(this.#proto.input?.[index] ?? '');
     if (value === undefined) throw unsupported(`${this.#proto.opType} without input ${index}`);
@@ -49,7 +45,7 @@ export class Operation {
   }
 
   tensors(): Node[] {
-    return Array.from({ length: this.count }, (_, i) => this.tensor(i));
+    return (this.#proto.input ?? []).map((_, i) => this.tensor(i));
   }
 
   /** A float32 tensor. */
