@@ -73,6 +73,16 @@ describe('gantry bench', () => {
     }
   });
 
+  it('step: with convolutions of a form, which round differently', async () => {
+    const options = ['--rounds', '1', '--shard-size', '8', '--engine', 'onnx'];
+    const results = [];
+    for (const form of ['direct', 'patches', 'spectral']) {
+      results.push(...(await reportOf('step', ...options, '--convolutions', form)).results);
+    }
+    expect(results.map(({ convolutions }) => convolutions)).toEqual(['direct', 'patches', 'spectral']);
+    expect(new Set(results.map(({ numericClass }) => numericClass)).size).toBe(3);
+  });
+
   it('train: a whole training in processes, with and without viewers', async () => {
     const sizes = ['--batch', '8', '--shard-size', '4', '--steps', '3'];
     const { results, ratio } = await reportOf('train', '--workers', '2', ...sizes, '--viewers', '2', '--rounds', '1');
@@ -119,6 +129,8 @@ describe('gantry bench', () => {
     [['step', '--shard-size', '1'], /--shard-size.*'1'.*from 2 to 4096/],
     [['step', '--shard-size', '64,'], /--shard-size.*'64,'.*whole number/],
     [['step', '--rounds', '0'], /--rounds.*'0'/],
+    [['step', '--convolutions', 'slow'], /--convolutions.*slow.*direct, patches, spectral, fastest/],
+    [['step', '--data', '/nonexistent'], /\/nonexistent is missing/],
     [['step', '--engine', 'abacus'], /--engine.*abacus.*onnx, tensorflow, tfjs/],
     [['step', '--device', 'tpu'], /device tpu is none/],
     [['train', '--workers', '0'], /--workers.*'0'/],

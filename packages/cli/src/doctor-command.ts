@@ -36,19 +36,20 @@ interface Finding {
 export function doctorCommand(): Command {
   return new Command('doctor')
     .description('what engines and devices this machine has and how fast they are, and why others are missing')
+    .option('--data <dir>', 'folder with images as IDX files (default: the set that comes with Gantry)')
     .option('--json', 'print the findings as JSON')
-    .action(async ({ json }: { json?: boolean }) => {
+    .action(async ({ data, json }: { data?: string; json?: boolean }) => {
       const required = [
         machine(),
         await examine('data set', async () => {
-          const { images, source } = await loadDataSet({});
+          const { images, source } = await loadDataSet({ directory: data });
           return { detail: `${images.count} images from ${source}` };
         }),
       ];
       const computing: Finding[] = [];
       const speeds: Speed[] = [];
       for (const [engine, device] of PLACES) {
-        const finding = await examine(`${engine} on ${device}`, () => measure(engine, device));
+        const finding = await examine(`${engine} on ${device}`, () => measure(engine, device, data));
         const { imagesPerSecond } = finding;
         if (imagesPerSecond !== undefined) speeds.push({ engine, device, imagesPerSecond });
         computing.push(finding);
@@ -88,8 +89,12 @@ async function examine(
 }
 
 /** Trains for two seconds in a process of its own: what a driver does there cannot harm this one. */
-async function measure(engine: EngineName, device: Device): Promise<Pick<Finding, 'detail' | 'imagesPerSecond'>> {
-  const options = { engine, device, 'shard-size': SHARD_SIZE, rounds: 1 };
+async function measure(
+  engine: EngineName,
+  device: Device,
+  data: string | undefined,
+): Promise<Pick<Finding, 'detail' | 'imagesPerSecond'>> {
+  const options = { engine, device, 'shard-size': SHARD_SIZE, rounds: 1, ...(data !== undefined && { data }) };
   const args = Object.entries(options).flatMap(([name, value]) => [`--${name}`, `${value}`]);
   const { stdout, stderr, timedOut } = await new Promise<{ stdout: string; stderr: string; timedOut: boolean }>(
     (resolve) => {

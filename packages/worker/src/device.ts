@@ -138,7 +138,7 @@ async function nvidiaSmi(): Promise<string> {
     }
     // It says on standard output why it failed.
     const { stdout = '' } = cause as { stdout?: string };
-    throw noGpu(`nvidia-smi failed: ${plainText(stdout.trim().split('\n')[0] ?? '') || String(cause)}`);
+    throw noGpu(`nvidia-smi failed: ${plainText(stdout.trim().split('\n')[0] || String(cause).trim())}`);
   }
 }
 

