@@ -1,7 +1,8 @@
-"""The training step of Gantry in PyTorch, for comparison: prints one JSON line with the images per second of a block of steps.
+"""The training step of Gantry in PyTorch, for comparison: prints a JSON line with the images per second of a block of steps.
 
     python3 bench/peers/pytorch_dcgan.py --batch 64 --threads 1               one process
     python3 bench/peers/pytorch_dcgan.py --batch 256 --threads 1 --ranks 2    two processes, DistributedDataParallel with gloo
+    python3 bench/peers/pytorch_dcgan.py --batch 256 1024 --device cuda       a GPU, one line for each size
 
 The same models, losses and optimizers as the Keras DCGAN tutorial: one forward pass of the generator serves both
 gradients, and noise and dropout are drawn in the step. Differences that cost nothing: layers with stride 2 pad as if
@@ -121,17 +122,22 @@ def load_images(path):
 class Trainer:
     """One process's part of the training; its gradients are averaged over all processes, where there are more."""
 
-    def __init__(self, options, rank):
+    def __init__(self, options, batch, rank):
         torch.manual_seed(rank)
-        self.images = load_images(options.data)
-        self.batch = options.batch // options.ranks
+        self.device = torch.device(options.device)
+        self.images = load_images(options.data).to(self.device)
+        self.batch = batch // options.ranks
         g, d = generator().apply(initialize), discriminator().apply(initialize)
         assert_same_work(g, d)
+        g.to(self.device)
+        d.to(self.device)
         if options.channels_last != "none":
             g.to(memory_format=torch.channels_last)
         if options.channels_last == "both":
             d.to(memory_format=torch.channels_last)
         kind = {"fused": True} if options.adam == "fused" else {"foreach": options.adam == "foreach"}
+        if options.graph:
+            kind["capturable"] = True
         self.g_adam, self.d_adam = (torch.optim.Adam(model.parameters(), **ADAM, **kind) for model in (g, d))
         self.g_parameters, self.d_parameters = list(g.parameters()), list(d.parameters())
         self.g, self.d = g, d
@@ -140,16 +146,39 @@ class Trainer:
             wrap = {"forward_sync_buffers": False, "gradient_as_bucket_view": True}
             self.g, self.d = (nn.parallel.DistributedDataParallel(model, **wrap) for model in (g, d))
 
-    def step(self):
-        index = torch.randint(len(self.images), (self.batch,))
+        self.step = self.eager_step
+        if options.compile:
+            self.losses = torch.compile(self.losses)
+        if options.graph:
+            self.step = self.captured_step()
+
+    def captured_step(self):
+        """The step as a CUDA graph, after some runs on a side stream, as PyTorch's documentation has it."""
+        stream = torch.cuda.Stream()
+        stream.wait_stream(torch.cuda.current_stream())
+        with torch.cuda.stream(stream):
+            for _ in range(3):
+                self.eager_step()
+        torch.cuda.current_stream().wait_stream(stream)
+        graph = torch.cuda.CUDAGraph()
+        with torch.cuda.graph(graph):
+            self.eager_step()
+        return graph.replay
+
+    def losses(self):
+        index = torch.randint(len(self.images), (self.batch,), device=self.device)
         real = self.images[index].float().sub_(127.5).div_(127.5)
-        fake = self.g(torch.randn(self.batch, NOISE))
+        fake = self.g(torch.randn(self.batch, NOISE, device=self.device))
         fake_logits = self.d(fake)
         real_logits = self.d(real)
         bce = F.binary_cross_entropy_with_logits
         ones = torch.ones_like(real_logits)
         g_loss = bce(fake_logits, ones)
         d_loss = bce(real_logits, ones) + bce(fake_logits, torch.zeros_like(fake_logits))
+        return g_loss, d_loss
+
+    def eager_step(self):
+        g_loss, d_loss = self.losses()
         self.g_adam.zero_grad(set_to_none=True)
         self.d_adam.zero_grad(set_to_none=True)
         # Each pass computes the gradients of its own model only.
@@ -159,23 +188,34 @@ class Trainer:
         self.d_adam.step()
 
 
+def synchronize(device):
+    if device == "cuda":
+        torch.cuda.synchronize()
+
+
 def measure(rank, options, port):
     torch.set_num_threads(options.threads)
     torch.set_num_interop_threads(1)
+    torch.backends.cuda.matmul.allow_tf32 = options.tf32
+    torch.backends.cudnn.allow_tf32 = options.tf32
+    torch.backends.cudnn.benchmark = True
     if options.ranks > 1:
         address = f"tcp://127.0.0.1:{port}"
         torch.distributed.init_process_group("gloo", init_method=address, rank=rank, world_size=options.ranks)
-    trainer = Trainer(options, rank)
-    for _ in range(options.warm_up):
-        trainer.step()
-    begin = time.perf_counter()
-    for _ in range(options.steps):
-        trainer.step()
-    seconds = time.perf_counter() - begin
-    if rank == 0:
-        settings = {name: getattr(options, name) for name in ("batch", "threads", "ranks", "steps")}
-        rate = options.batch * options.steps / seconds
-        print(json.dumps({"peer": "pytorch", "version": torch.__version__, **settings, "imagesPerSecond": rate}))
+    for batch in options.batch:
+        trainer = Trainer(options, batch, rank)
+        for _ in range(options.warm_up):
+            trainer.step()
+        synchronize(options.device)
+        begin = time.perf_counter()
+        for _ in range(options.steps):
+            trainer.step()
+        synchronize(options.device)
+        rate = batch * options.steps / (time.perf_counter() - begin)
+        if rank == 0:
+            settings = {name: getattr(options, name) for name in ("threads", "ranks", "steps")}
+            result = {"batch": batch, **settings, "imagesPerSecond": rate}
+            print(json.dumps({"peer": "pytorch", "version": torch.__version__, **result}), flush=True)
     if options.ranks > 1:
         torch.distributed.destroy_process_group()
 
@@ -188,7 +228,13 @@ def free_port():
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--batch", type=int, default=256, help="images per step over all ranks (default: %(default)s)")
+    parser.add_argument(
+        "--batch", type=int, nargs="+", default=[256], help="images per step over all ranks (default: %(default)s)"
+    )
+    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu", help="(default: %(default)s)")
+    parser.add_argument("--tf32", action="store_true", help="products with 10 bits of each factor, on a GPU")
+    parser.add_argument("--graph", action="store_true", help="the step as a CUDA graph")
+    parser.add_argument("--compile", action="store_true", help="both forward passes by torch.compile")
     parser.add_argument("--threads", type=int, default=1, help="of each rank (default: %(default)s)")
     parser.add_argument("--ranks", type=int, default=1, help="processes (default: %(default)s)")
     parser.add_argument("--steps", type=int, default=20, help="that are measured (default: %(default)s)")
@@ -199,7 +245,7 @@ def main():
         "--channels-last", choices=("none", "generator", "both"), default="generator", help="(default: %(default)s)"
     )
     options = parser.parse_args()
-    if options.batch % options.ranks:
+    if any(batch % options.ranks for batch in options.batch):
         parser.error("--batch has to be a multiple of --ranks")
     # Without it, gloo may look for an address by the machine's name.
     os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo")
