@@ -12,7 +12,7 @@ import { compile } from '@gantry/compiler';
 import { compileNative, loadNative, nativeSource, type TensorData } from '@gantry/compiler/native';
 import { compileTraining } from '@gantry/coordinator';
 import { initialState, leafParts, newLeaf, shardInputs, viewOf } from '@gantry/core';
-import { parameterManifest } from '@gantry/core/tfjs';
+import { modelManifest } from '@gantry/core/tfjs';
 import * as tf from '@tensorflow/tfjs-core';
 import { roundsOf } from './support/contest.ts';
 
@@ -43,7 +43,7 @@ interface StepKind {
 const { values: flags } = parseArgs({ options: { rounds: { type: 'string' } } });
 const rounds = roundsOf(flags.rounds, 30);
 const machine = describeMachine();
-const manifest = parameterManifest();
+const manifest = modelManifest();
 const leaf = leafParts(newLeaf(manifest), manifest);
 const program = compileTraining({ images: SAMPLES, epochs: 1, batch: SAMPLES, shardSize: SAMPLES }, 0);
 const onnx = program.variants[0]?.onnx ?? new Uint8Array();
@@ -91,12 +91,13 @@ const timed = source
 const timedProgram = await loadNative(timed);
 
 const weights = initialState(manifest, 0).weights;
-const { images, noise, mask1, mask2 } = shardInputs(
-  { step: 0, index: 0, first: 0, images: new Uint8Array(SAMPLES * 784).fill(90) },
+const { tensors } = shardInputs(
+  { step: 0, index: 0, first: 0, samples: SAMPLES, images: new Uint8Array(SAMPLES * 784).fill(90) },
+  manifest,
   0,
 );
 const values = new Map<string, TensorData>([
-  ...Object.entries({ images, noise, mask1, mask2 }),
+  ...Object.entries(tensors),
   ...manifest.trainable.map((parameter) => [parameter.name, viewOf(weights, parameter)] as const),
 ]);
 const args = [...inputs.flatMap((name) => values.get(name) ?? []), ...tables, ...leaf.map((part) => part.values)];

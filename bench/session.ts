@@ -12,7 +12,7 @@ import { describeMachine, digits, machineText, spread, spreadText, table, tempor
 import { compile } from '@gantry/compiler';
 import { compileTraining } from '@gantry/coordinator';
 import { initialState, newLeaf, shardInputs } from '@gantry/core';
-import { parameterManifest } from '@gantry/core/tfjs';
+import { modelManifest } from '@gantry/core/tfjs';
 import { OnnxEngine } from '@gantry/worker/portable';
 import * as tf from '@tensorflow/tfjs-core';
 import * as ort from 'onnxruntime-node';
@@ -48,9 +48,13 @@ const VARIANTS: Readonly<Record<string, ort.InferenceSession.SessionOptions>> = 
 const { values: flags } = parseArgs({ options: { rounds: { type: 'string' } } });
 const rounds = roundsOf(flags.rounds, 9);
 const machine = describeMachine();
-const manifest = parameterManifest();
+const manifest = modelManifest();
 const program = compileTraining({ images: SAMPLES, epochs: 1, batch: SAMPLES, shardSize: SAMPLES }, 0);
-const inputs = shardInputs({ step: 0, index: 0, first: 0, images: new Uint8Array(SAMPLES * 784).fill(90) }, 0);
+const inputs = shardInputs(
+  { step: 0, index: 0, first: 0, samples: SAMPLES, images: new Uint8Array(SAMPLES * 784).fill(90) },
+  manifest,
+  0,
+);
 
 /** An engine with other session options, and its session. */
 async function start(options: ort.InferenceSession.SessionOptions) {

@@ -16,7 +16,7 @@ afterAll(() => thread.dispose());
 
 function shard(index: number): ShardWork {
   const images = Uint8Array.from({ length: 4 * IMAGE_PIXELS }, (_, i) => Math.imul(i + index, 31));
-  return { step: 2, index, first: 4 * index, images };
+  return { step: 2, index, first: 4 * index, samples: 4, images };
 }
 
 /** Comparing millions of numbers one by one would take minutes. */

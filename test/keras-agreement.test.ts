@@ -2,7 +2,7 @@ import * as ort from 'onnxruntime-node';
 import { expect, it } from 'vitest';
 import { compileTraining } from '@gantry/coordinator';
 import { stepInputSpecs, viewOf } from '@gantry/core';
-import { parameterManifest } from '@gantry/core/tfjs';
+import { modelManifest } from '@gantry/core/tfjs';
 import { createEngine } from '@gantry/worker';
 import { agreesInTheFirstStep, followsForFiveSteps } from './support/keras-agreement.ts';
 import {
@@ -19,7 +19,7 @@ import { isProvided } from './support/requirements.ts';
 import { SOFTWARE_GPU, softwareGpuExists } from './support/software-gpu.ts';
 import { wasmEngine } from './support/wasm-engine.ts';
 
-const manifest = parameterManifest();
+const manifest = modelManifest();
 const plan = { images: FIXTURE_SAMPLES, epochs: 1, batch: FIXTURE_SAMPLES, shardSize: FIXTURE_SAMPLES };
 const spectral = compileTraining(plan, 0, 'spectral');
 /** The engines and programs that have to agree with Keras. A batch as small as the fixture's is direct by default. */
@@ -54,16 +54,15 @@ for (const name of [...NATIVE_SUBJECTS, ...ONNX_SUBJECTS, ...WASM_SUBJECTS]) fol
 it.each(ONNX_SUBJECTS)('has the logits and the pictures of Keras in the first step: %s', async (subject) => {
   const session = await ort.InferenceSession.create(SUBJECTS[subject].program.variants[0]?.onnx as Uint8Array);
   const weights = fixtureWeights(manifest);
-  const { samples, ...inputs } = await fixtureInputs(0);
-  const specs = stepInputSpecs(samples);
+  const { samples, tensors } = await fixtureInputs(0);
+  const specs = Object.entries(stepInputSpecs(manifest, samples));
   const outputs = await session.run({
     ...Object.fromEntries(
       manifest.trainable.map((p) => [p.name, new ort.Tensor('float32', viewOf(weights, p), p.shape)]),
     ),
-    images: new ort.Tensor('float32', inputs.images, specs.images.shape),
-    noise: new ort.Tensor('float32', inputs.noise, specs.noise.shape),
-    mask1: new ort.Tensor('bool', inputs.mask1, specs.mask1.shape),
-    mask2: new ort.Tensor('bool', inputs.mask2, specs.mask2.shape),
+    ...Object.fromEntries(
+      specs.map(([name, { shape, dtype }]) => [name, new ort.Tensor(dtype, tensors[name] as Float32Array, shape)]),
+    ),
   });
   for (const name of ['realLogits', 'fakeLogits'] as const) {
     const expected = first[name];

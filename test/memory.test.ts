@@ -2,7 +2,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { expect, it } from 'vitest';
 import { compileTraining } from '@gantry/coordinator';
 import { initialState, shardInputs } from '@gantry/core';
-import { parameterManifest } from '@gantry/core/tfjs';
+import { modelManifest } from '@gantry/core/tfjs';
 import { createEngine } from '@gantry/worker';
 import { CPU_ENGINES } from './support/c-compiler.ts';
 import { expectNoTensorLeft } from './support/tensor-leaks.ts';
@@ -13,7 +13,7 @@ const STEPS = 200;
 const MIB = 2 ** 20;
 
 it.each(CPU_ENGINES)('%s keeps its memory over 200 steps', async (name) => {
-  const manifest = parameterManifest();
+  const manifest = modelManifest();
   const { weights } = initialState(manifest, 0);
   const program = compileTraining({ images: SAMPLES, epochs: 1, batch: SAMPLES, shardSize: SAMPLES }, 0);
   const tensors = tf.memory().numTensors;
@@ -22,7 +22,9 @@ it.each(CPU_ENGINES)('%s keeps its memory over 200 steps', async (name) => {
   const resident: number[] = [];
   for (let step = 0; step < WARM_UP_STEPS + STEPS; step++) {
     await engine.setWeights(weights);
-    await engine.gradients(shardInputs({ step, index: 0, first: 0, images: new Uint8Array(SAMPLES * 784) }, 0));
+    await engine.gradients(
+      shardInputs({ step, index: 0, first: 0, samples: SAMPLES, images: new Uint8Array(SAMPLES * 784) }, manifest, 0),
+    );
     if (step >= WARM_UP_STEPS) resident.push(process.memoryUsage.rss());
   }
   await engine.dispose();

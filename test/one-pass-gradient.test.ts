@@ -2,7 +2,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import * as ort from 'onnxruntime-node';
 import { describe, expect, it } from 'vitest';
 import { compile } from '@gantry/compiler';
-import { gradientName, initialState, shardInputs, stepInputSpecs, viewOf, type StepInputName } from '@gantry/core';
+import { gradientName, initialState, shardInputs, stepInputSpecs, viewOf } from '@gantry/core';
 import { createModels, manifestOf, trainableVariables, trainingStep } from '@gantry/core/tfjs';
 
 const SAMPLES = 8;
@@ -10,19 +10,21 @@ const models = createModels();
 const manifest = manifestOf(models);
 const variables = trainableVariables(models);
 const options = {
-  inputs: stepInputSpecs(SAMPLES),
+  inputs: stepInputSpecs(manifest, SAMPLES),
   variables: Object.fromEntries(variables.map(({ name, variable }) => [name, variable])),
 };
 const generatorVariables = variables.filter(({ name }) => name.startsWith('generator/'));
 
-type Inputs = Record<StepInputName, tf.Tensor>;
+type Inputs = Record<string, tf.Tensor>;
 
 /** The textbook generator step: its own forward pass, its own loss, its own backward pass. */
-function twoPassGradients({ noise, mask1, mask2 }: Inputs): Record<string, tf.Tensor> {
-  const masks = [mask1, mask2].map((mask) => tf.split(mask, 2)[1] as tf.Tensor);
+function twoPassGradients(inputs: Inputs): Record<string, tf.Tensor> {
+  const masks = ['dropout1', 'dropout2'].map((layer) => {
+    return tf.split(inputs[`discriminator/${layer}/mask`] as tf.Tensor, 2)[1] as tf.Tensor;
+  });
   const { grads } = tf.variableGrads(
     () => {
-      let x = models.generator.apply(noise, { training: true }) as tf.Tensor;
+      let x = models.generator.apply(inputs['noise'] as tf.Tensor, { training: true }) as tf.Tensor;
       for (const layer of models.discriminator.layers) {
         const mask = layer.getClassName() === 'Dropout' ? masks.shift() : undefined;
         x = mask ? tf.mul(x, tf.div(tf.cast(mask, 'float32'), 0.7)) : (layer.apply(x) as tf.Tensor);
@@ -38,7 +40,7 @@ function twoPassGradients({ noise, mask1, mask2 }: Inputs): Record<string, tf.Te
 
 const onePass = await ort.InferenceSession.create(compile((inputs) => trainingStep(models, inputs), options).onnx);
 const twoPass = await ort.InferenceSession.create(
-  compile((inputs) => twoPassGradients(inputs as Inputs), {
+  compile((inputs) => twoPassGradients(inputs), {
     ...options,
     // Batch normalization in training mode assigns its moving statistics.
     variables: {
@@ -56,12 +58,11 @@ const twoPass = await ort.InferenceSession.create(
 async function gradientsWith(scale: number, bias: number) {
   const { weights } = initialState(manifest, 3);
   const images = Uint8Array.from({ length: SAMPLES * 784 }, (_, i) => Math.imul(i, 0x9e3779b1) >>> 24);
-  const inputs = shardInputs({ step: 0, index: 0, first: 0, images }, 3);
-  const specs = stepInputSpecs(SAMPLES);
+  const { tensors } = shardInputs({ step: 0, index: 0, first: 0, samples: SAMPLES, images }, manifest, 3);
   const feeds: Record<string, ort.Tensor> = {};
-  for (const name of ['images', 'noise'] as const)
-    feeds[name] = new ort.Tensor('float32', inputs[name], specs[name].shape);
-  for (const name of ['mask1', 'mask2'] as const) feeds[name] = new ort.Tensor('bool', inputs[name], specs[name].shape);
+  for (const [name, { shape, dtype }] of Object.entries(stepInputSpecs(manifest, SAMPLES))) {
+    feeds[name] = new ort.Tensor(dtype, tensors[name] as Float32Array, shape);
+  }
   for (const parameter of manifest.trainable) {
     const values = viewOf(weights, parameter);
     if (parameter.name === 'discriminator/dense/kernel') values.forEach((w, i) => (values[i] = w * scale));

@@ -1,14 +1,14 @@
 import { expect, it } from 'vitest';
 import { compileTraining } from '@gantry/coordinator';
-import { ReductionTree, initialState, leafLayout, shardInputs, shardsOf, sumOf } from '@gantry/core';
-import { parameterManifest } from '@gantry/core/tfjs';
+import { ReductionTree, initialState, leafLayout, samplesOf, shardInputs, shardsOf } from '@gantry/core';
+import { modelManifest } from '@gantry/core/tfjs';
 import { createEngine } from '@gantry/worker';
 
 const BATCH = 96;
 const SEED = 5;
 
 it('weighs the shards of a batch of 96 by their samples', async () => {
-  const manifest = parameterManifest();
+  const manifest = modelManifest();
   const layout = leafLayout(manifest);
   const engine = await createEngine('onnx');
   await engine.load(compileTraining({ images: BATCH, epochs: 1, batch: BATCH, shardSize: 64 }, SEED));
@@ -19,7 +19,7 @@ it('weighs the shards of a batch of 96 by their samples', async () => {
   expect(shards.map(({ samples }) => samples)).toEqual([64, 32]);
   for (const { index, first, samples } of shards) {
     const images = Uint8Array.from({ length: samples * 784 }, (_, i) => Math.imul(first * 784 + i, 0x9e3779b1) >>> 24);
-    const leaf = await engine.gradients(shardInputs({ step: 0, index, first, images }, SEED));
+    const leaf = await engine.gradients(shardInputs({ step: 0, index, first, samples, images }, manifest, SEED));
     leaves.push(leaf.slice());
     tree.add({ level: 0, index }, leaf);
   }
@@ -40,7 +40,7 @@ it('weighs the shards of a batch of 96 by their samples', async () => {
     }
     return difference / largest;
   };
-  expect(sumOf(root, layout, 'samples')).toBe(BATCH);
+  expect(samplesOf(root, layout)).toBe(BATCH);
   expect(largestDifference(64 / 96, 32 / 96)).toBeLessThan(1e-6);
   expect(largestDifference(1 / 2, 1 / 2)).toBeGreaterThan(1e-3);
 });

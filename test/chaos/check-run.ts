@@ -9,7 +9,7 @@ import {
   type WorkLine,
 } from '@gantry/coordinator';
 import { positionOf, shardsOf, stepsPerEpoch, totalSteps, type DataPlan, type Shard } from '@gantry/core';
-import { parameterManifest } from '@gantry/core/tfjs';
+import { modelManifest } from '@gantry/core/tfjs';
 
 export interface CheckedRun {
   readonly steps: number;
@@ -160,7 +160,7 @@ function checkSummary({ steps, epochs }: Summary, plan: DataPlan, violated: Viol
 }
 
 async function checkFinalState(path: string, summary: Summary, violated: Violated): Promise<void> {
-  const checkpoints = await CheckpointStore.open(path, parameterManifest());
+  const checkpoints = await CheckpointStore.open(path, modelManifest());
   const restored = await checkpoints.restore();
   for (const reason of restored?.skipped ?? []) violated(`checkpoints: ${reason}`);
   if (!restored) return violated('checkpoints: there is none');

@@ -1,7 +1,7 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import { PictureRenderer } from '@gantry/coordinator';
 import { applyStep, initialState, viewOf, type GradientEngine, type Program, type TrainingState } from '@gantry/core';
-import { parameterManifest } from '@gantry/core/tfjs';
+import { modelManifest } from '@gantry/core/tfjs';
 import {
   FIXTURE,
   firstStepDeviations,
@@ -14,7 +14,7 @@ import {
   type TensorSummary,
 } from './keras-fixture.ts';
 
-const manifest = parameterManifest();
+const manifest = modelManifest();
 
 /** An engine, and the program that it runs. */
 export interface Subject {

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { leafLayout, scalePixels, sumOf, viewOf, type ParameterManifest, type ShardInputs } from '@gantry/core';
+import { leafLayout, scalePixels, sumOf, viewOf, type ModelManifest, type ShardInputs } from '@gantry/core';
 import { loadDataSet } from '@gantry/coordinator';
 
 /** Selected values of a tensor in float64. */
@@ -55,7 +55,7 @@ function mix(i: number, t: number): number {
 const symmetric = (i: number, t: number) => mix(i, t) * 2 - 1;
 
 /** The weights before the first step, as `manifest.trainable`. */
-export function fixtureWeights(manifest: ParameterManifest): Float32Array {
+export function fixtureWeights(manifest: ModelManifest): Float32Array {
   const weights = new Float32Array(manifest.trainableSize);
   for (const parameter of manifest.trainable) {
     const t = FIXTURE.names.indexOf(parameter.name);
@@ -103,10 +103,12 @@ export async function fixtureInputs(step: number, directory?: string): Promise<S
   const size2 = FIXTURE_SAMPLES * 7 * 7 * 128;
   return {
     samples: FIXTURE_SAMPLES,
-    images: scalePixels(images.pixels.subarray(step * FIXTURE_SAMPLES * 784)),
-    noise: noise(FIXTURE_SAMPLES * 100, base),
-    mask1: concatenate(keepMask(size1, base + 1), keepMask(size1, base + 3)),
-    mask2: concatenate(keepMask(size2, base + 2), keepMask(size2, base + 4)),
+    tensors: {
+      images: scalePixels(images.pixels.subarray(step * FIXTURE_SAMPLES * 784)),
+      noise: noise(FIXTURE_SAMPLES * 100, base),
+      'discriminator/dropout1/mask': concatenate(keepMask(size1, base + 1), keepMask(size1, base + 3)),
+      'discriminator/dropout2/mask': concatenate(keepMask(size2, base + 2), keepMask(size2, base + 4)),
+    },
   };
 }
 
@@ -135,7 +137,7 @@ export interface Deviation {
 }
 
 /** The losses and all gradients of the first step beside those of Keras. @param leaf the sums over the fixture's samples */
-export function firstStepDeviations(leaf: Float32Array, manifest: ParameterManifest): Deviation[] {
+export function firstStepDeviations(leaf: Float32Array, manifest: ModelManifest): Deviation[] {
   const layout = leafLayout(manifest);
   const [first] = FIXTURE.steps as [(typeof FIXTURE.steps)[0]];
   const losses = (['generatorLoss', 'discriminatorLoss'] as const).map((what): Deviation => {

@@ -1,16 +1,16 @@
 import { initialState, shardInputs } from '@gantry/core';
-import { parameterManifest } from '@gantry/core/tfjs';
+import { modelManifest } from '@gantry/core/tfjs';
 import { createEngine } from '@gantry/worker';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'vitest';
 
 /** Computes gradients with an engine of eager tensors, and expects none of them to be left. */
 export async function expectNoTensorLeft(name: 'tensorflow' | 'tfjs'): Promise<void> {
-  const manifest = parameterManifest();
+  const manifest = modelManifest();
   const engine = await createEngine(name);
   await engine.load({ seed: 0, manifest, variants: [] });
   await engine.setWeights(initialState(manifest, 0).weights);
-  const inputs = shardInputs({ step: 0, index: 0, first: 0, images: new Uint8Array(2 * 784) }, 0);
+  const inputs = shardInputs({ step: 0, index: 0, first: 0, samples: 2, images: new Uint8Array(2 * 784) }, manifest, 0);
   const { numTensors } = tf.memory();
   await engine.gradients(inputs);
   expect(tf.memory().numTensors).toBe(numTensors);

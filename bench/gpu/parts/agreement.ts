@@ -1,5 +1,5 @@
 import { compileTraining } from '@gantry/coordinator';
-import { parameterManifest } from '@gantry/core/tfjs';
+import { modelManifest } from '@gantry/core/tfjs';
 import { createEngine } from '@gantry/worker';
 import {
   FIXTURE_SAMPLES,
@@ -12,7 +12,7 @@ import type { Effort, Finding } from '../part.ts';
 
 /** Losses and gradients of the first step beside Keras in float64. */
 export async function* agreement({ forms }: Effort): AsyncGenerator<Finding> {
-  const manifest = parameterManifest();
+  const manifest = modelManifest();
   const plan = { images: FIXTURE_SAMPLES, epochs: 1, batch: FIXTURE_SAMPLES, shardSize: FIXTURE_SAMPLES };
   const inputs = await fixtureInputs(0, DATA_DIRECTORY);
   for (const form of forms) {

@@ -4,7 +4,7 @@ import { digits, spread, spreadText, temporaryDirectory, type Spread } from '@ga
 import { compile, type ConvolutionForm } from '@gantry/compiler';
 import { compileTraining } from '@gantry/coordinator';
 import { initialState, leafParts, newLeaf, shardInputs, stepInputSpecs, viewOf, type ShardInputs } from '@gantry/core';
-import { parameterManifest } from '@gantry/core/tfjs';
+import { modelManifest } from '@gantry/core/tfjs';
 import { OnnxEngine } from '@gantry/worker/portable';
 import * as tf from '@tensorflow/tfjs-core';
 import * as ort from 'onnxruntime-node';
@@ -20,7 +20,7 @@ const SESSION = {
   enableMemPattern: false,
 } as const satisfies ort.InferenceSession.SessionOptions;
 
-const manifest = parameterManifest();
+const manifest = modelManifest();
 const { weights } = initialState(manifest, 0);
 
 /** All kernels of one kind in one run of the step, as the GPU's clock has it. */
@@ -73,8 +73,8 @@ async function startStep(
 }
 
 /** Takes all inputs of the step and gives one number of each: what is left is bringing them to the GPU. */
-async function measureUpload(effort: Effort, { samples, ...inputs }: ShardInputs): Promise<Spread> {
-  const specs = stepInputSpecs(samples);
+async function measureUpload(effort: Effort, { samples, tensors }: ShardInputs): Promise<Spread> {
+  const specs = stepInputSpecs(manifest, samples);
   const parameters = Object.fromEntries(manifest.trainable.map(({ name, shape }) => [name, { shape }]));
   const { onnx } = compile(
     (all) => {
@@ -86,11 +86,8 @@ async function measureUpload(effort: Effort, { samples, ...inputs }: ShardInputs
   const session = await ort.InferenceSession.create(onnx, SESSION);
   const feeds = Object.fromEntries([
     ...manifest.trainable.map((p) => [p.name, new ort.Tensor('float32', viewOf(weights, p), p.shape)] as const),
-    ...(['images', 'noise'] as const).map(
-      (name) => [name, new ort.Tensor('float32', inputs[name], specs[name].shape)] as const,
-    ),
-    ...(['mask1', 'mask2'] as const).map(
-      (name) => [name, new ort.Tensor('bool', inputs[name], specs[name].shape)] as const,
+    ...Object.entries(specs).map(
+      ([name, { shape, dtype }]) => [name, new ort.Tensor(dtype, tensors[name] as Float32Array, shape)] as const,
     ),
   ]);
   const ms = await timed(effort, () => session.run(feeds));
@@ -145,7 +142,7 @@ export async function* webgpuEngine(effort: Effort): AsyncGenerator<Finding> {
   const download = await measureDownload(effort);
   for (const samples of effort.shardSizes) {
     const images = new Uint8Array(samples * 784).fill(90);
-    const inputs = shardInputs({ step: 0, index: 0, first: 0, images }, 0);
+    const inputs = shardInputs({ step: 0, index: 0, first: 0, samples, images }, manifest, 0);
     const upload = await measureUpload(effort, inputs);
     for (const form of effort.forms) {
       const { run, engine } = await startStep(form, inputs);

@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { Command } from 'commander';
 import { GantryError, IMAGE_SIDE } from '@gantry/core';
-import { parameterManifest } from '@gantry/core/tfjs';
+import { modelManifest } from '@gantry/core/tfjs';
 import { PictureRenderer, gridPng, pictureNoise, readGenerator } from '@gantry/coordinator';
 import { encodeNpy } from './npy.ts';
 import { wholeNumber } from './options.ts';
@@ -29,7 +29,7 @@ async function runGenerate(checkpoint: string | undefined, { count, seed, out, j
   if (!/\.(png|npy)$/.test(out)) {
     throw new GantryError('E_CONFIG', `--out ${out}: expected a file name that ends in .png or .npy`);
   }
-  const manifest = parameterManifest();
+  const manifest = modelManifest();
   const source = checkpoint ?? newestRunPath();
   const { step, ...weights } = await readGenerator(source, manifest);
   const renderer = new PictureRenderer(manifest);

@@ -1,5 +1,5 @@
 import type { AttachedWorkers, WorkerLink } from '@gantry/coordinator';
-import { GantryError, IMAGE_PIXELS, decodeFromWorker, floatsOf, leafLayout } from '@gantry/core';
+import { GantryError, decodeFromWorker, floatsOf, leafLayout } from '@gantry/core';
 import { EnginePool, EngineThread, ShardRunner, ShardTally, type Device, type EngineName } from '@gantry/worker';
 import type { Attachment } from './run-training.ts';
 
@@ -52,11 +52,8 @@ export async function attachThreads(
           new Uint8Array(values.buffer, values.byteOffset, values.byteLength),
         );
       },
-      assign: ({ step, index, first, images }) => {
-        runner.assign(
-          { type: 'assign', step, version: step, index, first, samples: images.length / IMAGE_PIXELS },
-          images,
-        );
+      assign: ({ step, index, first, samples, images }) => {
+        runner.assign({ type: 'assign', step, version: step, index, first, samples }, images);
       },
       cancel: (step, index) => runner.cancel({ type: 'cancel', step, index }),
       refuse: ({ message, code }) => notice(`${NAME}: ${message} [${code}]`),

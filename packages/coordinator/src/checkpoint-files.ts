@@ -9,7 +9,7 @@ import {
   type AdamState,
   type NamedTensor,
   type Parameter,
-  type ParameterManifest,
+  type ModelManifest,
   type TrainingState,
 } from '@gantry/core';
 import { z } from 'zod';
@@ -57,7 +57,7 @@ function views(flat: Float32Array, parameters: readonly Parameter[]): NamedTenso
 }
 
 /** The tensors of each file; they share the state's memory. */
-function tensorsOf(state: TrainingState, manifest: ParameterManifest): Record<TensorFile, NamedTensor[]> {
+function tensorsOf(state: TrainingState, manifest: ModelManifest): Record<TensorFile, NamedTensor[]> {
   const all = [
     ...views(state.weights, manifest.trainable),
     ...views(state.movingStatistics, manifest.movingStatistics),
@@ -79,10 +79,7 @@ function tensorsOf(state: TrainingState, manifest: ParameterManifest): Record<Te
   };
 }
 
-function emptyState(
-  manifest: ParameterManifest,
-  { step, generatorAdam, discriminatorAdam }: StateRecord,
-): TrainingState {
+function emptyState(manifest: ModelManifest, { step, generatorAdam, discriminatorAdam }: StateRecord): TrainingState {
   const { trainableSize: size, discriminatorOffset: split } = manifest;
   return {
     step,
@@ -100,7 +97,7 @@ function betaPowers({ beta1Power, beta2Power }: AdamState): StateRecord['generat
 /** The files of a checkpoint, by name. They hold a copy of the state. */
 export function encodeCheckpoint(
   state: TrainingState,
-  manifest: ParameterManifest,
+  manifest: ModelManifest,
   epoch: number | null,
 ): Map<string, string | Uint8Array> {
   const tensors = tensorsOf(state, manifest);
@@ -184,7 +181,7 @@ async function fill(directory: string, file: TensorFile, record: StateRecord, te
 }
 
 /** Reads a whole checkpoint. @throws GantryError E_CHECKPOINT if anything of it is not as it was written */
-export async function readCheckpoint(directory: string, manifest: ParameterManifest): Promise<TrainingState> {
+export async function readCheckpoint(directory: string, manifest: ModelManifest): Promise<TrainingState> {
   const record = await readStateRecord(directory);
   const state = emptyState(manifest, record);
   const tensors = tensorsOf(state, manifest);
@@ -199,7 +196,7 @@ export interface SavedGenerator extends GeneratorWeights {
 }
 
 /** Reads the generator alone. @throws GantryError E_CHECKPOINT if anything of it is not as it was written */
-export async function readGeneratorFile(directory: string, manifest: ParameterManifest): Promise<SavedGenerator> {
+export async function readGeneratorFile(directory: string, manifest: ModelManifest): Promise<SavedGenerator> {
   const record = await readStateRecord(directory);
   const state = emptyState(manifest, record);
   const file = 'generator.safetensors';

@@ -4,27 +4,31 @@ import { cp, mkdir, mkdtemp, readFile, readdir, rename, rm, stat, writeFile } fr
 import os from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { initialState, philox4x32, type DataPlan, type ParameterManifest, type TrainingState } from '@gantry/core';
-import { parameterManifest } from '@gantry/core/tfjs';
+import { initialState, philox4x32, type DataPlan, type ModelManifest, type TrainingState } from '@gantry/core';
+import { modelManifest } from '@gantry/core/tfjs';
 import * as fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { CheckpointStore, readGenerator, weightsDigest } from './checkpoint-store.ts';
 
+const zeros = { initializer: { kind: 'constant', value: 0 } } as const;
+
 /** Two parameters per network and one pair of moving statistics. */
-const SMALL: ParameterManifest = {
+const SMALL: ModelManifest = {
   trainable: [
-    { name: 'generator/dense/kernel', shape: [3, 2], offset: 0, size: 6 },
-    { name: 'generator/batch_norm/gamma', shape: [2], offset: 6, size: 2 },
-    { name: 'discriminator/dense/kernel', shape: [2, 1], offset: 8, size: 2 },
-    { name: 'discriminator/dense/bias', shape: [1], offset: 10, size: 1 },
+    { name: 'generator/dense/kernel', shape: [3, 2], ...zeros, offset: 0, size: 6 },
+    { name: 'generator/batch_norm/gamma', shape: [2], ...zeros, offset: 6, size: 2 },
+    { name: 'discriminator/dense/kernel', shape: [2, 1], ...zeros, offset: 8, size: 2 },
+    { name: 'discriminator/dense/bias', shape: [1], ...zeros, offset: 10, size: 1 },
   ],
   trainableSize: 11,
   discriminatorOffset: 8,
   movingStatistics: [
-    { name: 'generator/batch_norm/moving_mean', shape: [2], offset: 0, size: 2 },
-    { name: 'generator/batch_norm/moving_variance', shape: [2], offset: 2, size: 2 },
+    { name: 'generator/batch_norm/moving_mean', shape: [2], ...zeros, momentum: 0.99, offset: 0, size: 2 },
+    { name: 'generator/batch_norm/moving_variance', shape: [2], ...zeros, momentum: 0.99, offset: 2, size: 2 },
   ],
   movingStatisticsSize: 4,
+  inputs: [{ name: 'images', shape: [1], from: 'data' }],
+  sums: [],
 };
 /** Ten steps per epoch. */
 const PLAN: DataPlan = { images: 40, epochs: 100, batch: 4, shardSize: 2 };
@@ -81,7 +85,7 @@ describe('saving and restoring', () => {
   });
 
   test('of the whole model gives back every bit, in the stated files', async () => {
-    const manifest = parameterManifest();
+    const manifest = modelManifest();
     const state = initialState(manifest, 3);
     state.generatorAdam.m.fill(0.1);
     state.discriminatorAdam.v.fill(0.2);

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { GantryError, positionOf, type DataPlan, type ParameterManifest, type TrainingState } from '@gantry/core';
+import { GantryError, positionOf, type DataPlan, type ModelManifest, type TrainingState } from '@gantry/core';
 import {
   encodeCheckpoint,
   readCheckpoint,
@@ -34,13 +34,13 @@ export interface Restored {
  */
 export class CheckpointStore {
   readonly #path: string;
-  readonly #manifest: ParameterManifest;
+  readonly #manifest: ModelManifest;
   /** Steps whose checkpoints this process wrote or read: they are known to be whole. */
   readonly #whole = new Set<number>();
   #saves = 0;
   #last: Promise<void> = Promise.resolve();
 
-  private constructor(path: string, manifest: ParameterManifest) {
+  private constructor(path: string, manifest: ModelManifest) {
     this.#path = path;
     this.#manifest = manifest;
   }
@@ -50,7 +50,7 @@ export class CheckpointStore {
    * @param run path of the run directory
    * @throws GantryError E_RUN_DIRECTORY
    */
-  static async open(run: string, manifest: ParameterManifest): Promise<CheckpointStore> {
+  static async open(run: string, manifest: ModelManifest): Promise<CheckpointStore> {
     const path = checkpointsOf(resolve(run));
     await makeDirectory(path);
     try {
@@ -165,7 +165,7 @@ export class CheckpointStore {
  * Reads the generator from a run directory (its newest valid checkpoint) or from one checkpoint.
  * @throws GantryError E_CHECKPOINT if there is none that is valid
  */
-export async function readGenerator(path: string, manifest: ParameterManifest): Promise<SavedGenerator> {
+export async function readGenerator(path: string, manifest: ModelManifest): Promise<SavedGenerator> {
   const absolute = resolve(path);
   const read = (directory: string) => readGeneratorFile(directory, manifest);
   if (await exists(join(absolute, 'state.json'))) {

@@ -1,4 +1,4 @@
-import { leafLayout, type GantryError, type ParameterManifest, type Program } from '@gantry/core';
+import { leafLayout, type GantryError, type ModelManifest, type Program } from '@gantry/core';
 import { DashboardRoutes } from './dashboard-routes.ts';
 import { isLoopback } from './gate.ts';
 import { loadPage, pageDirectory } from './page-files.ts';
@@ -25,7 +25,7 @@ export interface ClusterOptions {
   /** Name of the run, for people. */
   readonly run: string;
   readonly tokens: Tokens;
-  readonly manifest: ParameterManifest;
+  readonly manifest: ModelManifest;
   readonly programFor: (device: string) => Program;
   readonly scheduler: Scheduler;
   /** Run directory. */

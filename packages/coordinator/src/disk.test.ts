@@ -4,7 +4,7 @@ import { mkdir, mkdtemp, readFile, readdir, rm, rmdir, writeFile } from 'node:fs
 import os from 'node:os';
 import { join } from 'node:path';
 import { initialState, type DataPlan } from '@gantry/core';
-import { parameterManifest } from '@gantry/core/tfjs';
+import { modelManifest } from '@gantry/core/tfjs';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { CheckpointStore } from './checkpoint-store.ts';
 import { RunDirectory } from './run-directory.ts';
@@ -104,7 +104,7 @@ describe.skipIf(isSkipped)(`a small disk${isSkipped ? ' (skipped: mounting is no
   test('that has no room for a checkpoint keeps those before, and room for lines', async () => {
     // Each takes 31 MB.
     mountSmall('70m');
-    const manifest = parameterManifest();
+    const manifest = modelManifest();
     const plan: DataPlan = { images: 10, epochs: 5, batch: 5, shardSize: 5 };
     const run = await RunDirectory.create(join(disk, 'run'), {});
     const store = await CheckpointStore.open(run.path, manifest);
@@ -132,6 +132,6 @@ describe.skipIf(isSkipped)(`a small disk${isSkipped ? ' (skipped: mounting is no
     await expect(RunDirectory.open(join(disk, 'run'))).rejects.toMatchObject(oneLine);
     await expect(RunDirectory.create(join(disk, 'empty'), {})).rejects.toMatchObject(oneLine);
     await expect(RunDirectory.create(join(disk, 'new'), {})).rejects.toMatchObject(oneLine);
-    await expect(CheckpointStore.open(join(disk, 'run'), parameterManifest())).rejects.toMatchObject(oneLine);
+    await expect(CheckpointStore.open(join(disk, 'run'), modelManifest())).rejects.toMatchObject(oneLine);
   });
 });

@@ -1,13 +1,5 @@
 import * as ort from 'onnxruntime-node';
-import {
-  IMAGE_PIXELS,
-  NOISE_SIZE,
-  Stream,
-  fillNormal,
-  viewOf,
-  type Parameter,
-  type ParameterManifest,
-} from '@gantry/core';
+import { IMAGE_PIXELS, NOISE_SIZE, Stream, fillNormal, viewOf, type Parameter, type ModelManifest } from '@gantry/core';
 import { compileGenerator } from './programs.ts';
 
 /** Pictures in a sample grid, and in one run of the compiled generator. */
@@ -32,10 +24,10 @@ export function pictureNoise(seed: number, count: number): Float32Array {
 
 /** Draws pictures with the generator in inference mode, in which batch normalization uses the moving statistics. */
 export class PictureRenderer {
-  readonly #manifest: ParameterManifest;
+  readonly #manifest: ModelManifest;
   readonly #session: Promise<ort.InferenceSession>;
 
-  constructor(manifest: ParameterManifest) {
+  constructor(manifest: ModelManifest) {
     this.#manifest = manifest;
     this.#session = ort.InferenceSession.create(compileGenerator(GRID_PICTURES), { intraOpNumThreads: 1 });
   }

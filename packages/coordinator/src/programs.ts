@@ -30,18 +30,18 @@ function withModels<T>(use: (models: Models) => T): T {
  * @param convolutions how they are computed; the results differ in rounding
  */
 export function compileTraining(plan: DataPlan, seed: number, convolutions: ConvolutionForm = 'fastest'): Program {
-  return withModels((models) => ({
-    seed,
-    manifest: manifestOf(models),
-    variants: shardSizes(plan).map((samples) => ({
+  return withModels((models) => {
+    const manifest = manifestOf(models);
+    const variants = shardSizes(plan).map((samples) => ({
       samples,
       onnx: compile((inputs) => trainingStep(models, inputs), {
-        inputs: stepInputSpecs(samples),
+        inputs: stepInputSpecs(manifest, samples),
         variables: byName(trainableVariables(models)),
         convolutions,
       }).onnx,
-    })),
-  }));
+    }));
+    return { seed, manifest, variants };
+  });
 }
 
 /**

@@ -102,7 +102,8 @@ class Run {
 
   step(shards: number) {
     const work: ShardWork[] = Array.from({ length: shards }, (_, index) => {
-      return { step: 0, index, first: index * SAMPLES, images: new Uint8Array(SAMPLES * IMAGE_PIXELS) };
+      const images = new Uint8Array(SAMPLES * IMAGE_PIXELS);
+      return { step: 0, index, first: index * SAMPLES, samples: SAMPLES, images };
     });
     const weights = { version: 0, values: new Float32Array(1), frame: new Uint8Array(0), hold: () => () => undefined };
     return this.scheduler.runStep(weights, work, [], new AbortController().signal);

@@ -28,7 +28,7 @@ function link(name: string, msPerSample: number): WorkerLink {
 
 function shard(): ShardState {
   return {
-    work: { step: 0, index: 0, first: 0, images: new Uint8Array(SAMPLES * IMAGE_PIXELS) },
+    work: { step: 0, index: 0, first: 0, samples: SAMPLES, images: new Uint8Array(SAMPLES * IMAGE_PIXELS) },
     samples: SAMPLES,
     holders: new Set(),
     nonFinite: new Map(),

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { IMAGE_PIXELS, ReductionTree, type GantryError, type ShardWork } from '@gantry/core';
+import { ReductionTree, type GantryError, type ShardWork } from '@gantry/core';
 import type { PublishedWeights } from './published-weights.ts';
 import type { ComputedShard, RosterEntry, ShardState } from './roster.ts';
 import type { AcceptedNode, AcceptedWork, StepResult } from './step-result.ts';
@@ -118,7 +118,7 @@ export class StepUnderWay {
 }
 
 export function newShard(work: ShardWork): ShardState {
-  const samples = work.images.length / IMAGE_PIXELS;
+  const { samples } = work;
   return {
     work,
     samples,

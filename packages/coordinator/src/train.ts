@@ -5,12 +5,12 @@ import {
   initialState,
   shardSizes,
   type DataPlan,
-  type ParameterManifest,
+  type ModelManifest,
   type Program,
   type TrainConfig,
   type TrainingState,
 } from '@gantry/core';
-import { parameterManifest } from '@gantry/core/tfjs';
+import { modelManifest } from '@gantry/core/tfjs';
 import { CheckpointStore } from './checkpoint-store.ts';
 import { loadDataSet, type DataSet } from './data-set.ts';
 import { NumericClasses } from './numeric-classes.ts';
@@ -41,7 +41,7 @@ export interface TrainOptions {
 }
 
 export interface AttachContext {
-  readonly manifest: ParameterManifest;
+  readonly manifest: ModelManifest;
   /** What a worker on a device computes with. */
   readonly programFor: (device: string) => Program;
   readonly scheduler: Scheduler;
@@ -64,7 +64,7 @@ export interface AttachedWorkers {
  */
 export async function train(options: TrainOptions): Promise<Summary | undefined> {
   const { observer, signal } = options;
-  const manifest = parameterManifest();
+  const manifest = modelManifest();
   // Everything that can be refused is checked before anything is written.
   const open = options.resume ? openRun : createRun;
   const { directory, record, data, checkpoints, state } = await open(options, manifest);
@@ -130,7 +130,7 @@ function planOf(config: TrainConfig, data: DataSet): DataPlan {
   return { images: data.images.count, epochs: config.epochs, batch: config.batch, shardSize: config.shardSize };
 }
 
-async function createRun(options: TrainOptions, manifest: ParameterManifest): Promise<OpenRun> {
+async function createRun(options: TrainOptions, manifest: ModelManifest): Promise<OpenRun> {
   const config = newConfig(options.config);
   const data = await loadDataSet({ directory: options.dataDirectory, limit: config.limit });
   shardSizes(planOf(config, data));
@@ -145,7 +145,7 @@ async function createRun(options: TrainOptions, manifest: ParameterManifest): Pr
   return { directory, record, data, state, checkpoints: await CheckpointStore.open(directory.path, manifest) };
 }
 
-async function openRun(options: TrainOptions, manifest: ParameterManifest): Promise<OpenRun> {
+async function openRun(options: TrainOptions, manifest: ModelManifest): Promise<OpenRun> {
   const directory = await RunDirectory.open(options.path);
   try {
     const recorded = runJsonSchema.parse(directory.runJson);
@@ -173,7 +173,7 @@ async function openRun(options: TrainOptions, manifest: ParameterManifest): Prom
 }
 
 /** The part of run.json that each start of the run writes anew. */
-function runJson(config: TrainConfig, data: DataSet, manifest: ParameterManifest) {
+function runJson(config: TrainConfig, data: DataSet, manifest: ModelManifest) {
   return {
     config,
     data: { source: data.source, sha256: data.sha256, images: data.images.count },

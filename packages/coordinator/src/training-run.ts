@@ -8,7 +8,7 @@ import {
   totalSteps,
   type DataPlan,
   type ImageSet,
-  type ParameterManifest,
+  type ModelManifest,
   type ShardWork,
   type StepMetrics,
   type TrainConfig,
@@ -47,7 +47,7 @@ export interface RunObserver {
 export interface TrainingRunParts {
   readonly config: TrainConfig;
   readonly plan: DataPlan;
-  readonly manifest: ParameterManifest;
+  readonly manifest: ModelManifest;
   readonly images: ImageSet;
   readonly state: TrainingState;
   readonly directory: RunDirectory;
@@ -178,7 +178,7 @@ export class TrainingRun {
       batch.subarray(shard.first, shard.first + shard.samples).forEach((image, i) => {
         pixels.set(images.pixels.subarray(image * IMAGE_PIXELS, (image + 1) * IMAGE_PIXELS), i * IMAGE_PIXELS);
       });
-      return { step, index: shard.index, first: shard.first, images: pixels };
+      return { step, ...shard, images: pixels };
     });
   }
 

@@ -1,6 +1,5 @@
 import {
   GantryError,
-  IMAGE_PIXELS,
   PROTOCOL_VERSION,
   createFrame,
   decodeFromWorker,
@@ -10,7 +9,7 @@ import {
   leafLayout,
   type CoordinatorMessage,
   type MessageOf,
-  type ParameterManifest,
+  type ModelManifest,
   type ShardWork,
   type WorkerMessage,
 } from '@gantry/core';
@@ -36,7 +35,7 @@ const WEIGHTS_BUFFERED = 4;
 
 /** What all connections of a run share. */
 export interface ConnectionContext {
-  readonly manifest: ParameterManifest;
+  readonly manifest: ModelManifest;
   /** What a worker computes with depends on its device. */
   readonly deliveryFor: (device: string) => Promise<Delivery>;
   readonly scheduler: Scheduler;
@@ -206,9 +205,9 @@ export class WorkerConnection {
     this.#socket.send(frame, hold());
   }
 
-  #sendShard({ step, index, first, images }: ShardWork): void {
+  #sendShard({ step, index, first, samples, images }: ShardWork): void {
     const { frame, payload } = createFrame(
-      { type: 'assign', step, version: step, index, first, samples: images.length / IMAGE_PIXELS },
+      { type: 'assign', step, version: step, index, first, samples },
       images.length,
     );
     payload.set(images);

@@ -1,5 +1,5 @@
-import type { ParameterManifest } from './parameters.ts';
-import type { ShardInputs } from './shard-inputs.ts';
+import type { ModelManifest } from './parameters.ts';
+import type { ShardInputs } from './step-inputs.ts';
 
 /**
  * What computes gradients. An engine turns (weights, shard) into a leaf and keeps nothing else: the same call gives the
@@ -35,7 +35,7 @@ export interface ProgramVariant {
 /** Everything an engine needs to know of a run. */
 export interface Program {
   readonly seed: number;
-  readonly manifest: ParameterManifest;
+  readonly manifest: ModelManifest;
   readonly variants: readonly ProgramVariant[];
 }
 
@@ -47,6 +47,8 @@ export interface ShardWork {
   readonly index: number;
   /** Place of the shard's first sample in the global batch. */
   readonly first: number;
-  /** Pixels 0–255, 784 per sample. */
+  /** Samples in the shard. */
+  readonly samples: number;
+  /** The data of the samples, one after the other: pixels 0–255. */
   readonly images: Uint8Array;
 }

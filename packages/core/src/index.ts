@@ -4,18 +4,17 @@ export type { GradientEngine, Program, ProgramVariant, ShardWork } from './engin
 export { GantryError, type ErrorCode } from './errors.ts';
 export { decodeIdxImages, takeImages, type ImageSet } from './idx.ts';
 export {
-  SUM_NAMES,
   completeLeaf,
   leafLayout,
   leafParts,
   newLeaf,
+  samplesOf,
   sumOf,
   type LeafLayout,
   type LeafPart,
-  type SumName,
 } from './leaf.ts';
 export { IMAGE_PIXELS, IMAGE_SIDE, NOISE_SIZE } from './dimensions.ts';
-export { gradientName, viewOf, type Parameter, type ParameterManifest } from './parameters.ts';
+export { gradientName, viewOf, type ModelManifest, type Parameter, type StepInput } from './parameters.ts';
 export { Stream, epochPermutation, fillKeepMask, fillNormal, fillUniform } from './random.ts';
 export { philox4x32 } from './philox.ts';
 export {
@@ -51,7 +50,6 @@ export {
 } from './protocol/watch.ts';
 export { ReductionTree, type TreeNode } from './reduction.ts';
 export { decodeSafetensors, encodeSafetensors, type NamedTensor } from './safetensors.ts';
-export { scalePixels, shardInputs, type ShardInputs } from './shard-inputs.ts';
 export {
   positionOf,
   shardSizes,
@@ -62,6 +60,6 @@ export {
   type Shard,
   type StepPosition,
 } from './shards.ts';
-export { stepInputSpecs, type StepInputName } from './step-inputs.ts';
+export { sampleBytes, scaleData, scalePixels, shardInputs, stepInputSpecs, type ShardInputs } from './step-inputs.ts';
 export { applyStep, initialState, type StepMetrics, type TrainingState } from './training-state.ts';
 export { addInPlace, allFinite } from './vectors.ts';

@@ -1,39 +1,49 @@
 import { allocatePayload } from './protocol/frame.ts';
-import { gradientName, viewOf, type ParameterManifest } from './parameters.ts';
-
-/** Sums over the samples of a shard that are reported, not trained on. */
-const REPORTED_SUMS = ['generatorLoss', 'discriminatorLoss', 'dReal', 'dFake'] as const;
-export const SUM_NAMES = [...REPORTED_SUMS, 'samples'] as const;
-export type SumName = (typeof SUM_NAMES)[number];
+import { gradientName, viewOf, type ModelManifest } from './parameters.ts';
 
 /**
  * The layout of a leaf, the result of one shard, and of every sum of leaves: one flat float32 vector
- * `[gradients | batch-norm statistics × samples | sums]`, so that reducing is nothing but adding vectors.
- * Gradients lie as `manifest.trainable`, statistics as `manifest.movingStatistics` (mean, biased variance).
+ * `[gradients | batch-norm statistics × samples | sums | samples]`, so that reducing is nothing but adding vectors.
+ * Gradients lie as `manifest.trainable`, statistics as `manifest.movingStatistics` (mean, biased variance), sums as
+ * `manifest.sums`. The last number counts the samples.
  */
 export interface LeafLayout {
   readonly length: number;
   readonly statisticsOffset: number;
   readonly sumsOffset: number;
+  /** Names of the sums, in order. */
+  readonly sums: readonly string[];
 }
 
-export function leafLayout(manifest: ParameterManifest): LeafLayout {
+export function leafLayout(manifest: ModelManifest): LeafLayout {
   const sumsOffset = manifest.trainableSize + manifest.movingStatisticsSize;
-  return { statisticsOffset: manifest.trainableSize, sumsOffset, length: sumsOffset + SUM_NAMES.length };
+  const { sums, trainableSize: statisticsOffset } = manifest;
+  return { statisticsOffset, sumsOffset, sums, length: sumsOffset + sums.length + 1 };
 }
 
 /** Memory for a leaf, in zeros, with room before it for the header of the message that carries it. */
-export function newLeaf(manifest: ParameterManifest): Float32Array<ArrayBuffer> {
+export function newLeaf(manifest: ModelManifest): Float32Array<ArrayBuffer> {
   const { length } = leafLayout(manifest);
   const { buffer, byteOffset } = allocatePayload(4 * length);
   return new Float32Array(buffer, byteOffset, length);
 }
 
-/** One of the sums of a leaf or node. */
-export function sumOf(vector: Float32Array, layout: LeafLayout, name: SumName): number {
-  const sum = vector[layout.sumsOffset + SUM_NAMES.indexOf(name)];
-  if (sum === undefined) throw new RangeError(`a leaf of ${layout.length} numbers was expected, got ${vector.length}`);
-  return sum;
+/** One of the sums of a leaf or node. @throws RangeError if the model reports none of this name */
+export function sumOf(vector: Float32Array, { sums, sumsOffset, length }: LeafLayout, name: string): number {
+  const index = sums.indexOf(name);
+  if (index < 0) throw new RangeError(`the model reports no ${name}`);
+  return numberAt(vector, sumsOffset + index, length);
+}
+
+/** The samples summed up in a leaf or node. */
+export function samplesOf(vector: Float32Array, { length }: LeafLayout): number {
+  return numberAt(vector, length - 1, length);
+}
+
+function numberAt(vector: Float32Array, index: number, length: number): number {
+  const value = vector[index];
+  if (value === undefined) throw new RangeError(`a leaf of ${length} numbers was expected, got ${vector.length}`);
+  return value;
 }
 
 /** A part of a leaf under the name of the output of `trainingStep` that belongs there; shares the leaf's memory. */
@@ -44,7 +54,7 @@ export interface LeafPart {
 }
 
 /** The parts of a leaf: gradients, batch statistics (to be multiplied by the number of samples) and sums. */
-export function leafParts(leaf: Float32Array, manifest: ParameterManifest): LeafPart[] {
+export function leafParts(leaf: Float32Array, manifest: ModelManifest): LeafPart[] {
   const { statisticsOffset, sumsOffset } = leafLayout(manifest);
   const statistics = leaf.subarray(statisticsOffset, sumsOffset);
   return [
@@ -54,14 +64,14 @@ export function leafParts(leaf: Float32Array, manifest: ParameterManifest): Leaf
     ...manifest.movingStatistics.map((parameter) => {
       return { name: parameter.name, shape: parameter.shape, values: viewOf(statistics, parameter) };
     }),
-    ...REPORTED_SUMS.map((name, i) => {
+    ...manifest.sums.map((name, i) => {
       return { name, shape: [], values: leaf.subarray(sumsOffset + i, sumsOffset + i + 1) };
     }),
   ];
 }
 
 /** Completes a leaf whose parts hold the outputs of `trainingStep`: statistics become sums, and the samples are counted. */
-export function completeLeaf(leaf: Float32Array, manifest: ParameterManifest, samples: number): void {
+export function completeLeaf(leaf: Float32Array, manifest: ModelManifest, samples: number): void {
   const { statisticsOffset, sumsOffset, length } = leafLayout(manifest);
   for (let i = statisticsOffset; i < sumsOffset; i++) leaf[i] = (leaf[i] as number) * samples;
   leaf[length - 1] = samples;

@@ -2,12 +2,15 @@ import * as tf from '@tensorflow/tfjs-core';
 // Plain JavaScript, so that variables can be made anywhere; engines choose where the mathematics runs.
 import '@tensorflow/tfjs-backend-cpu';
 import * as layers from '@tensorflow/tfjs-layers';
-import { BATCH_NORM_MOMENTUM, DROPOUT_RATE, IMAGE_SIDE, NOISE_SIZE } from './dimensions.ts';
+import { IMAGE_SIDE, NOISE_SIZE } from './dimensions.ts';
+import { variablesOf, type ModelVariable } from './network-layers.ts';
 
 // Without it, tfjs advertises tfjs-node on the console.
 tf.enableProdMode();
 
 const LEAKY_RELU_SLOPE = 0.3;
+const BATCH_NORM_MOMENTUM = 0.99;
+const DROPOUT_RATE = 0.3;
 
 export interface Models {
   /** noise [B,100] → images [B,28,28,1] in [−1, 1] */
@@ -46,7 +49,7 @@ export function createModels(): Models {
       padding: 'same',
       ...(inputShape && { inputShape }),
     });
-  const dropout = () => layers.layers.dropout({ rate: DROPOUT_RATE });
+  const dropout = (name: string) => layers.layers.dropout({ name, rate: DROPOUT_RATE });
 
   const generator = layers.sequential({
     name: 'generator',
@@ -76,10 +79,10 @@ export function createModels(): Models {
     layers: [
       conv('conv1', 64, [IMAGE_SIDE, IMAGE_SIDE, 1]), // [14,14,64]
       leakyRelu(),
-      dropout(),
+      dropout('dropout1'),
       conv('conv2', 128), // [7,7,128]
       leakyRelu(),
-      dropout(),
+      dropout('dropout2'),
       layers.layers.flatten(),
       layers.layers.dense({ ...glorotUniform, name: 'dense', units: 1 }),
     ],
@@ -87,31 +90,14 @@ export function createModels(): Models {
   return { generator, discriminator };
 }
 
-/** A weight of a model: its manifest name, e.g. `generator/bn0/gamma`, and the tfjs variable that holds it. */
-export interface ModelVariable {
-  readonly name: string;
-  readonly variable: tf.Variable;
-}
-
-function variablesOf(model: layers.Sequential, trainable: boolean): ModelVariable[] {
-  return model.layers.flatMap((layer) =>
-    (trainable ? layer.trainableWeights : layer.nonTrainableWeights).map((weight) => {
-      const variable = weight.read();
-      if (!(variable instanceof tf.Variable)) throw new TypeError(`${weight.originalName} is not a variable`);
-      const parameter = weight.originalName.slice(weight.originalName.lastIndexOf('/') + 1);
-      return { name: `${model.name}/${layer.name}/${parameter}`, variable };
-    }),
-  );
-}
-
-/** The 16 trainable variables, the generator's first, in the order of the layers. */
+/** The trainable variables, the generator's first, in the order of the layers. */
 export function trainableVariables({ generator, discriminator }: Models): ModelVariable[] {
   return [...variablesOf(generator, true), ...variablesOf(discriminator, true)];
 }
 
 /** Moving mean and moving variance of each batch normalization, in the order of the layers. */
-export function movingStatisticVariables({ generator }: Models): ModelVariable[] {
-  return variablesOf(generator, false);
+export function movingStatisticVariables({ generator, discriminator }: Models): ModelVariable[] {
+  return [...variablesOf(generator, false), ...variablesOf(discriminator, false)];
 }
 
 /** Frees the models' variables. */

@@ -21,7 +21,7 @@ describe('bits that are the same on every engine', () => {
 
   it('pins 10⁶ mask elements', async () => {
     const mask = new Uint8Array(MILLION);
-    fillKeepMask(mask, 42, Stream.dropout1, 1, 2);
+    fillKeepMask(mask, 0.3, 42, Stream.dropout1, 1, 2);
     expect(await sha256(mask)).toBe('a272db977c5c99ce72eb7db00de249d8c4fe1e26ff48b3d8968cd92521ebae55');
   });
 });
@@ -60,24 +60,26 @@ describe('fillNormal', () => {
 describe('fillKeepMask', () => {
   it('compares 16 bits of Philox with the threshold, the high bytes and the low ones from blocks of their own', () => {
     const place = fc.tuple(fc.nat(2 ** 40), fc.nat(8), fc.nat(2 ** 31), fc.nat(60_000));
+    const length = fc.oneof(fc.nat(20 * 16), fc.integer({ min: 4090 * 16, max: 4100 * 16 }));
     fc.assert(
-      fc.property(place, fc.oneof(fc.nat(20), fc.integer({ min: 4090, max: 4100 })), ([seed, ...of], blocks) => {
+      fc.property(place, length, fc.double({ min: 0, max: 0.99, noNaN: true }), ([seed, ...of], elements, rate) => {
         const [stream, step, index] = of;
-        const expected = new Uint8Array(16 * blocks);
+        const expected = new Uint8Array(elements);
         const bytesOf = (block: number) => {
           const words = new Uint32Array(4);
           philox4x32(words, block, index, step, stream, seed, Math.floor(seed / 2 ** 32));
           return new Uint8Array(words.buffer);
         };
-        for (let block = 0; block < blocks; block++) {
+        for (let block = 0; 16 * block < elements; block++) {
           const high = bytesOf(block);
           const low = bytesOf(block + 2 ** 31);
           for (let i = 0; i < 16; i++) {
-            expected[16 * block + i] = (high[i] as number) * 256 + (low[i] as number) >= 19661 ? 1 : 0;
+            expected[16 * block + i] =
+              (high[i] as number) * 256 + (low[i] as number) >= Math.round(rate * 65_536) ? 1 : 0;
           }
         }
-        const mask = new Uint8Array(16 * blocks).fill(7);
-        fillKeepMask(mask, seed, ...of);
+        const mask = new Uint8Array(elements).fill(7);
+        fillKeepMask(mask, rate, seed, ...of);
         expect(mask).toEqual(expected);
       }),
     );
@@ -85,7 +87,7 @@ describe('fillKeepMask', () => {
 
   it('keeps 70% of the elements', () => {
     const mask = new Uint8Array(16 * MILLION);
-    fillKeepMask(mask, 3, Stream.dropout2, 5, 6);
+    fillKeepMask(mask, 0.3, 3, Stream.dropout2, 5, 6);
     const kept = mask.reduce((sum, keep) => sum + keep, 0) / mask.length;
     expect(Math.abs(kept - (1 - 19661 / 65536))).toBeLessThan(5 * Math.sqrt(0.21 / mask.length));
     expect(mask.every((keep) => keep === 0 || keep === 1)).toBe(true);

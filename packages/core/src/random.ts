@@ -13,11 +13,13 @@ export const Stream = {
   permutation: 1,
   /** Generator noise; index = sample in the batch. */
   noise: 2,
-  /** Dropout after the discriminator's convolutions, on real (+0) and fake (+1) samples; index = sample in the batch. */
+  /** The first two dropouts of the discriminator, on real (+0) and fake (+1) samples; index = sample in the batch. */
   dropout1: 3,
   dropout2: 5,
   /** Noise of sample grids and of `gantry generate`; index = picture. */
   pictures: 7,
+  /** Further dropouts, two streams each; index = sample in the batch. */
+  furtherDropouts: 8,
 } as const;
 
 /** The upper bound of seeds: they are exact as doubles. */
@@ -61,27 +63,34 @@ export function fillNormal(out: Float32Array, seed: number, stream: number, step
   }
 }
 
-/** Of 65,536. */
-const DROP_BELOW = Math.round(0.3 * 65_536);
+/** Decisions compare with a threshold of 16 bits. */
+const THRESHOLDS = 65_536;
 /** Offset of the block counter for the low bytes: far beyond the blocks of any mask. */
 const LOW_BYTES = 0x8000_0000;
 /** Decisions for which one Philox block holds the high bytes. */
 const BLOCK_DECISIONS = 16;
 
 /**
- * A dropout mask: 1 keeps an element, 0 drops it, with probability 0.3 (19661/65536). Each decision compares 16 random bits
- * with the threshold.
- * @param out length a multiple of 16; RangeError otherwise
+ * A dropout mask: 1 keeps an element, 0 drops it. Each decision compares 16 random bits with a threshold, so that an element is
+ * dropped with the probability that is the nearest of n/65536: 0.3000031 for 0.3.
+ * @param rate 0 … 0.99
  */
-export function fillKeepMask(out: Uint8Array, seed: number, stream: number, step: number, index: number): void {
-  if (out.length % BLOCK_DECISIONS !== 0) throw new RangeError(`a mask of ${out.length} elements`);
+export function fillKeepMask(
+  out: Uint8Array,
+  rate: number,
+  seed: number,
+  stream: number,
+  step: number,
+  index: number,
+): void {
   const kernel = kernels();
+  const dropBelow = Math.round(rate * THRESHOLDS);
   const { length } = kernel.bytes;
   for (let begin = 0; begin < out.length; begin += length) {
     const end = Math.min(begin + length, out.length);
-    const blocks = (end - begin) / BLOCK_DECISIONS;
+    const blocks = Math.ceil((end - begin) / BLOCK_DECISIONS);
     const first = begin / BLOCK_DECISIONS;
-    kernel.keepMask(first, blocks, index, step, stream, seed, keyHigh(seed), LOW_BYTES, DROP_BELOW);
+    kernel.keepMask(first, blocks, index, step, stream, seed, keyHigh(seed), LOW_BYTES, dropBelow);
     out.set(kernel.bytes.subarray(0, end - begin), begin);
   }
 }

@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { leafLayout } from './leaf.ts';
-import { parameterManifest } from './model-manifest.ts';
+import { modelManifest } from './model-manifest.ts';
 import { viewOf } from './parameters.ts';
 import { applyStep, initialState, type TrainingState } from './training-state.ts';
 
-const manifest = parameterManifest();
+const manifest = modelManifest();
 const layout = leafLayout(manifest);
 
 /** A root over 4 samples whose every gradient is `gradient` per sample. */
@@ -35,7 +35,7 @@ describe('the models', () => {
 describe('initialState', () => {
   const { weights, movingStatistics } = initialState(manifest, 1);
   const of = (name: string) =>
-    viewOf(weights, manifest.trainable.find((p) => p.name === name) ?? { name, shape: [], offset: 0, size: 0 });
+    viewOf(weights, manifest.trainable.find((p) => p.name === name) ?? { offset: 0, size: 0 });
 
   it('draws Glorot-uniform kernels', () => {
     const kernel = of('generator/convT1/kernel');

@@ -1,9 +1,8 @@
 import { adamStep, initialAdamState, type AdamState } from './adam.ts';
 import { GantryError } from './errors.ts';
-import { leafLayout, sumOf } from './leaf.ts';
-import { BATCH_NORM_MOMENTUM } from './dimensions.ts';
-import { viewOf, type ParameterManifest } from './parameters.ts';
-import { Stream, fillUniform } from './random.ts';
+import { leafLayout, samplesOf, sumOf } from './leaf.ts';
+import { fillInitial } from './initial-values.ts';
+import { viewOf, type ModelManifest } from './parameters.ts';
 import { norm } from './vectors.ts';
 
 /** Everything that training changes. Two runs with equal states continue with equal bits. */
@@ -18,22 +17,15 @@ export interface TrainingState {
   readonly discriminatorAdam: AdamState;
 }
 
-/** Fresh weights as Keras initializes them, drawn from the seed: Glorot-uniform kernels, γ = 1, all else 0; variances 1. */
-export function initialState(manifest: ParameterManifest, seed: number): TrainingState {
+/** Fresh weights as the layers' initializers have them, drawn from the seed. */
+export function initialState(manifest: ModelManifest, seed: number): TrainingState {
   const weights = new Float32Array(manifest.trainableSize);
-  manifest.trainable.forEach((parameter, index) => {
-    const values = viewOf(weights, parameter);
-    if (parameter.name.endsWith('/gamma')) values.fill(1);
-    if (!parameter.name.endsWith('/kernel')) return;
-    const uniform = new Float64Array(parameter.size);
-    fillUniform(uniform, seed, Stream.initialWeights, 0, index);
-    const limit = glorotLimit(parameter.shape);
-    for (let i = 0; i < values.length; i++) values[i] = ((uniform[i] as number) * 2 - 1) * limit;
-  });
   const movingStatistics = new Float32Array(manifest.movingStatisticsSize);
-  for (const parameter of manifest.movingStatistics) {
-    if (parameter.name.endsWith('/moving_variance')) viewOf(movingStatistics, parameter).fill(1);
-  }
+  const { trainable } = manifest;
+  trainable.forEach((parameter, i) => fillInitial(viewOf(weights, parameter), parameter, seed, i));
+  manifest.movingStatistics.forEach((parameter, i) =>
+    fillInitial(viewOf(movingStatistics, parameter), parameter, seed, trainable.length + i),
+  );
   return {
     step: 0,
     weights,
@@ -41,13 +33,6 @@ export function initialState(manifest: ParameterManifest, seed: number): Trainin
     generatorAdam: initialAdamState(manifest.discriminatorOffset),
     discriminatorAdam: initialAdamState(manifest.trainableSize - manifest.discriminatorOffset),
   };
-}
-
-/** √(6 / (fan in + fan out)) of Glorot and Bengio (2010); a kernel is [...window, a, b] whichever way a and b face. */
-function glorotLimit(shape: readonly number[]): number {
-  const window = shape.slice(0, -2).reduce((product, side) => product * side, 1);
-  const [a = 1, b = 1] = shape.slice(-2);
-  return Math.sqrt(6 / (window * (a + b)));
 }
 
 /** What a step reports: means over the global batch, and the Euclidean norms of the mean gradients. */
@@ -65,9 +50,9 @@ export interface StepMetrics {
  * @param root laid out as `leafLayout(manifest)`
  * @throws GantryError E_DIVERGED if anything in it is not finite; the state is unchanged then
  */
-export function applyStep(state: TrainingState, root: Float32Array, manifest: ParameterManifest): StepMetrics {
+export function applyStep(state: TrainingState, root: Float32Array, manifest: ModelManifest): StepMetrics {
   const layout = leafLayout(manifest);
-  const scale = 1 / sumOf(root, layout, 'samples');
+  const scale = 1 / samplesOf(root, layout);
   const split = manifest.discriminatorOffset;
   const generatorGradient = root.subarray(0, split);
   const discriminatorGradient = root.subarray(split, manifest.trainableSize);
@@ -89,11 +74,13 @@ export function applyStep(state: TrainingState, root: Float32Array, manifest: Pa
 
   adamStep(state.weights.subarray(0, split), generatorGradient, scale, state.generatorAdam);
   adamStep(state.weights.subarray(split), discriminatorGradient, scale, state.discriminatorAdam);
-  const { movingStatistics } = state;
-  for (let i = 0; i < movingStatistics.length; i++) {
-    const batchValue = (statistics[i] as number) * scale;
-    movingStatistics[i] =
-      (movingStatistics[i] as number) * BATCH_NORM_MOMENTUM + batchValue * (1 - BATCH_NORM_MOMENTUM);
+  for (const parameter of manifest.movingStatistics) {
+    const values = viewOf(state.movingStatistics, parameter);
+    const sums = viewOf(statistics, parameter);
+    const { momentum } = parameter;
+    for (let i = 0; i < values.length; i++) {
+      values[i] = (values[i] as number) * momentum + (sums[i] as number) * scale * (1 - momentum);
+    }
   }
   state.step++;
   return metrics;

@@ -1,10 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
-import type * as layers from '@tensorflow/tfjs-layers';
-import { normalizeBatch } from './batch-norm.ts';
-import { DROPOUT_RATE } from './dimensions.ts';
 import { trainableVariables, type Models } from './model.ts';
+import { applyInTraining } from './network-layers.ts';
 import { gradientName } from './parameters.ts';
-import type { StepInputName } from './step-inputs.ts';
 
 /**
  * One training step of the DCGAN on one shard: a pure function of the models' weights and its inputs. Nothing is
@@ -24,8 +21,9 @@ import type { StepInputName } from './step-inputs.ts';
  *   - `realLogits`, `fakeLogits` [B,1] and `fakes` [B,28,28,1]
  *   The caller disposes them.
  */
-export function trainingStep(models: Models, inputs: Record<StepInputName, tf.Tensor>): Record<string, tf.Tensor> {
-  const samples = inputs.noise.shape[0] ?? 0;
+export function trainingStep(models: Models, inputs: Record<string, tf.Tensor>): Record<string, tf.Tensor> {
+  const { images, noise, ...masks } = inputs as Record<'images' | 'noise', tf.Tensor>;
+  const samples = noise.shape[0] ?? 0;
   const outputs: Record<string, tf.Tensor> = {};
   /** tfjs disposes what differentiated functions make, except what is kept. */
   const output = (tensors: Record<string, tf.Tensor>) => {
@@ -69,14 +67,11 @@ export function trainingStep(models: Models, inputs: Record<StepInputName, tf.Te
 
   const { grads } = tf.variableGrads(
     () => {
-      const { images, statistics } = generate(models.generator, inputs.noise);
-      const fakes = crossToGenerator(images);
-      const logits = discriminate(models.discriminator, tf.concat([inputs.images, fakes]), [
-        inputs.mask1,
-        inputs.mask2,
-      ]);
-      output({ ...statistics, fakes });
-      return discriminatorLoss(logits) as tf.Scalar;
+      const generated = applyInTraining(models.generator, noise, masks);
+      const fakes = crossToGenerator(generated.output);
+      const judged = applyInTraining(models.discriminator, tf.concat([images, fakes]), masks);
+      output({ ...generated.statistics, fakes });
+      return discriminatorLoss(judged.output) as tf.Scalar;
     },
     trainableVariables(models).map(({ variable }) => variable),
   );
@@ -87,38 +82,4 @@ export function trainingStep(models: Models, inputs: Record<StepInputName, tf.Te
     outputs[gradientName(name)] = gradient;
   }
   return outputs;
-}
-
-/** The generator in training mode: batch normalization by the shard's own statistics, which are returned too. */
-function generate(generator: layers.Sequential, noise: tf.Tensor) {
-  const statistics: Record<string, tf.Tensor> = {};
-  let x = noise;
-  for (const layer of generator.layers) {
-    if (layer.getClassName() === 'BatchNormalization') {
-      const [gamma, beta] = layer.trainableWeights.map((weight) => weight.read()) as [tf.Tensor, tf.Tensor];
-      const normalized = normalizeBatch(x, gamma, beta, layer.getConfig()['epsilon'] as number);
-      x = normalized.y;
-      statistics[`${generator.name}/${layer.name}/moving_mean`] = normalized.mean;
-      statistics[`${generator.name}/${layer.name}/moving_variance`] = normalized.variance;
-    } else {
-      x = layer.apply(x) as tf.Tensor;
-    }
-  }
-  return { images: x, statistics };
-}
-
-/** The discriminator in training mode, its dropout masks given. */
-function discriminate(discriminator: layers.Sequential, images: tf.Tensor, masks: readonly tf.Tensor[]): tf.Tensor {
-  let x = images;
-  let dropouts = 0;
-  for (const layer of discriminator.layers) {
-    const mask = masks[dropouts];
-    if (layer.getClassName() === 'Dropout' && mask) {
-      x = tf.mul(x, tf.mul(tf.cast(mask, 'float32'), 1 / (1 - DROPOUT_RATE)));
-      dropouts++;
-    } else {
-      x = layer.apply(x) as tf.Tensor;
-    }
-  }
-  return x;
 }

@@ -6,7 +6,7 @@ import { PreparedInputs } from './prepared-inputs.ts';
 export class InlineEngine implements EngineHost {
   readonly dead = false;
   readonly #engine: GradientEngine;
-  #inputs = new PreparedInputs(0);
+  #inputs: PreparedInputs | undefined;
   /** One call after another, in order: an engine is not reentrant. */
   #previous: Promise<unknown> = Promise.resolve();
 
@@ -16,7 +16,7 @@ export class InlineEngine implements EngineHost {
 
   load(program: Program): Promise<void> {
     return this.#next(() => {
-      this.#inputs = new PreparedInputs(program.seed);
+      this.#inputs = new PreparedInputs(program);
       return this.#engine.load(program);
     });
   }
@@ -26,14 +26,16 @@ export class InlineEngine implements EngineHost {
   }
 
   prepare(shard: ShardWork): Promise<void> {
-    return this.#next(() => this.#inputs.prepare(shard));
+    return this.#next(() => this.#inputs?.prepare(shard));
   }
 
   gradients(shard: ShardWork, recycled?: Float32Array<ArrayBuffer>): Promise<Float32Array<ArrayBuffer>> {
     return this.#next(async () => {
-      const taken = this.#inputs.take(shard);
+      const inputs = this.#inputs;
+      if (!inputs) throw new Error('no program is loaded');
+      const taken = inputs.take(shard);
       const leaf = await this.#engine.gradients(taken, recycled);
-      this.#inputs.recycle(taken);
+      inputs.recycle(taken);
       return leaf;
     });
   }

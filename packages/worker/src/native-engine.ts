@@ -50,9 +50,9 @@ export class NativeEngine implements GradientEngine {
     const weights = this.#weights;
     const { program, variants } = this.#loaded;
     const { manifest } = program;
-    const { samples, images, noise, mask1, mask2 } = inputs;
+    const { samples, tensors } = inputs;
     const variant = await variantFor(variants, samples);
-    const fed = new Map<string, TensorData>(Object.entries({ images, noise, mask1, mask2 }));
+    const fed = new Map<string, TensorData>(Object.entries(tensors));
     for (const parameter of manifest.trainable) fed.set(parameter.name, viewOf(weights, parameter));
     const result = leaf ?? newLeaf(manifest);
     if (this.#scratch.length < variant.scratchBytes) this.#scratch = new Uint8Array(variant.scratchBytes);

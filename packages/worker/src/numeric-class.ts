@@ -1,4 +1,4 @@
-import { IMAGE_PIXELS, initialState, sha256, type Program, type ShardWork } from '@gantry/core';
+import { initialState, sampleBytes, sha256, type Program, type ShardWork } from '@gantry/core';
 import type { EngineHost } from './engine-host.ts';
 
 /**
@@ -10,8 +10,11 @@ import type { EngineHost } from './engine-host.ts';
 export async function probeNumericClass(engine: EngineHost, program: Program): Promise<string> {
   await engine.setWeights(initialState(program.manifest, 0).weights);
   const samples = program.variants[0]?.samples ?? 0;
-  const images = Uint8Array.from({ length: samples * IMAGE_PIXELS }, (_, i) => Math.imul(i, 0x9e3779b1) >>> 24);
-  const probe: ShardWork = { step: 0, index: 0, first: 0, images };
+  const images = Uint8Array.from(
+    { length: samples * sampleBytes(program.manifest) },
+    (_, i) => Math.imul(i, 0x9e3779b1) >>> 24,
+  );
+  const probe: ShardWork = { step: 0, index: 0, first: 0, samples, images };
   const leaf = await engine.gradients(probe);
   const hash = await sha256(new Uint8Array(leaf.buffer, leaf.byteOffset, leaf.byteLength));
   return hash.slice(0, 16);

@@ -66,14 +66,14 @@ export class OnnxEngine implements GradientEngine {
     const { samples } = inputs;
     const session = variantFor(sessions, samples);
     const { Tensor, fillsOutputs } = this.#runtime;
-    const specs = stepInputSpecs(samples);
-    const feeds = {
+    const specs = stepInputSpecs(program.manifest, samples);
+    const feeds: Record<string, Tensor> = {
       ...weightFeeds,
-      images: new Tensor('float32', inputs.images, specs.images.shape),
-      noise: new Tensor('float32', inputs.noise, specs.noise.shape),
-      mask1: new Tensor('bool', inputs.mask1, specs.mask1.shape),
-      mask2: new Tensor('bool', inputs.mask2, specs.mask2.shape),
     };
+    for (const [name, { shape, dtype }] of Object.entries(specs)) {
+      const values = inputs.tensors[name] as Float32Array & Uint8Array;
+      feeds[name] = dtype === 'bool' ? new Tensor(dtype, values, shape) : new Tensor(dtype, values, shape);
+    }
     const parts = leafParts(leaf, program.manifest);
     if (fillsOutputs) {
       const tensors = parts.map(({ name, shape, values }) => [name, new Tensor('float32', values, shape)] as const);

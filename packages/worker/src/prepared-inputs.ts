@@ -1,16 +1,16 @@
-import { IMAGE_PIXELS, scalePixels, shardInputs, type ShardInputs, type ShardWork } from '@gantry/core';
+import { scaleData, shardInputs, type Program, type ShardInputs, type ShardWork } from '@gantry/core';
 
 /** Shards built ahead; those of 64 samples take 2.4 MB each. */
 const MAX_PREPARED = 4;
 
 /** The inputs of shards, built ahead of need, in memory that is used again: noise and masks of 64 samples take about 8 ms. */
 export class PreparedInputs {
-  readonly #seed: number;
+  readonly #program: Pick<Program, 'manifest' | 'seed'>;
   readonly #prepared = new Map<string, ShardInputs>();
   readonly #recycled: ShardInputs[] = [];
 
-  constructor(seed: number) {
-    this.#seed = seed;
+  constructor(program: Pick<Program, 'manifest' | 'seed'>) {
+    this.#program = program;
   }
 
   /** Builds inputs ahead; when there are too many, the oldest are dropped. */
@@ -32,7 +32,7 @@ export class PreparedInputs {
     if (!prepared) return this.#build(shard);
     this.#prepared.delete(key);
     // Noise and masks follow from the key alone, the images do not: after a restart of the coordinator it may differ.
-    scalePixels(shard.images, prepared.images);
+    scaleData(shard.images, prepared, this.#program.manifest);
     return prepared;
   }
 
@@ -42,13 +42,13 @@ export class PreparedInputs {
   }
 
   #build(shard: ShardWork): ShardInputs {
-    const samples = shard.images.length / IMAGE_PIXELS;
-    const at = this.#recycled.findIndex((inputs) => inputs.samples === samples);
+    const { manifest, seed } = this.#program;
+    const at = this.#recycled.findIndex(({ samples }) => samples === shard.samples);
     const [memory] = at < 0 ? [] : this.#recycled.splice(at, 1);
-    return shardInputs(shard, this.#seed, memory);
+    return shardInputs(shard, manifest, seed, memory);
   }
 }
 
-function keyOf({ step, first, images }: ShardWork): string {
-  return `${step}/${first}/${images.length / IMAGE_PIXELS}`;
+function keyOf({ step, first, samples }: ShardWork): string {
+  return `${step}/${first}/${samples}`;
 }

@@ -1,4 +1,4 @@
-import { GantryError, IMAGE_PIXELS, encodeFrame, frameAround, type MessageOf, type ShardWork } from '@gantry/core';
+import { GantryError, encodeFrame, frameAround, type MessageOf, type ShardWork } from '@gantry/core';
 import type { EngineLane } from './engine-lane.ts';
 import type { EnginePool } from './engine-pool.ts';
 import { SubtreeSums, type NodeSum } from './subtree-sums.ts';
@@ -68,9 +68,9 @@ export class ShardRunner {
     this.#startShards();
   }
 
-  assign({ step, index, first }: MessageOf<'assign'>, images: Uint8Array): void {
+  assign({ step, index, first, samples }: MessageOf<'assign'>, images: Uint8Array): void {
     const current = this.#weights?.version ?? -1;
-    const work: ShardWork = { step, index, first, images };
+    const work: ShardWork = { step, index, first, samples, images };
     try {
       if (step < current) throw new GantryError('E_STALE_STEP', `the weights here are of step ${current} already`);
       this.#queue.add(work);
@@ -138,9 +138,8 @@ export class ShardRunner {
   };
 
   /** Sends what a shard completes, or says that it is computed and kept. */
-  #keep({ step, index, images }: ShardWork, leaf: Float32Array<ArrayBuffer>, times: Times): void {
+  #keep({ step, index, samples }: ShardWork, leaf: Float32Array<ArrayBuffer>, times: Times): void {
     const { tally, observer, send } = this.#options;
-    const samples = images.length / IMAGE_PIXELS;
     const node = { level: 0, index, sum: leaf, samples };
     if (step !== this.#weights?.version) this.#sendResult(step, node, times);
     else {

@@ -41,13 +41,10 @@ export class TfjsEngine implements GradientEngine {
   ): Promise<Float32Array<ArrayBuffer>> {
     const { program, models } = this.#loadedOrThrow();
     const { samples } = inputs;
-    const specs = stepInputSpecs(samples);
-    const tensors = {
-      images: tf.tensor(inputs.images, specs.images.shape),
-      noise: tf.tensor(inputs.noise, specs.noise.shape),
-      mask1: tf.tensor(inputs.mask1, specs.mask1.shape, 'bool'),
-      mask2: tf.tensor(inputs.mask2, specs.mask2.shape, 'bool'),
-    };
+    const specs = Object.entries(stepInputSpecs(program.manifest, samples));
+    const tensors = Object.fromEntries(
+      specs.map(([name, { shape, dtype }]) => [name, tf.tensor(inputs.tensors[name] as Float32Array, shape, dtype)]),
+    );
     const outputs = tf.tidy(() => trainingStep(models, tensors));
     for (const { name, values: view } of leafParts(leaf, program.manifest)) {
       const output = outputs[name];

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { WorkQueue } from './work-queue.ts';
 
-const work = (step: number, index: number) => ({ step, index, first: index, images: new Uint8Array() });
+const work = (step: number, index: number) => ({ step, index, first: index, samples: 0, images: new Uint8Array() });
 
 /** What a lane gets until nothing is left of a step. */
 function drain(queue: WorkQueue<string>, lane: string, step: number): number[] {

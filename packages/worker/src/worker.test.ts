@@ -8,7 +8,7 @@ import {
   type CoordinatorMessage,
   type MessageOf,
 } from '@gantry/core';
-import { parameterManifest } from '@gantry/core/tfjs';
+import { modelManifest } from '@gantry/core/tfjs';
 // As built: engine threads start from a compiled file.
 import { runWorker, type WorkerObserver } from '@gantry/worker';
 import { afterEach, describe, expect, it } from 'vitest';
@@ -65,7 +65,7 @@ function welcome(digest = DIGEST, heartbeatMs = 60_000): MessageOf<'welcome'> {
     run: 'a run',
     seed: 1,
     heartbeatMs,
-    manifest: manifestToWire(parameterManifest()),
+    manifest: manifestToWire(modelManifest()),
     programs: [{ samples: 2, bytes: PROGRAM.length, sha256: digest }],
   };
 }
@@ -141,7 +141,7 @@ describe('a worker', () => {
     await expect(run(url)).rejects.toMatchObject({ code: 'E_ENGINE' });
   });
 
-  const weights = new Uint8Array(parameterManifest().trainableSize * 4);
+  const weights = new Uint8Array(modelManifest().trainableSize * 4);
   const reply = (...frames: (readonly [CoordinatorMessage, Uint8Array?])[]) => {
     return (socket: WebSocket) => frames.forEach(([message, payload]) => send(socket, message, payload));
   };

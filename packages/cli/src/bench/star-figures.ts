@@ -1,5 +1,5 @@
 import { leafLayout } from '@gantry/core';
-import { parameterManifest } from '@gantry/core/tfjs';
+import { modelManifest } from '@gantry/core/tfjs';
 import { fitStar, isFittable, predictMs, type StarModel } from './star-model.ts';
 import type { Point, Visit } from './star-point.ts';
 import { spread, type Spread } from './statistics.ts';
@@ -23,7 +23,7 @@ export interface StarFigures extends StarModel {
 }
 
 export function bytesOfStep(): Bytes {
-  const manifest = parameterManifest();
+  const manifest = modelManifest();
   return { leaf: leafLayout(manifest).length * 4, weights: manifest.trainableSize * 4 };
 }
 

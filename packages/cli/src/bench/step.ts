@@ -1,5 +1,5 @@
 import { addInPlace, applyStep, initialState, IMAGE_PIXELS, type ShardWork } from '@gantry/core';
-import { parameterManifest } from '@gantry/core/tfjs';
+import { modelManifest } from '@gantry/core/tfjs';
 import { compileTraining, convolutionsOn, loadDataSet } from '@gantry/coordinator';
 import type { ConvolutionForm } from '@gantry/compiler';
 import { EngineThread, probeNumericClass, type Device, type EngineName } from '@gantry/worker';
@@ -59,7 +59,7 @@ class Trainee {
   readonly numericClass: string;
   readonly times: Times[] = [];
   readonly #thread: EngineThread;
-  readonly #manifest = parameterManifest();
+  readonly #manifest = modelManifest();
   readonly #state = initialState(this.#manifest, 0);
   /** As a worker holds them: the engine's thread reads them where they are. */
   readonly #weights = new Float32Array(new SharedArrayBuffer(this.#state.weights.byteLength));
@@ -122,7 +122,13 @@ class Trainee {
     const bytes = this.shardSize * IMAGE_PIXELS;
     const at = (step % Math.floor(this.#images.length / bytes)) * bytes;
     // A copy: with a part of it, the thread would be sent the whole set.
-    return { step, index: 0, first: 0, images: new Uint8Array(this.#images.subarray(at, at + bytes)) };
+    return {
+      step,
+      index: 0,
+      first: 0,
+      samples: this.shardSize,
+      images: new Uint8Array(this.#images.subarray(at, at + bytes)),
+    };
   }
 }
 

@@ -2,7 +2,6 @@ import { randomBytes } from 'node:crypto';
 import { connect, type Socket } from 'node:net';
 import {
   PROTOCOL_VERSION,
-  SUM_NAMES,
   decodeFromCoordinator,
   encodeFrame,
   leafLayout,
@@ -14,7 +13,7 @@ import {
   type MessageOf,
   type WorkerMessage,
 } from '@gantry/core';
-import { parameterManifest } from '@gantry/core/tfjs';
+import { modelManifest } from '@gantry/core/tfjs';
 import { FrameStream, OPCODE, frameHead, masked, type RawMessage } from './frame-stream.ts';
 
 const NO_MASK = new Uint8Array(4);
@@ -24,9 +23,9 @@ const GRADIENT = 1e-3;
 
 /** The sum of `samples` equal gradients, all of them small: valid, and the same for every shard. */
 function constantLeaf(samples: number): Float32Array {
-  const { length, sumsOffset } = leafLayout(parameterManifest());
+  const { length, sumsOffset } = leafLayout(modelManifest());
   const leaf = new Float32Array(length).fill(GRADIENT * samples);
-  return leaf.fill(samples, sumsOffset, sumsOffset + SUM_NAMES.length);
+  return leaf.fill(samples, sumsOffset, length);
 }
 
 /** What all workers of one process share. */

@@ -1,7 +1,7 @@
 import type { z } from 'zod';
 import { GantryError } from '../errors.ts';
-import { IMAGE_PIXELS } from '../dimensions.ts';
 import { PROTOCOL_VERSION, layFrame, layFrameAround, readFrame, versionError, type Frame } from './frame.ts';
+import { sampleBytes } from '../step-inputs.ts';
 import { manifestFromWire } from './manifest.ts';
 import {
   coordinatorMessageSchema,
@@ -63,7 +63,7 @@ export function decodeFromWorker(frame: Uint8Array, leafLength: number): Receive
 
 /**
  * Decodes what the coordinator sent.
- * @param welcome the welcome received before, which fixes the lengths of weights and programs; without one they are
+ * @param welcome the welcome received before, which fixes the lengths of weights, data and programs; without one they are
  *   refused
  * @throws GantryError E_PROTOCOL, E_VERSION, E_TOO_LARGE, E_MANIFEST, or E_BAD_SHAPE for a payload of the wrong length;
  *   never another
@@ -107,7 +107,6 @@ function validate<T extends Message>(schema: z.ZodType<T>, header: unknown): T {
 function fixedBytes(message: Message): number | undefined {
   switch (message.type) {
     case 'assign':
-      return message.samples * IMAGE_PIXELS;
     case 'result':
     case 'weights':
     case 'program':
@@ -128,6 +127,7 @@ function fixedBytes(message: Message): number | undefined {
 /** Length of a payload that the welcome has announced. */
 function promisedBytes(message: CoordinatorMessage, welcome: MessageOf<'welcome'> | undefined): number {
   if (!welcome) throw new GantryError('E_PROTOCOL', `a message of type ${message.type} came before the welcome`);
+  if (message.type === 'assign') return message.samples * sampleBytes(manifestFromWire(welcome.manifest));
   if (message.type !== 'program') return manifestFromWire(welcome.manifest).trainableSize * 4;
   const promised = welcome.programs.find(({ samples }) => samples === message.samples);
   if (!promised) throw new GantryError('E_PROTOCOL', `no program for ${message.samples} samples was announced`);

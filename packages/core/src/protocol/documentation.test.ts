@@ -27,13 +27,16 @@ interface JsonSchema {
   readonly properties?: Readonly<Record<string, JsonSchema>>;
   readonly required?: readonly string[];
   readonly items?: JsonSchema;
+  readonly anyOf?: readonly JsonSchema[];
+  readonly oneOf?: readonly JsonSchema[];
   readonly enum?: readonly string[];
 }
 
 /** The names that a field has within: keys of maps, at any depth, and the values of a short choice. */
-function namesWithin({ properties = {}, items, enum: choice = [] }: JsonSchema): string[] {
+function namesWithin({ properties = {}, items, anyOf = [], oneOf = [], enum: choice = [] }: JsonSchema): string[] {
   const nested = Object.entries(properties).flatMap(([name, schema]) => [name, ...namesWithin(schema)]);
-  return [...nested, ...(items ? namesWithin(items) : []), ...(choice.length <= 3 ? choice : [])];
+  const within = [...(items ? [items] : []), ...anyOf, ...oneOf].flatMap(namesWithin);
+  return [...nested, ...within, ...(choice.length <= 3 ? choice : [])];
 }
 
 describe.each([

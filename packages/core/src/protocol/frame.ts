@@ -2,7 +2,7 @@ import { GantryError } from '../errors.ts';
 import { packMap, unpackMap } from './msgpack.ts';
 
 /** Changes with every change to the frame or to a message; both ends must have the same. */
-export const PROTOCOL_VERSION = 2;
+export const PROTOCOL_VERSION = 3;
 /** Room for every message; bulk data goes into the payload. */
 const MAX_HEADER_BYTES = 64 * 1024;
 export const MAX_PAYLOAD_BYTES = 64 * 1024 * 1024;

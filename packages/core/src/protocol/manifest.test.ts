@@ -1,11 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import { parameterManifest } from '../model-manifest.ts';
+import { modelManifest } from '../model-manifest.ts';
 import { encodeFrame, decodeFromCoordinator } from './codec.ts';
 import { manifestBytes, manifestFromWire, manifestToWire, programsBytes, sha256 } from './manifest.ts';
 import { PROTOCOL_VERSION } from './frame.ts';
 import type { MessageOf } from './messages.ts';
 
-const manifest = parameterManifest();
+const manifest = modelManifest();
+const WIRE = manifestToWire(manifest);
 const programs = [
   { samples: 64, bytes: 100, sha256: 'a'.repeat(64) },
   { samples: 32, bytes: 200, sha256: 'b'.repeat(64) },
@@ -27,7 +28,7 @@ describe('manifest', () => {
     expect(manifestFromWire((message as typeof welcome).manifest)).toEqual(manifest);
   });
 
-  it('is hashed with every name, shape and place', () => {
+  it('is hashed with all that it says', () => {
     const bytes = (change: (wire: ReturnType<typeof manifestToWire>) => unknown) => {
       const wire = manifestToWire(manifest);
       change(wire);
@@ -35,23 +36,41 @@ describe('manifest', () => {
     };
     const variants = [
       bytes(() => {}),
-      bytes((wire) => (wire.trainable = wire.trainable.toReversed())),
+      bytes((wire) => (wire.trainable = WIRE.trainable.toReversed())),
       bytes(({ trainable: [first] }) => first && (first.shape = first.shape.toReversed())),
       bytes(({ trainable: [first] }) => first && (first.name = 'generator/other')),
-      bytes(({ trainable, movingStatistics }) => void trainable.push(...movingStatistics.splice(0, 1))),
+      bytes(({ movingStatistics }) => movingStatistics.splice(0, 1)),
+      bytes(({ trainable: [first] }) => first && (first.initializer = { kind: 'constant', value: 3 })),
+      bytes(({ movingStatistics: [first] }) => first && (first.momentum = 0.5)),
+      bytes(({ inputs }) => inputs.push(...inputs.splice(0, 1))),
+      bytes(({ inputs: [, noise] }) => noise && (noise.shape = [101])),
+      bytes(({ inputs: [, noise] }) => noise?.from === 'normal' && (noise.streams = [99])),
+      bytes(({ sums }) => sums.push(...sums.splice(0, 1))),
     ];
     expect(new Set(variants).size).toBe(variants.length);
     expect(bytes(() => {})).toBe(variants[0]);
   });
 
   it('with a name that comes twice is refused', () => {
-    const twice = { name: 'generator/k', shape: [1] };
-    expect(() => manifestFromWire({ trainable: [twice, twice], movingStatistics: [] })).toThrow(unusable);
+    const [first] = WIRE.trainable;
+    if (!first) throw new Error('the model has parameters');
+    expect(() => manifestFromWire({ ...WIRE, trainable: [first, first] })).toThrow(unusable);
+    expect(() => manifestFromWire({ ...WIRE, inputs: [...WIRE.inputs, ...WIRE.inputs.slice(1)] })).toThrow(unusable);
+    expect(() => manifestFromWire({ ...WIRE, sums: ['loss', 'loss'] })).toThrow(unusable);
+  });
+
+  it('without exactly one input that is sent is refused', () => {
+    const [images, ...drawn] = WIRE.inputs;
+    if (images?.from !== 'data') throw new Error('images come first');
+    expect(() => manifestFromWire({ ...WIRE, inputs: drawn })).toThrow(unusable);
+    expect(() => manifestFromWire({ ...WIRE, inputs: [images, { ...images, name: 'more' }] })).toThrow(unusable);
   });
 
   it('that no frame could hold is refused', () => {
-    const large = { name: 'generator/k', shape: Array<number>(8).fill(2 ** 26) };
-    expect(() => manifestFromWire({ trainable: [large], movingStatistics: [] })).toThrow(unusable);
+    const large = { name: 'k', shape: Array<number>(8).fill(2 ** 26) };
+    const initializer = { kind: 'constant', value: 0 } as const;
+    expect(() => manifestFromWire({ ...WIRE, trainable: [{ ...large, initializer }] })).toThrow(unusable);
+    expect(() => manifestFromWire({ ...WIRE, inputs: [{ ...large, from: 'data' }] })).toThrow(unusable);
   });
 });
 

@@ -1,43 +1,75 @@
 import { GantryError } from '../errors.ts';
-import { layOutManifest, type Parameter, type ParameterManifest } from '../parameters.ts';
+import { layOutManifest, sizeOf, type ModelManifest, type Parameter } from '../parameters.ts';
+import { dataInput } from '../step-inputs.ts';
 import { MAX_PAYLOAD_BYTES } from './frame.ts';
 import type { MessageOf } from './messages.ts';
 
 type Welcome = MessageOf<'welcome'>;
 
 /** The manifest as `welcome` carries it: offsets and sizes follow from order and shapes. */
-export function manifestToWire(manifest: ParameterManifest): Welcome['manifest'] {
-  const namesAndShapes = (list: readonly Parameter[]) => list.map(({ name, shape }) => ({ name, shape: [...shape] }));
+export function manifestToWire(manifest: ModelManifest): Welcome['manifest'] {
+  const { trainable, movingStatistics, inputs, sums } = manifest;
   return {
-    trainable: namesAndShapes(manifest.trainable),
-    movingStatistics: namesAndShapes(manifest.movingStatistics),
+    trainable: trainable.map(parameterToWire),
+    movingStatistics: movingStatistics.map((each) => ({ ...parameterToWire(each), momentum: each.momentum })),
+    inputs: inputs.map((input) => {
+      const common = { name: input.name, shape: [...input.shape] };
+      if (input.from === 'data') return { ...common, from: 'data' };
+      const drawn = { ...common, streams: [...input.streams] };
+      return input.from === 'normal' ? { ...drawn, from: 'normal' } : { ...drawn, from: 'keepMask', rate: input.rate };
+    }),
+    sums: [...sums],
   };
 }
 
-/** @throws GantryError E_MANIFEST if a name comes twice or the parameters are too large for a frame */
-export function manifestFromWire(wire: Welcome['manifest']): ParameterManifest {
-  check(wire.trainable);
-  check(wire.movingStatistics);
-  return layOutManifest(wire.trainable, wire.movingStatistics);
+function parameterToWire({ name, shape, initializer }: Parameter) {
+  return { name, shape: [...shape], initializer: { ...initializer } };
 }
 
-function check(list: Welcome['manifest']['trainable']): void {
+/**
+ * @throws GantryError E_MANIFEST if a name comes twice, the parameters or the inputs of a sample are too large for a frame, or
+ *   there is not exactly one input that is sent
+ */
+export function manifestFromWire(wire: Welcome['manifest']): ModelManifest {
+  check(wire.trainable, 4);
+  check(wire.movingStatistics, 4);
+  check(wire.inputs, 1);
+  dataInput(wire);
+  if (new Set(wire.sums).size < wire.sums.length) throw new GantryError('E_MANIFEST', 'a sum comes twice');
+  return layOutManifest(wire);
+}
+
+function check(list: readonly { readonly name: string; readonly shape: readonly number[] }[], bytesEach: number): void {
   const names = new Set<string>();
   let bytes = 0;
   for (const { name, shape } of list) {
-    if (names.has(name)) throw new GantryError('E_MANIFEST', `the parameter ${name} comes twice`);
+    if (names.has(name)) throw new GantryError('E_MANIFEST', `the name ${name} comes twice`);
     names.add(name);
-    bytes += 4 * shape.reduce((product, side) => product * side, 1);
+    bytes += bytesEach * sizeOf(shape);
     if (bytes > MAX_PAYLOAD_BYTES) {
-      throw new GantryError('E_MANIFEST', `with ${name} the parameters take more than ${MAX_PAYLOAD_BYTES} bytes`);
+      throw new GantryError('E_MANIFEST', `with ${name} it takes more than ${MAX_PAYLOAD_BYTES} bytes`);
     }
   }
 }
 
-/** Names, types and shapes of all parameters in order, as the bytes whose sha256 both ends compare. */
-export function manifestBytes(manifest: ParameterManifest): Uint8Array<ArrayBuffer> {
-  const rows = (list: readonly Parameter[]) => list.map(({ name, shape }) => [name, 'float32', shape]);
-  return new TextEncoder().encode(JSON.stringify([rows(manifest.trainable), rows(manifest.movingStatistics)]));
+/** The manifest, as the bytes whose sha256 both ends compare. */
+export function manifestBytes(manifest: ModelManifest): Uint8Array<ArrayBuffer> {
+  const rows = (list: readonly Parameter[]) =>
+    list.map(({ name, shape, initializer }) => [name, 'float32', shape, sortedEntries(initializer)]);
+  const { trainable, movingStatistics, inputs, sums } = manifest;
+  const all = [
+    rows(trainable),
+    rows(movingStatistics),
+    movingStatistics.map(({ momentum }) => momentum),
+    inputs.map(sortedEntries),
+    sums,
+  ];
+  return new TextEncoder().encode(JSON.stringify(all));
+}
+
+/** However an object came to be, the same order. */
+function sortedEntries(object: object): [string, unknown][] {
+  return Object.entries(object).toSorted(([a], [b]) => (a < b ? -1 : 1));
 }
 
 /** The programs of a run in the order of `welcome`, as the bytes whose sha256 both ends compare. */

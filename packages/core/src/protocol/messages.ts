@@ -27,14 +27,40 @@ const index = z.int().min(0).max(MAX_BATCH);
 /** Samples of a shard. */
 const shardSamples = z.int().min(2).max(MAX_SHARD);
 
-const parameterList = z
+const tensorName = z.string().regex(/^[\w./-]{1,200}$/);
+const shape = z.array(z.int().min(1).max(MAX_PAYLOAD_BYTES)).max(8);
+const finite = z.number().min(-1e9).max(1e9);
+/** Where the values of a parameter begin, see `Initializer`. */
+const initializer = z.discriminatedUnion('kind', [
+  z.strictObject({ kind: z.literal('constant'), value: finite }),
+  z.strictObject({ kind: z.literal('uniform'), center: finite, limit: finite }),
+  z.strictObject({ kind: z.literal('normal'), mean: finite, deviation: finite, truncated: z.boolean() }),
+]);
+const parameter = z.strictObject({ name: tensorName, shape, initializer });
+const movingStatistic = z.strictObject({ ...parameter.shape, momentum: z.number().min(0).max(1) });
+/** Streams of random numbers that an input draws from. */
+const streams = z
   .array(
-    z.strictObject({
-      name: z.string().regex(/^[\w./-]{1,200}$/),
-      shape: z.array(z.int().min(1).max(MAX_PAYLOAD_BYTES)).max(8),
-    }),
+    z
+      .int()
+      .min(0)
+      .max(2 ** 32 - 1),
   )
-  .max(128);
+  .min(1)
+  .max(4);
+/** An input of the training step, see `StepInput`. */
+const stepInput = z.discriminatedUnion('from', [
+  z.strictObject({ from: z.literal('data'), name: tensorName, shape }),
+  z.strictObject({ from: z.literal('normal'), name: tensorName, shape, streams }),
+  z.strictObject({ from: z.literal('keepMask'), name: tensorName, shape, streams, rate: z.number().min(0).max(0.99) }),
+]);
+/** What the receiver has to know of the model, see `ModelManifest`: offsets and sizes follow from order and shapes. */
+const manifest = z.strictObject({
+  trainable: z.array(parameter).min(1).max(128),
+  movingStatistics: z.array(movingStatistic).max(128),
+  inputs: z.array(stepInput).min(1).max(64),
+  sums: z.array(tensorName).max(64),
+});
 
 /** First message of a worker. No payload. */
 const hello = z.strictObject({
@@ -116,8 +142,8 @@ const welcome = z.strictObject({
   seed: z.int().min(0).max(MAX_SEED),
   /** Time between heartbeats. */
   heartbeatMs: z.int().min(1).max(3_600_000),
-  /** Order and shapes of the parameters, see `manifestFromWire`. */
-  manifest: z.strictObject({ trainable: parameterList.min(1), movingStatistics: parameterList }),
+  /** Parameters, inputs and sums of the model, see `manifestFromWire`. */
+  manifest,
   /** What follows in `program` messages, one per shard size. */
   programs: z
     .array(
@@ -141,7 +167,7 @@ const weights = z.strictObject({
   version: step,
 });
 
-/** One shard to compute. Payload: images, uint8 [samples,28,28]. */
+/** One shard to compute. Payload: the data of its samples, uint8. */
 const assign = z
   .strictObject({
     type: z.literal('assign'),
