@@ -1,7 +1,8 @@
-import { adamStep, initialAdamState, type AdamState } from './adam.ts';
 import { GantryError } from './errors.ts';
 import { leafLayout, sumOf } from './leaf.ts';
 import { BATCH_NORM_MOMENTUM } from './dimensions.ts';
+import { DEFAULT_OPTIMIZERS, optimizerOf, type OptimizerSpecs } from './optimizers/optimizer.ts';
+import type { OptimizerState } from './optimizers/update-rule.ts';
 import { viewOf, type ParameterManifest } from './parameters.ts';
 import { Stream, fillUniform } from './random.ts';
 import { norm } from './vectors.ts';
@@ -14,12 +15,17 @@ export interface TrainingState {
   readonly weights: Float32Array;
   /** As `manifest.movingStatistics`. */
   readonly movingStatistics: Float32Array;
-  readonly generatorAdam: AdamState;
-  readonly discriminatorAdam: AdamState;
+  /** What each network's optimizer keeps: Adam's moments and β powers, unless another one was asked for. */
+  readonly generatorAdam: OptimizerState;
+  readonly discriminatorAdam: OptimizerState;
 }
 
 /** Fresh weights as Keras initializes them, drawn from the seed: Glorot-uniform kernels, γ = 1, all else 0; variances 1. */
-export function initialState(manifest: ParameterManifest, seed: number): TrainingState {
+export function initialState(
+  manifest: ParameterManifest,
+  seed: number,
+  optimizers: OptimizerSpecs = DEFAULT_OPTIMIZERS,
+): TrainingState {
   const weights = new Float32Array(manifest.trainableSize);
   manifest.trainable.forEach((parameter, index) => {
     const values = viewOf(weights, parameter);
@@ -38,8 +44,10 @@ export function initialState(manifest: ParameterManifest, seed: number): Trainin
     step: 0,
     weights,
     movingStatistics,
-    generatorAdam: initialAdamState(manifest.discriminatorOffset),
-    discriminatorAdam: initialAdamState(manifest.trainableSize - manifest.discriminatorOffset),
+    generatorAdam: optimizerOf(optimizers.generator).init(manifest.discriminatorOffset),
+    discriminatorAdam: optimizerOf(optimizers.discriminator).init(
+      manifest.trainableSize - manifest.discriminatorOffset,
+    ),
   };
 }
 
@@ -61,11 +69,17 @@ export interface StepMetrics {
 }
 
 /**
- * Applies the sum of a step's leaves: both Adam steps and one update of the moving statistics.
+ * Applies the sum of a step's leaves: a step of both optimizers and one update of the moving statistics.
  * @param root laid out as `leafLayout(manifest)`
+ * @param optimizers those that the state is of
  * @throws GantryError E_DIVERGED if anything in it is not finite; the state is unchanged then
  */
-export function applyStep(state: TrainingState, root: Float32Array, manifest: ParameterManifest): StepMetrics {
+export function applyStep(
+  state: TrainingState,
+  root: Float32Array,
+  manifest: ParameterManifest,
+  optimizers: OptimizerSpecs = DEFAULT_OPTIMIZERS,
+): StepMetrics {
   const layout = leafLayout(manifest);
   const scale = 1 / sumOf(root, layout, 'samples');
   const split = manifest.discriminatorOffset;
@@ -87,9 +101,10 @@ export function applyStep(state: TrainingState, root: Float32Array, manifest: Pa
     }
   }
 
-  adamStep(state.weights.subarray(0, split), generatorGradient, scale, state.generatorAdam);
-  adamStep(state.weights.subarray(split), discriminatorGradient, scale, state.discriminatorAdam);
-  const { movingStatistics } = state;
+  const { step, weights, movingStatistics, generatorAdam, discriminatorAdam } = state;
+  const [generator, discriminator] = [optimizerOf(optimizers.generator), optimizerOf(optimizers.discriminator)];
+  generator.step(weights.subarray(0, split), generatorGradient, scale, generatorAdam, step);
+  discriminator.step(weights.subarray(split), discriminatorGradient, scale, discriminatorAdam, step);
   for (let i = 0; i < movingStatistics.length; i++) {
     const batchValue = (statistics[i] as number) * scale;
     movingStatistics[i] =
