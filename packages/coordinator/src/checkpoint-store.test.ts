@@ -126,8 +126,9 @@ describe('saving and restoring', () => {
       { moments: {}, scalars: {} },
       { ...stateAt(1).generatorAdam, scalars: { beta1Power: 1 } },
     ]) {
-      const saved = (async () => store.save({ ...stateAt(1), generatorAdam }, PLAN))();
-      await expect(saved).rejects.toThrow(expect.objectContaining({ code: 'E_CHECKPOINT' }));
+      await expect(store.save({ ...stateAt(1), generatorAdam }, PLAN)).rejects.toThrow(
+        expect.objectContaining({ code: 'E_CHECKPOINT' }),
+      );
     }
     expect(await savedNames()).toEqual([]);
   });
@@ -340,8 +341,8 @@ describe('killed while saving', () => {
       expect(vectors).toHaveLength(6);
       for (const flat of vectors) expect(new Set(flat)).toEqual(new Set([state.step]));
       const { generatorAdam: g, discriminatorAdam: d } = state;
-      const power = 1 / state.step;
-      expect([g.scalars, d.scalars]).toEqual(Array(2).fill({ beta1Power: power, beta2Power: power }));
+      const powers = { beta1Power: 1 / state.step, beta2Power: 1 / state.step };
+      expect([g.scalars, d.scalars]).toEqual([powers, powers]);
       done = state.step;
     }
     expect(done).toBeGreaterThan(20);

@@ -15,7 +15,7 @@ export interface TrainingState {
   readonly weights: Float32Array;
   /** As `manifest.movingStatistics`. */
   readonly movingStatistics: Float32Array;
-  /** What each network's optimizer keeps: Adam's moments and β powers, unless another one was asked for. */
+  /** What each network's optimizer keeps: Adam's moments and β powers, or those of another one that was asked for. */
   readonly generatorAdam: OptimizerState;
   readonly discriminatorAdam: OptimizerState;
 }

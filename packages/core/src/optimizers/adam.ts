@@ -15,9 +15,9 @@ export const adamSpecSchema = z.strictObject({
 export type AdamSpec = z.infer<typeof adamSpecSchema>;
 
 /**
- * Adam as Keras defines it, in float32: Kingma and Ba (2015), with ε outside the bias correction ("epsilon hat" of their
- * section 2). `m` and `v` are the first and second moments; β1ᵗ and β2ᵗ are kept as running products, since `Math.pow` does not
- * give the same bits on every engine.
+ * Adam as Keras defines it, in float32: Kingma and Ba (2015), with ε outside the bias correction ("epsilon hat" of
+ * their section 2). `m` and `v` are the first and second moments; β1ᵗ and β2ᵗ are kept as running products, since
+ * `Math.pow` does not give the same bits on every engine.
  */
 export function adam({ beta1, beta2, epsilon }: AdamSpec): UpdateRule {
   return updateRule(['m', 'v'], { beta1Power: 1, beta2Power: 1 }, (update, { m, v }, scalars) => {

@@ -1,16 +1,19 @@
 import { z } from 'zod';
 import { cosSinTurns } from '../elementary.ts';
 
-/** Steps in which the rate rises to the learning rate in equal parts: the first step has one of them (Goyal et al., 2017). */
-const warmUpSteps = z.int().min(0).default(0);
+/**
+ * Steps in which the rate rises to the learning rate in equal parts (Goyal et al., 2017). The first step has one part,
+ * since at a rate of 0 it would be lost; the last has all.
+ */
+const warmUpStepsSchema = z.int().min(0).default(0);
 
 /** A learning rate's schedule, as data. */
 export const scheduleSchema = z.discriminatedUnion('kind', [
-  z.strictObject({ kind: z.literal('constant'), warmUpSteps }),
+  z.strictObject({ kind: z.literal('constant'), warmUpSteps: warmUpStepsSchema }),
   /** Half a period of a cosine (Loshchilov and Hutter, 2017, without restarts). */
   z.strictObject({
     kind: z.literal('cosine'),
-    warmUpSteps,
+    warmUpSteps: warmUpStepsSchema,
     /** Steps from the end of the warm-up until the rate is at its lowest, where it stays. */
     steps: z.int().min(1),
     /** The lowest rate, as a part of the learning rate: 0 … 1. */

@@ -13,8 +13,8 @@ export const sgdSpecSchema = z.strictObject({
 export type SgdSpec = z.infer<typeof sgdSpecSchema>;
 
 /**
- * Gradient descent as Keras defines it, in float32: with momentum (Polyak, 1964), velocity ← momentum·velocity − rate·gradient is
- * added to the weights; without, −rate·gradient is, and there is no state.
+ * Gradient descent as Keras defines it, in float32: with momentum (Polyak, 1964), the weights move by
+ * velocity ← momentum·velocity − rate·gradient; without, by −rate·gradient, and there is no state.
  */
 export function sgd({ momentum }: SgdSpec): UpdateRule {
   return momentum === 0 ? plain() : withMomentum(momentum);

@@ -26,14 +26,15 @@ export interface UpdateRule {
   init(size: number): OptimizerState;
   /**
    * Changes weights and state in place.
-   * @throws GantryError E_BAD_SHAPE if gradients or moments are not as many as the weights, or the state is another rule's
+   * @throws GantryError E_BAD_SHAPE if gradients or moments are not as many as the weights, or the state is another
+   * rule's; nothing is changed then
    */
   apply(update: Update, state: OptimizerState): void;
 }
 
 /**
- * A rule from the names of its moments, which begin at 0, its scalars with what they begin with, and what it does in a step,
- * which can rely on having all of them.
+ * A rule from the names of its moments, which begin at 0, its scalars with what they begin with, and what it does in a
+ * step, which can rely on having all of them.
  */
 export function updateRule<Moment extends string, Scalar extends string>(
   momentNames: readonly Moment[],
@@ -57,7 +58,7 @@ export function updateRule<Moment extends string, Scalar extends string>(
       if (![update.gradientSum, ...Object.values(moments)].every((vector) => vector.length === length)) {
         throw new GantryError('E_BAD_SHAPE', `gradients or moments are not as many as the ${length} weights`);
       }
-      apply(update, moments as Record<Moment, Float32Array>, scalars as Record<Scalar, number>);
+      apply(update, moments, scalars);
     },
   };
 }

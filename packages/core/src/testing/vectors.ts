@@ -12,7 +12,7 @@ export function vectorOf(length: number, seed: number): Float32Array {
   return Float32Array.from({ length }, (_, i) => Math.sin(i + seed) * 10 ** ((i % 60) - 30));
 }
 
-/** The first element whose bits differ, or -1 if none do; a NaN is one like any other. Vitest takes seconds for long vectors. */
+/** The first element that differs, −0 from 0 too, or -1: of long vectors, Vitest's comparison takes seconds. */
 export function firstDifference(a: Float32Array, b: Float32Array): number {
   if (a.length !== b.length) return Math.min(a.length, b.length);
   return a.findIndex((value, i) => !Object.is(value, b[i]));
