@@ -26,7 +26,7 @@ export interface Optimizer {
   init(size: number): OptimizerState;
   /**
    * One step, in place. Equal arguments give equal bits on every machine.
-   * @param scale multiplies the gradient first: 1/N turns a sum over N samples into their mean, whose norm clipping looks at
+   * @param scale multiplies the gradient first, before clipping: 1/N turns a sum over N samples into their mean
    * @param stepsDone from 0, for the learning rate's schedule
    * @throws GantryError E_BAD_SHAPE if gradients or moments are not as many as the weights, or the state is another
    * optimizer's; nothing is changed then
