@@ -6,8 +6,8 @@ import {
   decodeSafetensors,
   encodeSafetensors,
   viewOf,
-  type AdamState,
   type NamedTensor,
+  type OptimizerState,
   type Parameter,
   type ModelManifest,
   type TrainingState,
@@ -65,12 +65,13 @@ function tensorsOf(state: TrainingState, manifest: ModelManifest): Record<Tensor
   const split = manifest.discriminatorOffset;
   const optimizer = manifest.trainable.flatMap((parameter) => {
     const { name, shape, offset } = parameter;
-    const { m, v } = offset < split ? state.generatorAdam : state.discriminatorAdam;
+    const { moments } = offset < split ? state.generatorAdam : state.discriminatorAdam;
     const place = { ...parameter, offset: offset < split ? offset : offset - split };
-    return [
-      { name: `${name}/m`, shape, data: viewOf(m, place) },
-      { name: `${name}/v`, shape, data: viewOf(v, place) },
-    ];
+    return Object.entries(moments).map(([moment, flat]) => ({
+      name: `${name}/${moment}`,
+      shape,
+      data: viewOf(flat, place),
+    }));
   });
   return {
     'generator.safetensors': all.filter(({ name }) => name.startsWith('generator/')),
@@ -85,12 +86,26 @@ function emptyState(manifest: ModelManifest, { step, generatorAdam, discriminato
     step,
     weights: new Float32Array(size),
     movingStatistics: new Float32Array(manifest.movingStatisticsSize),
-    generatorAdam: { m: new Float32Array(split), v: new Float32Array(split), ...generatorAdam },
-    discriminatorAdam: { m: new Float32Array(size - split), v: new Float32Array(size - split), ...discriminatorAdam },
+    generatorAdam: emptyAdam(split, generatorAdam),
+    discriminatorAdam: emptyAdam(size - split, discriminatorAdam),
   };
 }
 
-function betaPowers({ beta1Power, beta2Power }: AdamState): StateRecord['generatorAdam'] {
+function emptyAdam(size: number, scalars: StateRecord['generatorAdam']): OptimizerState {
+  return { moments: { m: new Float32Array(size), v: new Float32Array(size) }, scalars };
+}
+
+/** @throws GantryError E_CHECKPOINT for another optimizer's state: this format has a place for Adam's alone */
+function betaPowers({ moments, scalars }: OptimizerState): StateRecord['generatorAdam'] {
+  const { beta1Power, beta2Power, ...others } = scalars;
+  const isAdams =
+    Object.keys({ ...moments, ...others })
+      .toSorted()
+      .join() === 'm,v';
+  if (!isAdams || beta1Power === undefined || beta2Power === undefined) {
+    const names = Object.keys({ ...moments, ...scalars }).join(', ') || 'nothing';
+    throw new GantryError('E_CHECKPOINT', `format ${FORMAT} holds the state of Adam; this optimizer's holds ${names}`);
+  }
   return { beta1Power, beta2Power };
 }
 

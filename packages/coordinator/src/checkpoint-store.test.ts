@@ -38,10 +38,8 @@ function stateAt(step: number): TrainingState {
   let next = step;
   const numbers = (size: number) => Float32Array.from({ length: size }, () => Math.fround((next += 1 / 64)));
   const adam = (size: number, power: number) => ({
-    m: numbers(size),
-    v: numbers(size),
-    beta1Power: 0.9 ** (step + power),
-    beta2Power: 0.999 ** (step + power),
+    moments: { m: numbers(size), v: numbers(size) },
+    scalars: { beta1Power: 0.9 ** (step + power), beta2Power: 0.999 ** (step + power) },
   });
   return {
     step,
@@ -52,9 +50,14 @@ function stateAt(step: number): TrainingState {
   };
 }
 
+/** All vectors of a state. */
+function vectorsOf({ weights, movingStatistics, generatorAdam: g, discriminatorAdam: d }: TrainingState) {
+  return [weights, movingStatistics, ...Object.values(g.moments), ...Object.values(d.moments)];
+}
+
 /** The bits of all numbers of a state. */
-function bitsOf({ weights, movingStatistics, generatorAdam: g, discriminatorAdam: d }: TrainingState): string[] {
-  return [weights, movingStatistics, g.m, g.v, d.m, d.v].map((flat) => Buffer.from(flat.buffer).toString('base64'));
+function bitsOf(state: TrainingState): string[] {
+  return vectorsOf(state).map((flat) => Buffer.from(flat.buffer).toString('base64'));
 }
 
 function slice(flat: Float32Array, from: number, to: number): number[] {
@@ -87,8 +90,8 @@ describe('saving and restoring', () => {
   test('of the whole model gives back every bit, in the stated files', async () => {
     const manifest = modelManifest();
     const state = initialState(manifest, 3);
-    state.generatorAdam.m.fill(0.1);
-    state.discriminatorAdam.v.fill(0.2);
+    state.generatorAdam.moments['m']?.fill(0.1);
+    state.discriminatorAdam.moments['v']?.fill(0.2);
     await (await CheckpointStore.open(run, manifest)).save(state, PLAN);
     expect((await readdir(directoryOf(0))).toSorted()).toEqual([
       'discriminator.safetensors',
@@ -113,11 +116,25 @@ describe('saving and restoring', () => {
     const state = stateAt(1);
     const saved = store.save(state, PLAN);
     state.weights.fill(0);
-    state.generatorAdam.m.fill(0);
-    state.generatorAdam.beta1Power = 0;
+    state.generatorAdam.moments['m']?.fill(0);
+    state.generatorAdam.scalars['beta1Power'] = 0;
     state.step = 2;
     await saved;
     expect(await (await openStore()).restore()).toEqual({ state: stateAt(1), skipped: [] });
+  });
+
+  test('refuses the state of another optimizer than Adam', async () => {
+    const store = await openStore();
+    for (const generatorAdam of [
+      { moments: { velocity: new Float32Array(8) }, scalars: {} },
+      { moments: {}, scalars: {} },
+      { ...stateAt(1).generatorAdam, scalars: { beta1Power: 1 } },
+    ]) {
+      await expect(store.save({ ...stateAt(1), generatorAdam }, PLAN)).rejects.toThrow(
+        expect.objectContaining({ code: 'E_CHECKPOINT' }),
+      );
+    }
+    expect(await savedNames()).toEqual([]);
   });
 
   test('runs one save after another, and refuses a third', async () => {
@@ -276,7 +293,8 @@ describe('killed while saving', () => {
     tick();
     for (let step = Number(first); ; step++) {
       const flat = (size) => new Float32Array(size).fill(step);
-      const adam = (size) => ({ m: flat(size), v: flat(size), beta1Power: 1 / step, beta2Power: 1 / step });
+      const scalars = { beta1Power: 1 / step, beta2Power: 1 / step };
+      const adam = (size) => ({ moments: { m: flat(size), v: flat(size) }, scalars });
       await store.save(
         { step, weights: flat(11), movingStatistics: flat(4), generatorAdam: adam(8), discriminatorAdam: adam(3) },
         JSON.parse(plan),
@@ -323,11 +341,12 @@ describe('killed while saving', () => {
       const { state, skipped } = restored;
       expect(skipped).toEqual([]);
       expect(state.step).toBeGreaterThanOrEqual(told);
-      const { weights, movingStatistics, generatorAdam: g, discriminatorAdam: d } = state;
-      for (const flat of [weights, movingStatistics, g.m, g.v, d.m, d.v]) {
-        expect(new Set(flat)).toEqual(new Set([state.step]));
-      }
-      expect([g.beta1Power, d.beta2Power]).toEqual([1 / state.step, 1 / state.step]);
+      const vectors = vectorsOf(state);
+      expect(vectors).toHaveLength(6);
+      for (const flat of vectors) expect(new Set(flat)).toEqual(new Set([state.step]));
+      const { generatorAdam: g, discriminatorAdam: d } = state;
+      const powers = { beta1Power: 1 / state.step, beta2Power: 1 / state.step };
+      expect([g.scalars, d.scalars]).toEqual([powers, powers]);
       done = state.step;
     }
     expect(done).toBeGreaterThan(20);
@@ -354,7 +373,9 @@ print(json.dumps(tensors))`;
     const { stdout, stderr, status } = spawnSync('python3', ['-c', program, ...files], { encoding: 'utf8' });
     expect(status, stderr).toBe(0);
     const state = stateAt(1);
-    const { generatorAdam: g, discriminatorAdam: d } = state;
+    const [g, d] = [state.generatorAdam, state.discriminatorAdam].map(({ moments }) => moments);
+    const part = (moments: typeof g, name: string, from: number, to: number) =>
+      [...(moments?.[name] ?? [])].slice(from, to);
     expect(JSON.parse(stdout)).toEqual({
       'generator/dense/kernel': ['F32', [3, 2], slice(state.weights, 0, 6)],
       'generator/batch_norm/gamma': ['F32', [2], slice(state.weights, 6, 8)],
@@ -362,14 +383,14 @@ print(json.dumps(tensors))`;
       'generator/batch_norm/moving_variance': ['F32', [2], slice(state.movingStatistics, 2, 4)],
       'discriminator/dense/kernel': ['F32', [2, 1], slice(state.weights, 8, 10)],
       'discriminator/dense/bias': ['F32', [1], slice(state.weights, 10, 11)],
-      'generator/dense/kernel/m': ['F32', [3, 2], slice(g.m, 0, 6)],
-      'generator/dense/kernel/v': ['F32', [3, 2], slice(g.v, 0, 6)],
-      'generator/batch_norm/gamma/m': ['F32', [2], slice(g.m, 6, 8)],
-      'generator/batch_norm/gamma/v': ['F32', [2], slice(g.v, 6, 8)],
-      'discriminator/dense/kernel/m': ['F32', [2, 1], slice(d.m, 0, 2)],
-      'discriminator/dense/kernel/v': ['F32', [2, 1], slice(d.v, 0, 2)],
-      'discriminator/dense/bias/m': ['F32', [1], slice(d.m, 2, 3)],
-      'discriminator/dense/bias/v': ['F32', [1], slice(d.v, 2, 3)],
+      'generator/dense/kernel/m': ['F32', [3, 2], part(g, 'm', 0, 6)],
+      'generator/dense/kernel/v': ['F32', [3, 2], part(g, 'v', 0, 6)],
+      'generator/batch_norm/gamma/m': ['F32', [2], part(g, 'm', 6, 8)],
+      'generator/batch_norm/gamma/v': ['F32', [2], part(g, 'v', 6, 8)],
+      'discriminator/dense/kernel/m': ['F32', [2, 1], part(d, 'm', 0, 2)],
+      'discriminator/dense/kernel/v': ['F32', [2, 1], part(d, 'v', 0, 2)],
+      'discriminator/dense/bias/m': ['F32', [1], part(d, 'm', 2, 3)],
+      'discriminator/dense/bias/v': ['F32', [1], part(d, 'v', 2, 3)],
     });
   });
 });

@@ -2,4 +2,5 @@
 export { A, B, BLOCK_BYTES, C, D } from './buffers';
 export { adam } from './adam';
 export { keepMask } from './dropout';
+export { sgd, sgdMomentum } from './sgd';
 export { add, allFinite, sumOfSquares } from './vectors';

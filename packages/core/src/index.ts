@@ -1,4 +1,3 @@
-export { ADAM, type AdamState } from './adam.ts';
 export { resultConfigSchema, trainConfigSchema, type ResultConfig, type TrainConfig } from './config.ts';
 export type { GradientEngine, Program, ProgramVariant, ShardWork } from './engine.ts';
 export { GantryError, type ErrorCode } from './errors.ts';
@@ -13,6 +12,15 @@ export {
   type LeafLayout,
   type LeafPart,
 } from './leaf.ts';
+export {
+  DEFAULT_OPTIMIZERS,
+  optimizerOf,
+  optimizerSpecSchema,
+  type Optimizer,
+  type OptimizerSpec,
+  type OptimizerSpecs,
+} from './optimizers/optimizer.ts';
+export type { OptimizerState } from './optimizers/update-rule.ts';
 export { IMAGE_PIXELS, IMAGE_SIDE, NOISE_SIZE } from './dimensions.ts';
 export { gradientName, viewOf, type ModelManifest, type Parameter, type StepInput } from './parameters.ts';
 export { Stream, epochPermutation, fillKeepMask, fillNormal, fillUniform } from './random.ts';

@@ -12,6 +12,8 @@ interface Exports {
   sumOfSquares(length: number): number;
   allFinite(length: number): number;
   adam(length: number, scale: number, rate: number, gain1: number, gain2: number, epsilon: number): void;
+  sgd(length: number, scale: number, rate: number): void;
+  sgdMomentum(length: number, scale: number, rate: number, momentum: number): void;
   keepMask(
     first: number,
     blocks: number,

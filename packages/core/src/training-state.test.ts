@@ -1,7 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { leafLayout } from './leaf.ts';
 import { modelManifest } from './model-manifest.ts';
+import { DEFAULT_OPTIMIZERS, optimizerSpecSchema } from './optimizers/optimizer.ts';
 import { viewOf } from './parameters.ts';
+import { firstDifference } from './testing/vectors.ts';
 import { applyStep, initialState, type TrainingState } from './training-state.ts';
 
 const manifest = modelManifest();
@@ -17,8 +19,9 @@ function rootOf(gradient: number): Float32Array {
 
 /** Everything in a state, for comparisons of every bit. */
 function bytesOf({ step, weights, movingStatistics, generatorAdam, discriminatorAdam }: TrainingState): Buffer {
-  const moments = [generatorAdam, discriminatorAdam].flatMap(({ m, v }) => [m, v]);
-  const powers = [generatorAdam, discriminatorAdam].flatMap(({ beta1Power, beta2Power }) => [beta1Power, beta2Power]);
+  const optimizers = [generatorAdam, discriminatorAdam];
+  const moments = optimizers.flatMap((optimizer) => Object.values(optimizer.moments));
+  const powers = optimizers.flatMap(({ scalars }) => Object.values(scalars));
   return Buffer.concat(
     [weights, movingStatistics, ...moments, Float64Array.of(step, ...powers)].map((a) => new Uint8Array(a.buffer)),
   );
@@ -72,6 +75,24 @@ describe('applyStep', () => {
     for (const i of [0, 1000, 2_400_000]) expect((state.weights[i] ?? 0) - (before[i] ?? 0)).toBeCloseTo(1e-4, 8);
     expect(state.movingStatistics[0]).toBeCloseTo(0.005, 8);
     expect(state.step).toBe(1);
+  });
+
+  it('moves each network’s weights by its own optimizer, at the rate of the step', () => {
+    const schedule = { kind: 'constant', warmUpSteps: 4 };
+    const discriminator = optimizerSpecSchema.parse({ name: 'sgd', learningRate: 0.5, momentum: 0.5, schedule });
+    const optimizers = { ...DEFAULT_OPTIMIZERS, discriminator };
+    const [state, byAdam] = [initialState(manifest, 1, optimizers), initialState(manifest, 1)];
+    const split = manifest.discriminatorOffset;
+    const bias = manifest.trainable.find(({ name }) => name === 'discriminator/conv2/bias')?.offset ?? NaN;
+    for (const expected of [0.125 * 0.5, 0.125 * 0.5 * 1.5 + 0.25 * 0.5]) {
+      applyStep(state, rootOf(-0.5), manifest, optimizers);
+      applyStep(byAdam, rootOf(-0.5), manifest);
+      expect(state.weights[bias]).toBe(expected);
+    }
+    const generators = [state, byAdam].map(({ weights }) => weights.subarray(0, split)) as [Float32Array, Float32Array];
+    expect(firstDifference(...generators)).toBe(-1);
+    expect(state.generatorAdam.scalars).toEqual(byAdam.generatorAdam.scalars);
+    expect(Object.keys(state.discriminatorAdam.moments)).toEqual(['velocity']);
   });
 
   it('is undisturbed by a root that is not finite, and says what diverged', () => {

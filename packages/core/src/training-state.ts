@@ -1,7 +1,8 @@
-import { adamStep, initialAdamState, type AdamState } from './adam.ts';
 import { GantryError } from './errors.ts';
 import { leafLayout, samplesOf, sumOf } from './leaf.ts';
 import { fillInitial } from './initial-values.ts';
+import { DEFAULT_OPTIMIZERS, optimizerOf, type OptimizerSpecs } from './optimizers/optimizer.ts';
+import type { OptimizerState } from './optimizers/update-rule.ts';
 import { viewOf, type ModelManifest } from './parameters.ts';
 import { norm } from './vectors.ts';
 
@@ -13,12 +14,17 @@ export interface TrainingState {
   readonly weights: Float32Array;
   /** As `manifest.movingStatistics`. */
   readonly movingStatistics: Float32Array;
-  readonly generatorAdam: AdamState;
-  readonly discriminatorAdam: AdamState;
+  /** What each network's optimizer keeps: Adam's moments and β powers, or those of another one that was asked for. */
+  readonly generatorAdam: OptimizerState;
+  readonly discriminatorAdam: OptimizerState;
 }
 
 /** Fresh weights as the layers' initializers have them, drawn from the seed. */
-export function initialState(manifest: ModelManifest, seed: number): TrainingState {
+export function initialState(
+  manifest: ModelManifest,
+  seed: number,
+  optimizers: OptimizerSpecs = DEFAULT_OPTIMIZERS,
+): TrainingState {
   const weights = new Float32Array(manifest.trainableSize);
   const movingStatistics = new Float32Array(manifest.movingStatisticsSize);
   const { trainable } = manifest;
@@ -30,8 +36,10 @@ export function initialState(manifest: ModelManifest, seed: number): TrainingSta
     step: 0,
     weights,
     movingStatistics,
-    generatorAdam: initialAdamState(manifest.discriminatorOffset),
-    discriminatorAdam: initialAdamState(manifest.trainableSize - manifest.discriminatorOffset),
+    generatorAdam: optimizerOf(optimizers.generator).init(manifest.discriminatorOffset),
+    discriminatorAdam: optimizerOf(optimizers.discriminator).init(
+      manifest.trainableSize - manifest.discriminatorOffset,
+    ),
   };
 }
 
@@ -46,11 +54,17 @@ export interface StepMetrics {
 }
 
 /**
- * Applies the sum of a step's leaves: both Adam steps and one update of the moving statistics.
+ * Applies the sum of a step's leaves: a step of both optimizers and one update of the moving statistics.
  * @param root laid out as `leafLayout(manifest)`
+ * @param optimizers those that the state is of
  * @throws GantryError E_DIVERGED if anything in it is not finite; the state is unchanged then
  */
-export function applyStep(state: TrainingState, root: Float32Array, manifest: ModelManifest): StepMetrics {
+export function applyStep(
+  state: TrainingState,
+  root: Float32Array,
+  manifest: ModelManifest,
+  optimizers: OptimizerSpecs = DEFAULT_OPTIMIZERS,
+): StepMetrics {
   const layout = leafLayout(manifest);
   const scale = 1 / samplesOf(root, layout);
   const split = manifest.discriminatorOffset;
@@ -72,8 +86,10 @@ export function applyStep(state: TrainingState, root: Float32Array, manifest: Mo
     }
   }
 
-  adamStep(state.weights.subarray(0, split), generatorGradient, scale, state.generatorAdam);
-  adamStep(state.weights.subarray(split), discriminatorGradient, scale, state.discriminatorAdam);
+  const { step, weights, generatorAdam, discriminatorAdam } = state;
+  const [generator, discriminator] = [optimizerOf(optimizers.generator), optimizerOf(optimizers.discriminator)];
+  generator.step(weights.subarray(0, split), generatorGradient, scale, generatorAdam, step);
+  discriminator.step(weights.subarray(split), discriminatorGradient, scale, discriminatorAdam, step);
   for (const parameter of manifest.movingStatistics) {
     const values = viewOf(state.movingStatistics, parameter);
     const sums = viewOf(statistics, parameter);
