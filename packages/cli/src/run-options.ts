@@ -1,10 +1,11 @@
 import type { Command } from 'commander';
 import type { GivenConfig } from '@gantry/coordinator';
+import { addOptimizerOptions, optimizerSettings, type OptimizerFlags } from './optimizer-options.ts';
 import { wholeNumber } from './options.ts';
 import { newRunPath, newestRunPath } from './run-paths.ts';
 
 /** The options that every command has that runs a training. */
-export interface RunFlags {
+export interface RunFlags extends OptimizerFlags {
   readonly epochs?: number;
   readonly batch?: number;
   readonly shardSize?: number;
@@ -19,12 +20,13 @@ export interface RunFlags {
 }
 
 export function addRunOptions(command: Command): Command {
-  return command
+  const withResult = command
     .option('--epochs <n>', 'passes over the images (default: 50)', wholeNumber(1, 100_000))
     .option('--batch <images>', 'images per step over all workers (default: 256)', wholeNumber(1, 60_000))
     .option('--shard-size <images>', 'images per shard; part of the result (default: 64)', wholeNumber(2, 4096))
     .option('--seed <n>', 'seed of all randomness (default: 0)', wholeNumber(0))
-    .option('--limit <images>', 'use the first images only', wholeNumber(2))
+    .option('--limit <images>', 'use the first images only', wholeNumber(2));
+  return addOptimizerOptions(withResult)
     .option('--checkpoint-every <steps>', 'steps between checkpoints (default: 100)', wholeNumber(1))
     .option('--data <dir>', "folder with MNIST's IDX files, plain or .gz (default: the set that comes with Gantry)")
     .option('--run <dir>', 'run directory (default: runs/<date-time>, or with --resume the newest run)')
@@ -36,6 +38,7 @@ export function addRunOptions(command: Command): Command {
 /** What the coordinator needs to know of them. */
 export function runSettings(flags: RunFlags) {
   const { epochs, batch, shardSize, seed, limit, checkpointEvery, resume = false, data } = flags;
-  const config: GivenConfig = { epochs, batch, shardSize, seed, limit, checkpointEvery };
+  const optimizers = optimizerSettings(flags);
+  const config: GivenConfig = { epochs, batch, shardSize, seed, limit, checkpointEvery, optimizers };
   return { path: flags.run ?? (resume ? newestRunPath() : newRunPath()), resume, config, dataDirectory: data };
 }

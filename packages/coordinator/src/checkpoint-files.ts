@@ -16,35 +16,63 @@ import { z } from 'zod';
 import { messageOf, systemErrorCode } from './durable-files.ts';
 import type { GeneratorWeights } from './pictures.ts';
 
-const FORMAT = 1;
+const FORMAT = 2;
 const TENSOR_FILES = ['generator.safetensors', 'discriminator.safetensors', 'optimizer.safetensors'] as const;
 type TensorFile = (typeof TENSOR_FILES)[number];
 
 const sha256Schema = z.string().regex(/^[0-9a-f]{64}$/);
-const betaPowersSchema = z.strictObject({ beta1Power: z.number(), beta2Power: z.number() });
-const recordSchema = z.strictObject({
-  format: z.literal(FORMAT),
+/** What an optimizer keeps for a network: names of the vectors in optimizer.safetensors, and numbers. */
+const optimizerSchema = z.strictObject({
+  moments: z.array(z.string().regex(/^\w{1,32}$/)).max(8),
+  scalars: z.record(z.string().regex(/^\w{1,32}$/), z.number()),
+});
+const commonFields = {
   /** Steps done. */
   step: z.int().min(0),
   /** Epochs done, if this is the end of one. */
   epoch: z.int().min(1).nullable(),
-  generatorAdam: betaPowersSchema,
-  discriminatorAdam: betaPowersSchema,
+};
+const hashFields = {
   sha256: z.strictObject({
     'generator.safetensors': sha256Schema,
     'discriminator.safetensors': sha256Schema,
     'optimizer.safetensors': sha256Schema,
   }),
+};
+const recordSchema = z.strictObject({
+  format: z.literal(FORMAT),
+  ...commonFields,
+  optimizers: z.strictObject({ generator: optimizerSchema, discriminator: optimizerSchema }),
+  ...hashFields,
 });
 /** What state.json holds, besides a checksum of itself. */
 type StateRecord = z.infer<typeof recordSchema>;
-const stateJsonSchema = recordSchema.extend({ checksum: sha256Schema });
+
+const betaPowersSchema = z.strictObject({ beta1Power: z.number(), beta2Power: z.number() });
+/** That of the first edition, which knew Adam alone; it is read still. */
+const recordSchema1 = z.strictObject({
+  format: z.literal(1),
+  ...commonFields,
+  generatorAdam: betaPowersSchema,
+  discriminatorAdam: betaPowersSchema,
+  ...hashFields,
+});
+const checksum = { checksum: sha256Schema };
+const stateJsonSchema = z.discriminatedUnion('format', [recordSchema.extend(checksum), recordSchema1.extend(checksum)]);
+
+/** A record of the first edition as this one writes it. */
+function migrated(record: z.infer<typeof recordSchema1>): StateRecord {
+  const { step, epoch, generatorAdam, discriminatorAdam, sha256: hashes } = record;
+  const adam = (scalars: Record<string, number>) => ({ moments: ['m', 'v'], scalars });
+  const optimizers = { generator: adam(generatorAdam), discriminator: adam(discriminatorAdam) };
+  return { format: FORMAT, step, epoch, optimizers, sha256: hashes };
+}
 
 function sha256(data: string | Uint8Array): string {
   return createHash('sha256').update(data).digest('hex');
 }
 
-function toStateJson(record: StateRecord): string {
+function toStateJson(record: StateRecord | z.infer<typeof recordSchema1>): string {
   return `${JSON.stringify({ ...record, checksum: sha256(JSON.stringify(record)) }, null, 2)}\n`;
 }
 
@@ -65,7 +93,7 @@ function tensorsOf(state: TrainingState, manifest: ModelManifest): Record<Tensor
   const split = manifest.discriminatorOffset;
   const optimizer = manifest.trainable.flatMap((parameter) => {
     const { name, shape, offset } = parameter;
-    const { moments } = offset < split ? state.generatorAdam : state.discriminatorAdam;
+    const { moments } = offset < split ? state.optimizers.generator : state.optimizers.discriminator;
     const place = { ...parameter, offset: offset < split ? offset : offset - split };
     return Object.entries(moments).map(([moment, flat]) => ({
       name: `${name}/${moment}`,
@@ -80,33 +108,25 @@ function tensorsOf(state: TrainingState, manifest: ModelManifest): Record<Tensor
   };
 }
 
-function emptyState(manifest: ModelManifest, { step, generatorAdam, discriminatorAdam }: StateRecord): TrainingState {
+function emptyState(manifest: ModelManifest, { step, optimizers }: StateRecord): TrainingState {
   const { trainableSize: size, discriminatorOffset: split } = manifest;
   return {
     step,
     weights: new Float32Array(size),
     movingStatistics: new Float32Array(manifest.movingStatisticsSize),
-    generatorAdam: emptyAdam(split, generatorAdam),
-    discriminatorAdam: emptyAdam(size - split, discriminatorAdam),
+    optimizers: {
+      generator: emptyOptimizer(split, optimizers.generator),
+      discriminator: emptyOptimizer(size - split, optimizers.discriminator),
+    },
   };
 }
 
-function emptyAdam(size: number, scalars: StateRecord['generatorAdam']): OptimizerState {
-  return { moments: { m: new Float32Array(size), v: new Float32Array(size) }, scalars };
+function emptyOptimizer(size: number, { moments, scalars }: StateRecord['optimizers']['generator']): OptimizerState {
+  return { moments: Object.fromEntries(moments.map((name) => [name, new Float32Array(size)])), scalars };
 }
 
-/** @throws GantryError E_CHECKPOINT for another optimizer's state: this format has a place for Adam's alone */
-function betaPowers({ moments, scalars }: OptimizerState): StateRecord['generatorAdam'] {
-  const { beta1Power, beta2Power, ...others } = scalars;
-  const isAdams =
-    Object.keys({ ...moments, ...others })
-      .toSorted()
-      .join() === 'm,v';
-  if (!isAdams || beta1Power === undefined || beta2Power === undefined) {
-    const names = Object.keys({ ...moments, ...scalars }).join(', ') || 'nothing';
-    throw new GantryError('E_CHECKPOINT', `format ${FORMAT} holds the state of Adam; this optimizer's holds ${names}`);
-  }
-  return { beta1Power, beta2Power };
+function optimizerRecord({ moments, scalars }: OptimizerState): StateRecord['optimizers']['generator'] {
+  return { moments: Object.keys(moments), scalars: { ...scalars } };
 }
 
 /** The files of a checkpoint, by name. They hold a copy of the state. */
@@ -124,8 +144,10 @@ export function encodeCheckpoint(
     format: FORMAT,
     step: state.step,
     epoch,
-    generatorAdam: betaPowers(state.generatorAdam),
-    discriminatorAdam: betaPowers(state.discriminatorAdam),
+    optimizers: {
+      generator: optimizerRecord(state.optimizers.generator),
+      discriminator: optimizerRecord(state.optimizers.discriminator),
+    },
     sha256: {
       'generator.safetensors': sha256(generator),
       'discriminator.safetensors': sha256(discriminator),
@@ -167,12 +189,12 @@ export async function readStateRecord(directory: string): Promise<StateRecord> {
   const parsed = stateJsonSchema.safeParse(json);
   if (!parsed.success) {
     const format = z.object({ format: z.int() }).safeParse(json).data?.format ?? FORMAT;
-    if (format !== FORMAT) throw damaged(`state.json has format ${format}; this version of Gantry reads ${FORMAT}`);
+    if (format > FORMAT) throw damaged(`state.json has format ${format}; this version of Gantry reads 1 to ${FORMAT}`);
     throw damaged('state.json is damaged: fields are missing or wrong', parsed.error);
   }
   const { checksum: _, ...record } = parsed.data;
   if (toStateJson(record) !== text) throw damaged('state.json is damaged: it does not match its checksum');
-  return record;
+  return record.format === FORMAT ? record : migrated(record);
 }
 
 function shapeText(tensor: NamedTensor | undefined): string {

@@ -1,28 +1,83 @@
-import { GantryError, resultConfigSchema, trainConfigSchema, type TrainConfig } from '@gantry/core';
+import {
+  DEFAULT_OPTIMIZERS,
+  GantryError,
+  resultConfigSchema,
+  trainConfigSchema,
+  type OptimizerSpecs,
+  type TrainConfig,
+} from '@gantry/core';
 import { z } from 'zod';
 
-/** Settings by name, as a user gave them; what is absent takes its default, or on resume what the run recorded. */
-export type GivenConfig = { readonly [K in keyof TrainConfig]?: TrainConfig[K] | undefined };
+/** Parts of an optimizer's settings; those of another optimizer than before begin with its defaults. */
+type GivenOptimizer = Readonly<Record<string, unknown>>;
 
-/** `shardSize` → `--shard-size`: errors speak the user's language. */
+/** Settings by name, as a user gave them; what is absent takes its default, or on resume what the run recorded. */
+export type GivenConfig = { readonly [K in Exclude<keyof TrainConfig, 'optimizers'>]?: TrainConfig[K] | undefined } & {
+  readonly optimizers?: Readonly<Record<keyof OptimizerSpecs, GivenOptimizer>> | undefined;
+};
+
+/** `shardSize` → `--shard-size`, an optimizer's `name` → `--optimizer`: errors speak the user's language. */
+function optimizerOption(key: string): string {
+  return optionName(key === 'name' ? 'optimizer' : key);
+}
+
 function optionName(key: string): string {
   return `--${key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
 }
 
-function withoutAbsent(given: GivenConfig): Record<string, unknown> {
-  return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
+/** What was given, laid over what was before. */
+function merged(before: TrainConfig | undefined, given: GivenConfig): Record<string, unknown> {
+  const present = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
+  const { optimizers } = given;
+  if (!optimizers) return { ...before, ...present };
+  const base = before?.optimizers ?? DEFAULT_OPTIMIZERS;
+  const laidOver = (network: keyof OptimizerSpecs) => {
+    const own = optimizers[network];
+    const isAnother = own['name'] !== undefined && own['name'] !== base[network].name;
+    return isAnother ? own : { ...base[network], ...own };
+  };
+  const specs = { generator: laidOver('generator'), discriminator: laidOver('discriminator') };
+  return { ...before, ...present, optimizers: specs };
 }
 
 function parse(values: Record<string, unknown>): TrainConfig {
   const result = trainConfigSchema.safeParse(values);
   if (result.success) return result.data;
-  const problems = result.error.issues.map(({ path, message }) => `${optionName(String(path[0]))}: ${message}`);
-  throw new GantryError('E_CONFIG', problems.join('; '));
+  const problems = result.error.issues.map((issue) => {
+    const { path, message } = issue;
+    if (path[0] !== 'optimizers') return `${optionName(String(path[0]))}: ${message}`;
+    const network = String(path[1]);
+    if (issue.code === 'unrecognized_keys') {
+      return `${issue.keys.map(optionName).join(', ')}: the optimizer of the ${network} has no such setting`;
+    }
+    return `${optimizerOption(String(path[2] ?? 'name'))} of the ${network}: ${message}`;
+  });
+  throw new GantryError('E_CONFIG', [...new Set(problems)].join('; '));
 }
 
 /** The configuration of a new run. @throws GantryError E_CONFIG that names the options at fault */
 export function newConfig(given: GivenConfig): TrainConfig {
-  return parse(withoutAbsent(given));
+  return parse(merged(undefined, given));
+}
+
+/** A setting for people: `64`, `no limit`, `adam {"learningRate":0.0001,…}`. */
+function settingText(value: unknown): string {
+  if (value === undefined) return 'no limit';
+  return typeof value === 'object' ? JSON.stringify(value) : String(value);
+}
+
+/** Settings that fix the result, by the names under which they are compared: each setting of an optimizer has its own. */
+function resultSettings(config: TrainConfig): Map<string, unknown> {
+  const { optimizers, ...others } = resultConfigSchema.parse(
+    Object.fromEntries(Object.keys(resultConfigSchema.shape).map((key) => [key, config[key as keyof TrainConfig]])),
+  );
+  const ofNetworks = Object.entries(optimizers).flatMap(([network, spec]) =>
+    Object.entries(spec).map(([key, value]) => [`${optimizerOption(key)} of the ${network}`, value] as const),
+  );
+  return new Map<string, unknown>([
+    ...Object.entries(others).map(([key, value]) => [optionName(key), value] as const),
+    ...ofNetworks,
+  ]);
 }
 
 /**
@@ -30,20 +85,18 @@ export function newConfig(given: GivenConfig): TrainConfig {
  * @throws GantryError E_RESUME that names each given option whose change would change the result
  */
 export function resumedConfig(recorded: TrainConfig, given: GivenConfig): TrainConfig {
-  const wanted = withoutAbsent(given);
-  const changed = Object.keys(resultConfigSchema.shape)
-    .filter((key) => key in wanted && wanted[key] !== recorded[key as keyof TrainConfig])
-    .map(
-      (key) =>
-        `${optionName(key)} ${String(wanted[key])} (the run has ${recorded[key as keyof TrainConfig] ?? 'no limit'})`,
-    );
+  const wanted = parse(merged(recorded, given));
+  const [before, after] = [resultSettings(recorded), resultSettings(wanted)];
+  const changed = [...new Set([...after.keys(), ...before.keys()])]
+    .filter((name) => settingText(before.get(name)) !== settingText(after.get(name)))
+    .map((name) => `${name} ${settingText(after.get(name))} (the run has ${settingText(before.get(name))})`);
   if (changed.length > 0) {
     throw new GantryError(
       'E_RESUME',
       `cannot resume with another ${changed.join(', ')}: it would change the result; start a new run`,
     );
   }
-  return parse({ ...recorded, ...wanted });
+  return wanted;
 }
 
 /** What run.json holds. */

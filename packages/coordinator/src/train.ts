@@ -140,7 +140,7 @@ async function createRun(options: TrainOptions, manifest: ModelManifest): Promis
     numericClasses: [],
   };
   const directory = await RunDirectory.create(options.path, record);
-  const state = initialState(manifest, config.seed);
+  const state = initialState(manifest, config.seed, config.optimizers);
   directory.appendEvent({ step: 0, type: 'started' });
   return { directory, record, data, state, checkpoints: await CheckpointStore.open(directory.path, manifest) };
 }
@@ -159,7 +159,7 @@ async function openRun(options: TrainOptions, manifest: ModelManifest): Promise<
     }
     const checkpoints = await CheckpointStore.open(directory.path, manifest);
     const restored = await checkpoints.restore();
-    const state = restored?.state ?? initialState(manifest, config.seed);
+    const state = restored?.state ?? initialState(manifest, config.seed, config.optimizers);
     for (const reason of restored?.skipped ?? []) options.observer.notice(reason);
     await directory.truncateTo(state.step);
     const record = { ...recorded, ...runJson(config, data, manifest) };

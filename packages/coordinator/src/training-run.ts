@@ -123,7 +123,9 @@ export class TrainingRun {
       this.#noteIdleWorkers();
       shards = ahead;
       const adamBegin = performance.now();
-      const metrics = await this.#savingOnDivergence(() => applyStep(state, result.root, this.#parts.manifest));
+      const metrics = await this.#savingOnDivergence(() =>
+        applyStep(state, result.root, this.#parts.manifest, config.optimizers),
+      );
       const now = performance.now();
       const times = { adam: now - adamBegin, total: now - stepBegin };
       const imagesPerSecond = (samples * 1000) / times.total;

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { DEFAULT_OPTIMIZERS, optimizerSpecSchema } from './optimizers/optimizer.ts';
 import { MAX_SEED } from './random.ts';
 
 const positiveInteger = z.int().min(1);
@@ -16,6 +17,10 @@ export const resultConfigSchema = z.strictObject({
   shardSize: positiveInteger.min(2).max(4096).default(64),
   /** Number of images used, from the first; all where absent. */
   limit: positiveInteger.min(2).optional(),
+  /** What updates the weights of each network. */
+  optimizers: z
+    .strictObject({ generator: optimizerSpecSchema, discriminator: optimizerSpecSchema })
+    .default(DEFAULT_OPTIMIZERS),
 });
 
 /** The configuration of a run. */

@@ -12,14 +12,7 @@ export {
   type LeafLayout,
   type LeafPart,
 } from './leaf.ts';
-export {
-  DEFAULT_OPTIMIZERS,
-  optimizerOf,
-  optimizerSpecSchema,
-  type Optimizer,
-  type OptimizerSpec,
-  type OptimizerSpecs,
-} from './optimizers/optimizer.ts';
+export { DEFAULT_OPTIMIZERS, type OptimizerSpecs } from './optimizers/optimizer.ts';
 export type { OptimizerState } from './optimizers/update-rule.ts';
 export { IMAGE_PIXELS, IMAGE_SIDE, NOISE_SIZE } from './dimensions.ts';
 export { gradientName, viewOf, type ModelManifest, type Parameter, type StepInput } from './parameters.ts';

@@ -14,9 +14,8 @@ export interface TrainingState {
   readonly weights: Float32Array;
   /** As `manifest.movingStatistics`. */
   readonly movingStatistics: Float32Array;
-  /** What each network's optimizer keeps: Adam's moments and β powers, or those of another one that was asked for. */
-  readonly generatorAdam: OptimizerState;
-  readonly discriminatorAdam: OptimizerState;
+  /** What each network's optimizer keeps. */
+  readonly optimizers: Readonly<Record<keyof OptimizerSpecs, OptimizerState>>;
 }
 
 /** Fresh weights as the layers' initializers have them, drawn from the seed. */
@@ -36,10 +35,10 @@ export function initialState(
     step: 0,
     weights,
     movingStatistics,
-    generatorAdam: optimizerOf(optimizers.generator).init(manifest.discriminatorOffset),
-    discriminatorAdam: optimizerOf(optimizers.discriminator).init(
-      manifest.trainableSize - manifest.discriminatorOffset,
-    ),
+    optimizers: {
+      generator: optimizerOf(optimizers.generator).init(manifest.discriminatorOffset),
+      discriminator: optimizerOf(optimizers.discriminator).init(manifest.trainableSize - manifest.discriminatorOffset),
+    },
   };
 }
 
@@ -86,10 +85,10 @@ export function applyStep(
     }
   }
 
-  const { step, weights, generatorAdam, discriminatorAdam } = state;
+  const { step, weights } = state;
   const [generator, discriminator] = [optimizerOf(optimizers.generator), optimizerOf(optimizers.discriminator)];
-  generator.step(weights.subarray(0, split), generatorGradient, scale, generatorAdam, step);
-  discriminator.step(weights.subarray(split), discriminatorGradient, scale, discriminatorAdam, step);
+  generator.step(weights.subarray(0, split), generatorGradient, scale, state.optimizers.generator, step);
+  discriminator.step(weights.subarray(split), discriminatorGradient, scale, state.optimizers.discriminator, step);
   for (const parameter of manifest.movingStatistics) {
     const values = viewOf(state.movingStatistics, parameter);
     const sums = viewOf(statistics, parameter);

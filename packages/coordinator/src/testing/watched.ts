@@ -1,5 +1,5 @@
 /** A run to watch, without anybody who computes. */
-import type { TrainConfig } from '@gantry/core';
+import { DEFAULT_OPTIMIZERS, type TrainConfig } from '@gantry/core';
 import { RunControl } from '../run-control.ts';
 import type { EventLine, MetricsLine } from '../run-lines.ts';
 import { RunWatch } from '../run-watch.ts';
@@ -12,6 +12,7 @@ const config: TrainConfig = {
   seed: 7,
   limit: 1280,
   checkpointEvery: 100,
+  optimizers: DEFAULT_OPTIMIZERS,
 };
 
 export function metricsLine(step: number): MetricsLine {

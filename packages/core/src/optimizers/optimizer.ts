@@ -7,7 +7,9 @@ import { sgd, sgdSpecSchema } from './sgd.ts';
 import type { OptimizerState, UpdateRule } from './update-rule.ts';
 
 /** An optimizer, as data. Another one is a file beside `sgd.ts`, a line here and a case of `ruleOf`. */
-export const optimizerSpecSchema = z.discriminatedUnion('name', [adamSpecSchema, sgdSpecSchema]);
+export const optimizerSpecSchema = z.discriminatedUnion('name', [adamSpecSchema, sgdSpecSchema], {
+  error: 'expected adam or sgd',
+});
 export type OptimizerSpec = z.infer<typeof optimizerSpecSchema>;
 
 /** The optimizer of each network. */
