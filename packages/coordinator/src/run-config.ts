@@ -60,10 +60,10 @@ export function newConfig(given: GivenConfig): TrainConfig {
   return parse(merged(undefined, given));
 }
 
-/** A setting for people: `64`, `no limit`, `adam {"learningRate":0.0001,…}`. */
+/** A setting for people: `64`, `none`, `sgd`. */
 function settingText(value: unknown): string {
-  if (value === undefined) return 'no limit';
-  return typeof value === 'object' ? JSON.stringify(value) : String(value);
+  if (value === undefined) return 'none';
+  return typeof value === 'string' ? value : JSON.stringify(value);
 }
 
 /** Settings that fix the result, by the names under which they are compared: each setting of an optimizer has its own. */
