@@ -122,7 +122,7 @@ describe('gantry bench', () => {
 
   it('prints tables without --json', async () => {
     const { stdout } = await gantryOk('bench', 'step', '--rounds', '1', '--shard-size', '2');
-    expect(stdout).toMatch(new RegExp(`\\| ${DEFAULT_ENGINE}, cpu \\| 2 \\| \\d`));
+    expect(stdout).toMatch(new RegExp(`\\| ${DEFAULT_ENGINE}, cpu \\| fastest \\| 2 \\| \\d`));
   });
 
   it.each([

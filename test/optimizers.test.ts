@@ -25,7 +25,8 @@ describe('the optimizers', () => {
     const [whole, parts] = [newRun(), newRun()];
     await gantryOk('train', ...RUN, ...SGD, ...SCHEDULE, '--run', whole);
     await gantryOk('train', ...RUN, ...SGD, ...SCHEDULE, '--epochs', '1', '--run', parts);
-    await gantryOk('train', '--resume', '--run', parts, '--epochs', '2', '--workers', '0');
+    const repeated = ['--cosine', '3', '--momentum', '0.9,'];
+    await gantryOk('train', '--resume', '--run', parts, '--epochs', '2', '--workers', '0', ...repeated);
     expect(digestOf(parts)).toBe(digestOf(whole));
     const { config } = readJson<{ config: unknown }>(parts, 'run.json');
     const schedule = { kind: 'cosine', warmUpSteps: 1, steps: 3, finalFraction: 0 };
@@ -46,6 +47,9 @@ describe('the optimizers', () => {
     expect(stderr).toMatch(/--learning-rate of the discriminator 0\.001 \(the run has 0\.0001\)/);
     expect(stderr).toMatch(/--beta1 of the generator 0\.5 \(the run has 0\.9\)/);
     expect(stderr).not.toMatch(/--learning-rate of the generator|--beta1 of the discriminator/);
+    expect((await gantry(...resume, '--cosine', '9')).stderr).toMatch(
+      /--cosine of the generator 9 \(the run has none\)/,
+    );
     await gantryOk(...resume, ...ADAM);
   });
 
@@ -54,6 +58,8 @@ describe('the optimizers', () => {
     [['--learning-rate', '0'], /--learning-rate of the generator: /],
     [['--learning-rate', '0.1,fast'], /--learning-rate.*Expected a number/],
     [['--learning-rate', '1,2,3'], /--learning-rate.*one value, or two/],
+    [['--learning-rate', ''], /--learning-rate.*one value, or two/],
+    [['--optimizer', 'sgd', '--momentum', '0.99999999'], /--momentum of the generator: /],
     [['--beta1', '0.9,1'], /--beta1 of the discriminator: /],
     [['--momentum', '0.9'], /--momentum: the optimizer of the generator has no such setting/],
     [['--optimizer', 'sgd', '--beta1', '0.5'], /--beta1: the optimizer of the generator has no such setting/],

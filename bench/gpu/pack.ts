@@ -1,7 +1,7 @@
 /**
  * Writes `.gpu/`, which shows what Gantry does on a Linux x86-64 machine that has a GPU, a driver for it and nothing else:
  *
- *     npm run gpu:pack      about two minutes; then copy .gpu/ there and run .gpu/run.sh OUT
+ *     npm run gpu:pack      about a minute; then copy .gpu/ there and run .gpu/run.sh OUT
  *
  * Needs Linux x86-64, Debian's dpkg-deb and libvulkan1, and strip.
  */
@@ -93,15 +93,22 @@ function packImages(directory: string): void {
   writeFileSync(join(directory, 'train-images-idx3-ubyte'), some);
 }
 
-function packVulkanLoader(lib: string): void {
-  const path = / => (\S+)/.exec(
-    output('/sbin/ldconfig', ['-p'])
-      .split('\n')
-      .find((line) => line.includes('libvulkan.so.1 ')) ?? '',
-  )?.[1];
-  if (path === undefined) throw new Error('libvulkan.so.1 is not installed: apt install libvulkan1');
-  mkdirSync(lib);
-  cpSync(realpathSync(path), join(lib, 'libvulkan.so.1'));
+/** What NVIDIA's driver for Vulkan links beside the C library. */
+const X_LIBRARIES = ['X11', 'Xext', 'xcb', 'Xau', 'Xdmcp', 'bsd', 'md'];
+
+function packLibraries(lib: string): void {
+  const listing = output('/sbin/ldconfig', ['-p']);
+  const pathOf = (name: string) => new RegExp(`${name}\\.so\\.\\d+ \\(.*x86-64.*=> (\\S+)`).exec(listing)?.[1];
+  mkdirSync(join(lib, 'x11'), { recursive: true });
+  const loader = pathOf('libvulkan');
+  if (loader === undefined) throw new Error('libvulkan.so.1 is not installed: apt install libvulkan1');
+  cpSync(realpathSync(loader), join(lib, 'libvulkan.so.1'));
+  for (const name of X_LIBRARIES) {
+    const path = pathOf(`lib${name}`);
+    if (path === undefined)
+      console.error(`lib${name} is not installed here, and not packed: the machine has to have it`);
+    else cpSync(realpathSync(path), join(lib, 'x11', path.slice(path.lastIndexOf('/') + 1)));
+  }
 }
 
 function pack(): void {
@@ -112,7 +119,7 @@ function pack(): void {
     packNode(stage);
     packProduct(join(kit, 'gantry'));
     packImages(join(kit, 'gantry/mnist'));
-    packVulkanLoader(join(kit, 'lib'));
+    packLibraries(join(kit, 'lib'));
     mkdirSync(join(kit, 'DEBIAN'));
     writeFileSync(join(kit, 'DEBIAN/control'), CONTROL);
     rmSync(KIT, { recursive: true, force: true });

@@ -106,7 +106,27 @@ async function runPart(part: string, limitMs: number): Promise<Outcome> {
   return { ...found, outcome: 'failed', why: complaint || `it ended with ${code ?? signal}; see log.txt` };
 }
 
+// What was found is kept, and what runs ends with this.
+process.once('SIGINT', () => process.exit(130));
+process.once('SIGTERM', () => process.exit(143));
+
 const outcomes: Outcome[] = [];
+
+function tableText(): string {
+  const rows = outcomes.flatMap(({ part, outcome, why, seconds, findings }) => [
+    ...findings.map(({ what, result }) => [part, what, result]),
+    ...(outcome === 'done' ? [] : [[part, outcome.toUpperCase(), why ?? '']]),
+    [part, 'time', `${Math.round(seconds)} s`],
+  ]);
+  return table(['part', 'what', 'result'], rows);
+}
+
+/** After each part: what comes later may be cut off. */
+function writeResults(): void {
+  writeFileSync(join(out, 'table.md'), `${tableText()}\n`);
+  writeFileSync(join(out, 'gpu.json'), `${JSON.stringify({ machine, minutes, outcomes }, undefined, 1)}\n`);
+}
+
 for (const [part, { share, needsGpu }] of Object.entries(PARTS)) {
   const noGpu = outcomes.find(({ part: other, outcome }) => other === 'adapter' && outcome !== 'done');
   const leftMs = deadline - performance.now();
@@ -118,16 +138,10 @@ for (const [part, { share, needsGpu }] of Object.entries(PARTS)) {
   else outcomes.push(await runPart(part, Math.max(1000, (leftMs * share) / unused)));
   const { outcome, why } = outcomes.at(-1) as Outcome;
   if (why !== undefined) console.error(`${part}: ${outcome}: ${why}`);
+  writeResults();
 }
 
-const rows = outcomes.flatMap(({ part, outcome, why, seconds, findings }) => [
-  ...findings.map(({ what, result }) => [part, what, result]),
-  ...(outcome === 'done' ? [] : [[part, outcome.toUpperCase(), why ?? '']]),
-  [part, 'time', `${Math.round(seconds)} s`],
-]);
-const text = table(['part', 'what', 'result'], rows);
+const text = tableText();
 console.log(text);
-writeFileSync(join(out, 'table.md'), `${text}\n`);
-writeFileSync(join(out, 'gpu.json'), `${JSON.stringify({ machine, minutes, outcomes }, undefined, 1)}\n`);
 log.end(`\n${text}\n`);
 process.exitCode = outcomes.every(({ outcome }) => outcome === 'done') ? 0 : 1;

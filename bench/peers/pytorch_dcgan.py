@@ -21,6 +21,7 @@ import socket
 import time
 
 import torch
+import torch._functorch.config
 import torch.nn.functional as F
 from torch import nn
 
@@ -148,7 +149,10 @@ class Trainer:
 
         self.step = self.eager_step
         if options.compile:
-            self.losses = torch.compile(self.losses)
+            torch._dynamo.reset()
+            # Two backward passes go through one graph.
+            torch._functorch.config.donated_buffer = False
+            self.losses = torch.compile(self.losses, dynamic=False)
         if options.graph:
             self.step = self.captured_step()
 

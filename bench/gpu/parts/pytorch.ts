@@ -48,11 +48,18 @@ export async function* peers({ forms, peerBatches, peerRounds }: Effort): AsyncG
   const variants = new Map(Object.entries(device === 'cpu' ? { float32: [] } : VARIANTS));
   for (let round = 1; round <= peerRounds; round++) {
     for (const form of forms) {
-      const options = ['--device', 'webgpu', '--convolutions', form];
-      for (const { shardSize, imagesPerSecond } of await benchStep(peerBatches, 1, ...options)) {
-        note(ours.get(shardSize), `Gantry, ${form}`, imagesPerSecond.median);
+      const name = `Gantry, ${form}`;
+      try {
+        const options = ['--device', 'webgpu', '--convolutions', form];
+        for (const { shardSize, imagesPerSecond } of await benchStep(peerBatches, 1, ...options)) {
+          note(ours.get(shardSize), name, imagesPerSecond.median);
+        }
+      } catch (error) {
+        yield { what: name, result: `failed: ${(error as Error).message}` };
       }
     }
+    // After each contender, as the next one may not come to its end.
+    for (const batch of peerBatches) yield* standings(batch, ours.get(batch), theirs.get(batch));
     for (const [name, options] of variants) {
       try {
         for (const { batch, imagesPerSecond } of await pytorch(device, options, peerBatches)) {
@@ -62,9 +69,8 @@ export async function* peers({ forms, peerBatches, peerRounds }: Effort): AsyncG
         variants.delete(name);
         yield { what: `PyTorch, ${name}`, result: `failed: ${(error as Error).message}` };
       }
+      for (const batch of peerBatches) yield* standings(batch, ours.get(batch), theirs.get(batch));
     }
-    // After each round, as the next one may not come to its end.
-    for (const batch of peerBatches) yield* standings(batch, ours.get(batch), theirs.get(batch));
   }
 }
 

@@ -145,26 +145,43 @@ export async function* webgpuEngine(effort: Effort): AsyncGenerator<Finding> {
     const inputs = shardInputs({ step: 0, index: 0, first: 0, samples, images }, manifest, 0);
     const upload = await measureUpload(effort, inputs);
     for (const form of effort.forms) {
-      const { run, engine } = await startStep(form, inputs);
-      const step = await timed(effort, run);
-      await engine.dispose();
-      const kernels = await profile(form, inputs, effort);
-      const kernelMs = kernels.reduce((sum, { ms }) => sum + ms, 0);
-      const launches = Math.round(kernels.reduce((sum, { count }) => sum + count, 0));
-      const slowest = kernels.slice(0, KERNELS_SHOWN);
-      const result = [
-        `${spreadText(spread(step.samples.map((ms) => (samples * 1000) / ms)))} images/s`,
-        `${spreadText(step)} ms: upload ${digits(upload.median)}`,
-        `${launches} kernels ${digits(kernelMs)}`,
-        `download ${digits(download.median)}`,
-        `slowest kernels: ${slowest.map(({ name, count, ms }) => `${name} ×${digits(count)} ${digits(ms)}`).join(', ')}`,
-      ].join('; ');
-      const figures = { form, samples, step, upload, download, kernelMs, launches };
-      yield {
-        what: `${form}, shards of ${samples}`,
-        result,
-        figures: { ...figures, kernels: kernels.slice(0, KERNELS_KEPT) },
-      };
+      const what = `${form}, shards of ${samples}`;
+      try {
+        yield* measureForm(what, form, { effort, inputs, upload, download });
+      } catch (error) {
+        yield { what, result: `failed: ${(error as Error).message}` };
+      }
     }
   }
+}
+
+interface FormContext {
+  readonly effort: Effort;
+  readonly inputs: ShardInputs;
+  readonly upload: Spread;
+  readonly download: Spread;
+}
+
+async function* measureForm(what: string, form: ConvolutionForm, context: FormContext): AsyncGenerator<Finding> {
+  const { effort, inputs, upload, download } = context;
+  const { samples } = inputs;
+  const { run, engine } = await startStep(form, inputs);
+  const step = await timed(effort, run);
+  await engine.dispose();
+  const speed = `${spreadText(spread(step.samples.map((ms) => (samples * 1000) / ms)))} images/s`;
+  const figures = { form, samples, step, upload, download };
+  // The profiler may fail where the step does not; what comes next has the same name and replaces this.
+  yield { what, result: speed, figures };
+  const kernels = await profile(form, inputs, effort);
+  const kernelMs = kernels.reduce((sum, { ms }) => sum + ms, 0);
+  const launches = Math.round(kernels.reduce((sum, { count }) => sum + count, 0));
+  const slowest = kernels.slice(0, KERNELS_SHOWN);
+  const result = [
+    speed,
+    `${spreadText(step)} ms: upload ${digits(upload.median)}`,
+    `${launches} kernels ${digits(kernelMs)}`,
+    `download ${digits(download.median)}`,
+    `slowest kernels: ${slowest.map(({ name, count, ms }) => `${name} ×${digits(count)} ${digits(ms)}`).join(', ')}`,
+  ].join('; ');
+  yield { what, result, figures: { ...figures, kernelMs, launches, kernels: kernels.slice(0, KERNELS_KEPT) } };
 }

@@ -20,7 +20,7 @@ export interface OptimizerFlags {
 function pairOf<T>(parse: (text: string) => T): (text: string) => Pair<T> {
   return (text) => {
     const [generator = '', discriminator = generator, ...more] = text.split(',');
-    if (more.length > 0) {
+    if (more.length > 0 || generator + discriminator === '') {
       throw new InvalidArgumentError('Expected one value, or two with a comma between: generator,discriminator.');
     }
     const [first, second] = [generator, discriminator].map((half) => (half === '' ? undefined : parse(half)));
@@ -58,20 +58,8 @@ export function addOptimizerOptions(command: Command): Command {
 /** What was given of both optimizers; undefined where nothing was. */
 export function optimizerSettings(flags: OptimizerFlags): GivenConfig['optimizers'] {
   const { optimizer: name, learningRate, beta1, beta2, momentum, clipNorm, warmUp, cosine } = flags;
-  const shape = cosine === undefined ? { kind: 'constant' } : { kind: 'cosine', steps: cosine };
-  const schedule =
-    warmUp === undefined && cosine === undefined
-      ? undefined
-      : { ...shape, ...(warmUp !== undefined && { warmUpSteps: warmUp }) };
-  const pairs = {
-    name,
-    learningRate,
-    beta1,
-    beta2,
-    momentum,
-    clipNorm,
-    schedule: schedule && ([schedule, schedule] as const),
-  };
+  const both = <T>(value: T | undefined): Pair<T> | undefined => (value === undefined ? undefined : [value, value]);
+  const pairs = { name, learningRate, beta1, beta2, momentum, clipNorm, warmUp: both(warmUp), cosine: both(cosine) };
   const of = (network: 0 | 1) =>
     Object.fromEntries(
       Object.entries(pairs).flatMap(([key, pair]) =>

@@ -4,11 +4,15 @@ import {
   resultConfigSchema,
   trainConfigSchema,
   type OptimizerSpecs,
+  type Schedule,
   type TrainConfig,
 } from '@gantry/core';
 import { z } from 'zod';
 
-/** Parts of an optimizer's settings; those of another optimizer than before begin with its defaults. */
+/**
+ * Parts of an optimizer's settings, `warmUp` and `cosine` of its schedule among them; those of another optimizer than before
+ * begin with its defaults.
+ */
 type GivenOptimizer = Readonly<Record<string, unknown>>;
 
 /** Settings by name, as a user gave them; what is absent takes its default, or on resume what the run recorded. */
@@ -34,10 +38,23 @@ function merged(before: TrainConfig | undefined, given: GivenConfig): Record<str
   const laidOver = (network: keyof OptimizerSpecs) => {
     const own = optimizers[network];
     const isAnother = own['name'] !== undefined && own['name'] !== base[network].name;
-    return isAnother ? own : { ...base[network], ...own };
+    const { warmUp, cosine, ...settings } = own;
+    const kept = isAnother ? {} : base[network];
+    const schedule = scheduleOver(base[network].schedule, warmUp, cosine);
+    return { ...kept, ...settings, ...(schedule && { schedule }) };
   };
   const specs = { generator: laidOver('generator'), discriminator: laidOver('discriminator') };
   return { ...before, ...present, optimizers: specs };
+}
+
+/** The schedule that was before, with what was given of it. */
+function scheduleOver(before: Schedule | undefined, warmUp: unknown, cosine: unknown): object | undefined {
+  if (warmUp === undefined && cosine === undefined) return before;
+  return {
+    ...(before ?? { kind: 'constant' }),
+    ...(warmUp !== undefined && { warmUpSteps: warmUp }),
+    ...(cosine !== undefined && { kind: 'cosine', steps: cosine }),
+  };
 }
 
 function parse(values: Record<string, unknown>): TrainConfig {
@@ -66,13 +83,21 @@ function settingText(value: unknown): string {
   return typeof value === 'string' ? value : JSON.stringify(value);
 }
 
+/** A specification with the options of its schedule among its own. */
+function flattened({ schedule, ...settings }: OptimizerSpecs['generator']): Record<string, unknown> {
+  if (!schedule) return settings;
+  return { ...settings, warmUp: schedule.warmUpSteps, ...(schedule.kind === 'cosine' && { cosine: schedule.steps }) };
+}
+
 /** Settings that fix the result, by the names under which they are compared: each setting of an optimizer has its own. */
 function resultSettings(config: TrainConfig): Map<string, unknown> {
   const { optimizers, ...others } = resultConfigSchema.parse(
     Object.fromEntries(Object.keys(resultConfigSchema.shape).map((key) => [key, config[key as keyof TrainConfig]])),
   );
   const ofNetworks = Object.entries(optimizers).flatMap(([network, spec]) =>
-    Object.entries(spec).map(([key, value]) => [`${optimizerOption(key)} of the ${network}`, value] as const),
+    Object.entries(flattened(spec)).map(
+      ([key, value]) => [`${optimizerOption(key)} of the ${network}`, value] as const,
+    ),
   );
   return new Map<string, unknown>([
     ...Object.entries(others).map(([key, value]) => [optionName(key), value] as const),

@@ -13,6 +13,7 @@ export {
   type LeafPart,
 } from './leaf.ts';
 export { DEFAULT_OPTIMIZERS, type OptimizerSpecs } from './optimizers/optimizer.ts';
+export type { Schedule } from './optimizers/schedule.ts';
 export type { OptimizerState } from './optimizers/update-rule.ts';
 export { IMAGE_PIXELS, IMAGE_SIDE, NOISE_SIZE } from './dimensions.ts';
 export { gradientName, viewOf, type ModelManifest, type Parameter, type StepInput } from './parameters.ts';
@@ -61,6 +62,14 @@ export {
   type Shard,
   type StepPosition,
 } from './shards.ts';
-export { sampleBytes, scaleData, scalePixels, shardInputs, stepInputSpecs, type ShardInputs } from './step-inputs.ts';
+export {
+  requireAffordable,
+  sampleBytes,
+  scaleData,
+  scalePixels,
+  shardInputs,
+  stepInputSpecs,
+  type ShardInputs,
+} from './step-inputs.ts';
 export { applyStep, initialState, type StepMetrics, type TrainingState } from './training-state.ts';
 export { addInPlace, allFinite } from './vectors.ts';

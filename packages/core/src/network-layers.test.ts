@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { newLeaf } from './leaf.ts';
 import { disposeModels, type Models } from './model.ts';
 import { manifestOf } from './model-manifest.ts';
+import { applyInTraining } from './network-layers.ts';
 import { shardInputs, stepInputSpecs } from './step-inputs.ts';
 import { applyStep, initialState } from './training-state.ts';
 import { trainingStep } from './training-step.ts';
@@ -107,20 +108,19 @@ describe('dropout', () => {
     expect(withDropout?.['fakes']).not.toEqual(without?.['fakes']);
   });
 
-  it('scales what it keeps by its own rate', () => {
-    const models = smallModels({
-      generator: [dropout({ name: 'd', rate: 0.75 })],
-      initializer: layers.initializers.ones(),
-    });
-    const manifest = manifestOf(models);
-    const mask = shardInputs(
-      { step: 0, index: 0, first: 0, samples: 1000, images: new Uint8Array(16_000) },
-      manifest,
-      3,
-    ).tensors['generator/d/mask'] as Uint8Array;
+  it('drops at the rate of its layer, and scales what it keeps by it', () => {
+    const models = smallModels({ generator: [dropout({ name: 'd', rate: 0.75 })] });
+    const work = { step: 0, index: 0, first: 0, samples: 1000, images: new Uint8Array(16_000) };
+    const mask = shardInputs(work, manifestOf(models), 3).tensors['generator/d/mask'] as Uint8Array;
     disposeModels(models);
     const kept = mask.reduce((sum, keep) => sum + keep, 0) / mask.length;
     expect(Math.abs(kept - 0.25)).toBeLessThan(5 * Math.sqrt((0.25 * 0.75) / mask.length));
+
+    const network = layers.sequential({ name: 'n', layers: [dropout({ name: 'd', rate: 0.75, inputShape: [3] })] });
+    const [x, all] = [tf.tensor2d([[1, -2, 3]]), tf.tensor2d([[1, 0, 1]], undefined, 'bool')];
+    const { output } = applyInTraining(network, x, { 'n/d/mask': all });
+    expect([...output.dataSync()]).toEqual([4, -0, 12]);
+    tf.dispose([x, all, output]);
   });
 });
 

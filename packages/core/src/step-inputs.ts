@@ -45,6 +45,22 @@ export function sampleBytes(manifest: Pick<ModelManifest, 'inputs'>): number {
   return sizeOf(dataInput(manifest).shape);
 }
 
+/** What the inputs of one shard may take: those of the tutorial take 168 MB for the largest shard there is. */
+const MAX_INPUT_BYTES = 2 ** 30;
+
+/** @throws GantryError E_MANIFEST if the inputs of a shard of so many samples take more memory than is ever needed */
+export function requireAffordable(manifest: Pick<ModelManifest, 'inputs'>, samples: number): void {
+  const bytes = Object.values(stepInputSpecs(manifest, samples)).reduce(
+    (sum, { shape, dtype }) => sum + sizeOf(shape) * (dtype === 'bool' ? 1 : 4),
+    0,
+  );
+  if (bytes <= MAX_INPUT_BYTES) return;
+  throw new GantryError(
+    'E_MANIFEST',
+    `the inputs of a shard of ${samples} samples take ${bytes} bytes, more than ${MAX_INPUT_BYTES}`,
+  );
+}
+
 /** Memory for the inputs of a shard, in zeros. */
 function newShardInputs(manifest: ModelManifest, samples: number): ShardInputs {
   const tensors = Object.entries(stepInputSpecs(manifest, samples)).map(([name, { shape, dtype }]) => {

@@ -7,6 +7,7 @@ import {
   manifestBytes,
   manifestFromWire,
   programsBytes,
+  requireAffordable,
   sha256,
   type CoordinatorMessage,
   type ErrorCode,
@@ -129,6 +130,8 @@ export class WorkerSession {
   #receiveWelcome(welcome: MessageOf<'welcome'>): void {
     if (this.#welcome) throw outOfTurn('a second welcome');
     if (welcome.programs.length === 0) throw new GantryError('E_PROTOCOL', 'the welcome announces no program');
+    // Before anything is made for it.
+    requireAffordable(manifestFromWire(welcome.manifest), Math.max(...welcome.programs.map(({ samples }) => samples)));
     this.#welcome = welcome;
     // Three heartbeats may be lost or late, and a little more for slow machines.
     this.#connection.limitSilence?.(3 * welcome.heartbeatMs + 2000);

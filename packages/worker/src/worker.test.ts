@@ -141,6 +141,20 @@ describe('a worker', () => {
     await expect(run(url)).rejects.toMatchObject({ code: 'E_ENGINE' });
   });
 
+  it('ends when it is asked for more memory than any shard needs', async () => {
+    const inputs = [
+      { name: 'images', shape: [1], from: 'data' as const },
+      { name: 'noise', shape: [2 ** 25], from: 'normal' as const, streams: [1, 2, 3, 4] },
+    ];
+    const url = await coordinator((socket) => {
+      send(socket, { ...welcome(), manifest: { ...welcome().manifest, inputs } });
+    });
+    await expect(run(url)).rejects.toMatchObject({
+      code: 'E_MANIFEST',
+      message: expect.stringMatching(/inputs of a shard/),
+    });
+  });
+
   const weights = new Uint8Array(modelManifest().trainableSize * 4);
   const reply = (...frames: (readonly [CoordinatorMessage, Uint8Array?])[]) => {
     return (socket: WebSocket) => frames.forEach(([message, payload]) => send(socket, message, payload));

@@ -2,7 +2,11 @@ import { z } from 'zod';
 import { scheduleSchema } from './schedule.ts';
 
 /** What a moment keeps of itself in a step. */
-export const decaySchema = z.number().min(0).lt(1);
+export const decaySchema = z
+  .number()
+  .min(0)
+  .lt(1)
+  .refine((value) => Math.fround(value) < 1, 'it has to be less than 1, in float32');
 
 /** It is used in float32: not infinite there, and more than 0. */
 export const positiveFloat32Schema = z
