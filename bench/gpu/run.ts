@@ -20,7 +20,7 @@ import { PARTS } from './parts.ts';
 
 const RUN_PART = fileURLToPath(new URL('run-part.ts', import.meta.url));
 const USUAL_MINUTES = 6;
-/** A GPU made of software does everything in small in three. */
+/** A GPU made of software does everything in small in four to seven. */
 const SMOKE_MINUTES = 20;
 
 interface Outcome {
