@@ -11,7 +11,7 @@ import { describeMachine, digits, machineText, spread, spreadText, table, type S
 import { compile } from '@gantry/compiler';
 import { compileNative, loadNative, nativeSource, type TensorData } from '@gantry/compiler/native';
 import { compileTraining } from '@gantry/coordinator';
-import { initialState, leafParts, newLeaf, shardInputs, viewOf } from '@gantry/core';
+import { initialState, contributionParts, newContribution, shardInputs, viewOf } from '@gantry/core';
 import { modelManifest } from '@gantry/core/tfjs';
 import * as tf from '@tensorflow/tfjs-core';
 import { roundsOf } from './support/contest.ts';
@@ -44,7 +44,7 @@ const { values: flags } = parseArgs({ options: { rounds: { type: 'string' } } })
 const rounds = roundsOf(flags.rounds, 30);
 const machine = describeMachine();
 const manifest = modelManifest();
-const leaf = leafParts(newLeaf(manifest), manifest);
+const leaf = contributionParts(newContribution(manifest), manifest);
 const program = compileTraining({ images: SAMPLES, epochs: 1, batch: SAMPLES, shardSize: SAMPLES }, 0);
 const onnx = program.variants[0]?.onnx ?? new Uint8Array();
 const names = leaf.map(({ name }) => name);

@@ -11,7 +11,7 @@ import { parseArgs } from 'node:util';
 import { describeMachine, digits, machineText, spread, spreadText, table, temporaryDirectory } from '@gantry/cli/bench';
 import { compile } from '@gantry/compiler';
 import { compileTraining } from '@gantry/coordinator';
-import { initialState, newLeaf, shardInputs } from '@gantry/core';
+import { initialState, newContribution, shardInputs } from '@gantry/core';
 import { modelManifest } from '@gantry/core/tfjs';
 import { OnnxEngine } from '@gantry/worker/portable';
 import * as tf from '@tensorflow/tfjs-core';
@@ -66,7 +66,7 @@ async function start(options: ort.InferenceSession.SessionOptions) {
   });
   await engine.load(program);
   await engine.setWeights(initialState(manifest, 0).weights);
-  const leaf = newLeaf(manifest);
+  const leaf = newContribution(manifest);
   for (let i = 0; i < WARM_UPS; i++) await engine.gradients(inputs, leaf);
   const run = async () => {
     const begin = performance.now();

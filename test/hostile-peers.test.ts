@@ -186,7 +186,7 @@ describe.concurrent('a peer', () => {
   ])('with a gradient that is one number too %s is refused', async (name, difference) => {
     const peer = await HostilePeer.join(target, `too-${name}`);
     const shard = await peer.next('assign');
-    const leaf = new Float32Array(peer.leafLength + difference);
+    const leaf = new Float32Array(peer.contributionLength + difference);
     peer.sendResult(shard.step, shard.index, { samples: shard.samples, leaf });
     expect(await peer.refusal()).toEqual({ code: 'E_BAD_SHAPE', closeCode: POLICY_VIOLATION });
   });
@@ -246,7 +246,7 @@ async function expectQuarantined(name: string): Promise<void> {
 }
 
 function sendNaN(peer: HostilePeer, { step, index, samples }: MessageOf<'assign'>): void {
-  const leaf = new Float32Array(peer.leafLength);
+  const leaf = new Float32Array(peer.contributionLength);
   leaf[leaf.length >> 1] = NaN;
   peer.sendResult(step, index, { samples, leaf });
 }

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { compileTraining } from '@gantry/coordinator';
-import { ReductionTree, initialState, leafLayout, samplesOf, shardInputs, shardsOf } from '@gantry/core';
+import { ReductionTree, initialState, contributionLayout, samplesOf, shardInputs, shardsOf } from '@gantry/core';
 import { modelManifest } from '@gantry/core/tfjs';
 import { createEngine } from '@gantry/worker';
 
@@ -9,7 +9,7 @@ const SEED = 5;
 
 it('weighs the shards of a batch of 96 by their samples', async () => {
   const manifest = modelManifest();
-  const layout = leafLayout(manifest);
+  const layout = contributionLayout(manifest);
   const engine = await createEngine('onnx');
   await engine.load(compileTraining({ images: BATCH, epochs: 1, batch: BATCH, shardSize: 64 }, SEED));
   await engine.setWeights(initialState(manifest, SEED).weights);

@@ -3,7 +3,7 @@ import {
   PROTOCOL_VERSION,
   decodeFromCoordinator,
   encodeFrame,
-  leafLayout,
+  contributionLayout,
   manifestBytes,
   manifestFromWire,
   programsBytes,
@@ -104,9 +104,9 @@ export class HostilePeer {
   }
 
   /** Float32 numbers in a leaf. */
-  get leafLength(): number {
+  get contributionLength(): number {
     if (!this.#welcome) throw new Error('no welcome yet');
-    return leafLayout(manifestFromWire(this.#welcome.manifest)).length;
+    return contributionLayout(manifestFromWire(this.#welcome.manifest)).length;
   }
 
   send(data: Uint8Array | string): void {
@@ -114,7 +114,7 @@ export class HostilePeer {
   }
 
   sendResult(step: number, index: number, options: { level?: number; samples?: number; leaf?: Float32Array } = {}) {
-    const { level = 0, samples = 4, leaf = new Float32Array(this.leafLength) } = options;
+    const { level = 0, samples = 4, leaf = new Float32Array(this.contributionLength) } = options;
     this.send(encodeFrame({ type: 'result', step, level, index, samples, computeMs: 1, waitMs: 0 }, leaf));
   }
 

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { leafLayout, scalePixels, sumOf, viewOf, type ModelManifest, type ShardInputs } from '@gantry/core';
+import { contributionLayout, scalePixels, sumOf, viewOf, type ModelManifest, type ShardInputs } from '@gantry/core';
 import { loadDataSet } from '@gantry/coordinator';
 
 /** Selected values of a tensor in float64. */
@@ -138,7 +138,7 @@ export interface Deviation {
 
 /** The losses and all gradients of the first step beside those of Keras. @param leaf the sums over the fixture's samples */
 export function firstStepDeviations(leaf: Float32Array, manifest: ModelManifest): Deviation[] {
-  const layout = leafLayout(manifest);
+  const layout = contributionLayout(manifest);
   const [first] = FIXTURE.steps as [(typeof FIXTURE.steps)[0]];
   const losses = (['generatorLoss', 'discriminatorLoss'] as const).map((what): Deviation => {
     const error = relativeError(sumOf(leaf, layout, what) / FIXTURE_SAMPLES, first[what]);

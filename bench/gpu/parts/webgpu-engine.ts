@@ -3,7 +3,15 @@ import { dirname, join } from 'node:path';
 import { digits, spread, spreadText, temporaryDirectory, type Spread } from '@gantry/cli/bench';
 import { compile, type ConvolutionForm } from '@gantry/compiler';
 import { compileTraining } from '@gantry/coordinator';
-import { initialState, leafParts, newLeaf, shardInputs, stepInputSpecs, viewOf, type ShardInputs } from '@gantry/core';
+import {
+  initialState,
+  contributionParts,
+  newContribution,
+  shardInputs,
+  stepInputSpecs,
+  viewOf,
+  type ShardInputs,
+} from '@gantry/core';
 import { modelManifest } from '@gantry/core/tfjs';
 import { OnnxEngine } from '@gantry/worker/portable';
 import * as tf from '@tensorflow/tfjs-core';
@@ -64,7 +72,7 @@ async function startStep(
     open: async (onnx) => (session = await ort.InferenceSession.create(onnx, { ...SESSION, ...options })),
   });
   await engine.load(compileTraining({ images: samples, epochs: 1, batch: samples, shardSize: samples }, 0, form));
-  const leaf = newLeaf(manifest);
+  const leaf = newContribution(manifest);
   const run = async () => {
     await engine.setWeights(weights);
     await engine.gradients(inputs, leaf);
@@ -97,8 +105,8 @@ async function measureUpload(effort: Effort, { samples, tensors }: ShardInputs):
 
 /** Gives tensors as large as the step's results: what is left is bringing them from the GPU. */
 async function measureDownload(effort: Effort): Promise<Spread> {
-  const leaf = newLeaf(manifest);
-  const parts = leafParts(leaf, manifest);
+  const leaf = newContribution(manifest);
+  const parts = contributionParts(leaf, manifest);
   const { onnx } = compile(
     ({ x }) => Object.fromEntries(parts.map((part, i) => [`y${i}`, tf.broadcastTo(x as tf.Tensor, [...part.shape])])),
     { inputs: { x: { shape: [] } } },

@@ -7,12 +7,12 @@ const { version } = createRequire(import.meta.url)('../package.json') as { versi
 
 /** Loaded when they are asked for: a worker must not carry what the coordinator needs. */
 const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
-  train: async () => (await import('./train-command.ts')).trainCommand(),
-  worker: async () => (await import('./worker-command.ts')).workerCommand(),
-  coordinator: async () => (await import('./coordinator-command.ts')).coordinatorCommand(),
-  generate: async () => (await import('./generate-command.ts')).generateCommand(),
+  train: async () => (await import('./commands/train.ts')).trainCommand(),
+  worker: async () => (await import('./commands/worker.ts')).workerCommand(),
+  coordinator: async () => (await import('./commands/coordinator.ts')).coordinatorCommand(),
+  generate: async () => (await import('./commands/generate.ts')).generateCommand(),
   bench: async () => (await import('./bench/command.ts')).benchCommand(),
-  doctor: async () => (await import('./doctor-command.ts')).doctorCommand(),
+  doctor: async () => (await import('./commands/doctor.ts')).doctorCommand(),
 };
 
 const program = new Command('gantry')

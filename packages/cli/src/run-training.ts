@@ -3,7 +3,7 @@ import { train, type AttachContext, type AttachedWorkers, type Cluster, type Sum
 import type { GantryError } from '@gantry/core';
 import { reportFailure } from './errors.ts';
 import { Progress } from './progress.ts';
-import { runSettings, type RunFlags } from './run-options.ts';
+import { runSettings, type RunFlags } from './options/run-options.ts';
 import { abortOnSignals } from './signals.ts';
 
 /** The workers of a run, and what serves them and the dashboard, where something does. */

@@ -13,4 +13,7 @@ const { error } = await main(['index.ts', '--baseDir', here, '--outFile', 'kerne
   writeFile: (_, contents) => void (wasm = Buffer.from(contents)),
 });
 if (error) throw error;
-writeFileSync(`${here}/../src/kernels.generated.ts`, `export const WASM_BASE64 = '${wasm.toString('base64')}';\n`);
+writeFileSync(
+  `${here}/../src/numerics/kernels.generated.ts`,
+  `export const WASM_BASE64 = '${wasm.toString('base64')}';\n`,
+);

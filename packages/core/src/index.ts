@@ -1,24 +1,24 @@
-export { resultConfigSchema, trainConfigSchema, type ResultConfig, type TrainConfig } from './config.ts';
-export type { GradientEngine, Program, ProgramVariant, ShardWork } from './engine.ts';
+export { resultConfigSchema, trainConfigSchema, type ResultConfig, type TrainConfig } from './training/config.ts';
+export type { GradientEngine, Program, ProgramVariant } from './training/engine.ts';
 export { GantryError, type ErrorCode } from './errors.ts';
-export { decodeIdxImages, takeImages, type ImageSet } from './idx.ts';
+export { decodeIdxImages, takeImages, type ImageSet } from './formats/idx.ts';
 export {
-  completeLeaf,
-  leafLayout,
-  leafParts,
-  newLeaf,
+  completeContribution,
+  contributionLayout,
+  contributionParts,
+  newContribution,
   samplesOf,
   sumOf,
-  type LeafLayout,
-  type LeafPart,
-} from './leaf.ts';
+  type ContributionLayout,
+  type ContributionPart,
+} from './training/contribution.ts';
 export { DEFAULT_OPTIMIZERS, type OptimizerSpecs } from './optimizers/optimizer.ts';
 export type { Schedule } from './optimizers/schedule.ts';
 export type { OptimizerState } from './optimizers/update-rule.ts';
 export { IMAGE_PIXELS, IMAGE_SIDE, NOISE_SIZE } from './dimensions.ts';
-export { gradientName, viewOf, type ModelManifest, type Parameter, type StepInput } from './parameters.ts';
-export { Stream, epochPermutation, fillKeepMask, fillNormal, fillUniform } from './random.ts';
-export { philox4x32 } from './philox.ts';
+export { gradientName, viewOf, type ModelManifest, type Parameter, type StepInput } from './model/manifest.ts';
+export { Stream, epochPermutation, fillKeepMask, fillNormal, fillUniform } from './numerics/random.ts';
+export { philox4x32 } from './numerics/philox.ts';
 export {
   createFrame,
   decodeFromCoordinator,
@@ -50,8 +50,8 @@ export {
   type WatchedWorker,
   type WatchedWorkerState,
 } from './protocol/watch.ts';
-export { ReductionTree, type TreeNode } from './reduction.ts';
-export { decodeSafetensors, encodeSafetensors, type NamedTensor } from './safetensors.ts';
+export { ReductionTree, type TreeNode } from './numerics/reduction.ts';
+export { decodeSafetensors, encodeSafetensors, type NamedTensor } from './formats/safetensors.ts';
 export {
   positionOf,
   shardSizes,
@@ -60,8 +60,9 @@ export {
   totalSteps,
   type DataPlan,
   type Shard,
+  type ShardWork,
   type StepPosition,
-} from './shards.ts';
+} from './training/shards.ts';
 export {
   requireAffordable,
   sampleBytes,
@@ -70,6 +71,6 @@ export {
   shardInputs,
   stepInputSpecs,
   type ShardInputs,
-} from './step-inputs.ts';
-export { applyStep, initialState, type StepMetrics, type TrainingState } from './training-state.ts';
-export { addInPlace, allFinite } from './vectors.ts';
+} from './model/step-inputs.ts';
+export { applyStep, initialState, type StepMetrics, type TrainingState } from './training/training-state.ts';
+export { addInPlace, allFinite } from './numerics/vectors.ts';

@@ -1,6 +1,6 @@
 import { Command, InvalidArgumentError } from 'commander';
 import { GantryError } from '@gantry/core';
-import { wholeNumber } from '../options.ts';
+import { wholeNumber } from '../options/options.ts';
 import { Report, progress } from './report.ts';
 import { saturationTable } from './saturation.ts';
 import {

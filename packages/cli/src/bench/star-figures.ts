@@ -1,4 +1,4 @@
-import { leafLayout } from '@gantry/core';
+import { contributionLayout } from '@gantry/core';
 import { modelManifest } from '@gantry/core/tfjs';
 import { fitStar, isFittable, predictMs, type StarModel } from './star-model.ts';
 import type { Point, Visit } from './star-point.ts';
@@ -24,7 +24,7 @@ export interface StarFigures extends StarModel {
 
 export function bytesOfStep(): Bytes {
   const manifest = modelManifest();
-  return { leaf: leafLayout(manifest).length * 4, weights: manifest.trainableSize * 4 };
+  return { leaf: contributionLayout(manifest).length * 4, weights: manifest.trainableSize * 4 };
 }
 
 export function figuresOf(point: Point, visits: readonly Visit[]): PointFigures | undefined {

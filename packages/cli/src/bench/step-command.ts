@@ -1,7 +1,7 @@
 import { Command, Option } from 'commander';
 import { CONVOLUTION_FORMS, type ConvolutionForm } from '@gantry/compiler';
 import { ENGINE_NAMES, parseDevice, prepareDevice, type Device, type EngineName } from '@gantry/worker';
-import { wholeNumber, wholeNumbers } from '../options.ts';
+import { wholeNumber, wholeNumbers } from '../options/options.ts';
 import { Report, progress } from './report.ts';
 import { spreadText } from './statistics.ts';
 import { measureSteps } from './step.ts';

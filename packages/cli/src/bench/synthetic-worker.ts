@@ -4,7 +4,7 @@ import {
   PROTOCOL_VERSION,
   decodeFromCoordinator,
   encodeFrame,
-  leafLayout,
+  contributionLayout,
   manifestBytes,
   manifestFromWire,
   programsBytes,
@@ -23,7 +23,7 @@ const GRADIENT = 1e-3;
 
 /** The sum of `samples` equal gradients, all of them small: valid, and the same for every shard. */
 function constantLeaf(samples: number): Float32Array {
-  const { length, sumsOffset } = leafLayout(modelManifest());
+  const { length, sumsOffset } = contributionLayout(modelManifest());
   const leaf = new Float32Array(length).fill(GRADIENT * samples);
   return leaf.fill(samples, sumsOffset, length);
 }

@@ -1,7 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { Command } from 'commander';
 import type { MetricsLine } from '@gantry/coordinator';
-import { wholeNumber } from '../options.ts';
+import { wholeNumber } from '../options/options.ts';
 import { Report, progress } from './report.ts';
 import { digits, spread, spreadText, type Spread } from './statistics.ts';
 import { MNIST_IMAGES, measureTraining, type TrainBlock, type TrainPlan } from './train-run.ts';

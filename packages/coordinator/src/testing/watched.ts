@@ -1,9 +1,9 @@
 /** A run to watch, without anybody who computes. */
 import { DEFAULT_OPTIMIZERS, type TrainConfig } from '@gantry/core';
-import { RunControl } from '../run-control.ts';
-import type { EventLine, MetricsLine } from '../run-lines.ts';
-import { RunWatch } from '../run-watch.ts';
-import { Scheduler } from '../scheduler.ts';
+import { RunControl } from '../run/run-control.ts';
+import type { EventLine, MetricsLine } from '../storage/run-lines.ts';
+import { RunWatch } from '../monitoring/run-watch.ts';
+import { Scheduler } from '../scheduling/scheduler.ts';
 
 const config: TrainConfig = {
   epochs: 100,

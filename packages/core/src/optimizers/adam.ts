@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { inBlocks, kernels } from '../kernels.ts';
+import { inBlocks, kernels } from '../numerics/kernels.ts';
 import { commonFields, decaySchema, positiveFloat32Schema } from './spec-fields.ts';
 import { updateRule, type UpdateRule } from './update-rule.ts';
 

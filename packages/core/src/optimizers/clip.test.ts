@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { vectorLengths } from '../testing/vectors.ts';
-import { norm } from '../vectors.ts';
+import { norm } from '../numerics/vectors.ts';
 import { clipFactor } from './clip.ts';
 
 const positive = fc.double({ min: 1e-3, max: 1e3, noNaN: true });

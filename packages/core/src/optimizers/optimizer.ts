@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { norm } from '../vectors.ts';
+import { norm } from '../numerics/vectors.ts';
 import { adam, adamSpecSchema } from './adam.ts';
 import { clipFactor } from './clip.ts';
 import { rateAt } from './schedule.ts';

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { cosSinTurns } from '../elementary.ts';
+import { cosSinTurns } from '../numerics/elementary.ts';
 
 /**
  * Steps in which the rate rises to the learning rate in equal parts (Goyal et al., 2017). The first step has one part,

@@ -1,7 +1,7 @@
 import type { z } from 'zod';
 import { GantryError } from '../errors.ts';
 import { PROTOCOL_VERSION, layFrame, layFrameAround, readFrame, versionError, type Frame } from './frame.ts';
-import { sampleBytes } from '../step-inputs.ts';
+import { sampleBytes } from '../model/step-inputs.ts';
 import { manifestFromWire } from './manifest.ts';
 import {
   coordinatorMessageSchema,
@@ -51,13 +51,13 @@ export function encodeFrame(message: Message, payload?: Uint8Array | Float32Arra
 
 /**
  * Decodes what a worker sent.
- * @param leafLength float32 numbers in a leaf, `leafLayout(manifest).length`
+ * @param contributionLength float32 numbers in a leaf, `contributionLayout(manifest).length`
  * @throws GantryError E_PROTOCOL, E_VERSION, E_TOO_LARGE, or E_BAD_SHAPE for a payload of the wrong length; never another
  */
-export function decodeFromWorker(frame: Uint8Array, leafLength: number): Received<WorkerMessage> {
+export function decodeFromWorker(frame: Uint8Array, contributionLength: number): Received<WorkerMessage> {
   const { header, payload } = readFrame(frame);
   const message = validate(workerMessageSchema, header);
-  requireBytes(message, fixedBytes(message) ?? leafLength * 4, payload.length);
+  requireBytes(message, fixedBytes(message) ?? contributionLength * 4, payload.length);
   return { message, payload };
 }
 

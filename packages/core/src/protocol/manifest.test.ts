@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { modelManifest } from '../model-manifest.ts';
+import { modelManifest } from '../model/describe-model.ts';
 import { encodeFrame, decodeFromCoordinator } from './codec.ts';
 import { manifestBytes, manifestFromWire, manifestToWire, programsBytes, sha256 } from './manifest.ts';
 import { PROTOCOL_VERSION } from './frame.ts';

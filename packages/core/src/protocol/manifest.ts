@@ -1,6 +1,6 @@
 import { GantryError } from '../errors.ts';
-import { layOutManifest, sizeOf, type ModelManifest, type Parameter } from '../parameters.ts';
-import { dataInput } from '../step-inputs.ts';
+import { layOutManifest, sizeOf, type ModelManifest, type Parameter } from '../model/manifest.ts';
+import { dataInput } from '../model/step-inputs.ts';
 import { MAX_PAYLOAD_BYTES } from './frame.ts';
 import type { MessageOf } from './messages.ts';
 

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { ERROR_CODES } from '../errors.ts';
-import { MAX_SEED } from '../random.ts';
+import { MAX_SEED } from '../numerics/random.ts';
 import { MAX_PAYLOAD_BYTES } from './frame.ts';
 import { plainText } from './text.ts';
 

@@ -3,7 +3,7 @@
  * of it. A watcher gets a snapshot first, then updates, and a new snapshot where it was too slow for all updates.
  */
 import { z } from 'zod';
-import type { StepMetrics } from '../training-state.ts';
+import type { StepMetrics } from '../training/training-state.ts';
 
 /** How a run is doing. */
 export type RunState = 'waiting' | 'training' | 'paused' | 'stopping' | 'stopped' | 'finished' | 'failed';

@@ -1,0 +1,69 @@
+import type { AttachedWorkers, WorkerLink } from '@gantry/coordinator';
+import { GantryError, decodeFromWorker, floatsOf, contributionLayout } from '@gantry/core';
+import { EnginePool, EngineThread, ShardRunner, ShardTally, type Device, type EngineName } from '@gantry/worker';
+import type { Attachment } from '../run-training.ts';
+
+const NAME = 'in-process';
+
+/**
+ * Lets `threads` threads of this process join as one worker: the worker's own code, without a socket between.
+ * @param engine as `prepareDevice` has found it for the device
+ */
+export async function attachThreads(
+  { context: { programFor, scheduler }, progress }: Attachment,
+  engine: EngineName,
+  device: Device,
+  threads: number,
+): Promise<AttachedWorkers> {
+  const program = programFor(device);
+  const notice = (text: string) => progress.notice(text);
+  const pool = new EnginePool(() => new EngineThread(engine, device), threads, notice);
+  const close = () => pool.dispose();
+  try {
+    const { numericClass, probeMs } = await pool.load(NAME, program);
+    const contributionLength = contributionLayout(program.manifest).length;
+    const lost = (error: unknown) => scheduler.leave(link, error instanceof Error ? error.message : String(error));
+    const runner = new ShardRunner({
+      pool,
+      tally: new ShardTally(),
+      observer: { connected: () => undefined, waiting: () => undefined, shardDone: () => undefined, notice },
+      failed: lost,
+      send: (frame, sent) => {
+        const { message, payload } = decodeFromWorker(frame, contributionLength);
+        if (message.type === 'result') scheduler.result(link, { ...message, sum: floatsOf(payload) });
+        if (message.type === 'computed') scheduler.computed(link, message);
+        sent?.();
+        if (message.type === 'failure') {
+          scheduler.failure(link, new GantryError(message.code, message.message), message.step, message.index);
+        }
+      },
+    });
+    const link: WorkerLink = {
+      name: NAME,
+      identity: NAME,
+      numericClass,
+      slots: threads,
+      msPerSample: probeMs / (program.variants[0]?.samples ?? 1),
+      place: { address: 'this process', engine, device },
+      traffic: () => ({ bytesIn: 0, bytesOut: 0, roundTripMs: null, lastSeenMs: 0 }),
+      setWeights: ({ version, values }) => {
+        runner.setWeights(
+          { type: 'weights', version },
+          new Uint8Array(values.buffer, values.byteOffset, values.byteLength),
+        );
+      },
+      assign: ({ step, index, first, samples, images }) => {
+        runner.assign({ type: 'assign', step, version: step, index, first, samples }, images);
+      },
+      cancel: (step, index) => runner.cancel({ type: 'cancel', step, index }),
+      refuse: ({ message, code }) => notice(`${NAME}: ${message} [${code}]`),
+      drop: () => runner.stop(),
+      dismiss: () => runner.stop(),
+    };
+    scheduler.join(link);
+  } catch (error) {
+    await close();
+    throw error;
+  }
+  return { close };
+}

@@ -1,0 +1,229 @@
+import {
+  positionOf,
+  stepsPerEpoch,
+  totalSteps,
+  type DataPlan,
+  type RunState,
+  type TrainConfig,
+  type WatchSnapshot,
+  type WatchUpdate,
+  type WatchedRun,
+} from '@gantry/core';
+import { Ring } from './ring.ts';
+import type { RunControl } from '../run/run-control.ts';
+import type { RunDirectory } from '../storage/run-directory.ts';
+import type { EventLine, MetricsLine } from '../storage/run-lines.ts';
+import type { Scheduler } from '../scheduling/scheduler.ts';
+import { DownsampledHistory } from './downsampled-history.ts';
+import { shortClass, watchedStalls, watchedStep, watchedWorkers, type RecentStep } from './watched-workers.ts';
+
+const HISTORY_LINES = 2000;
+const EVENTS = 500;
+const TIMELINE_STEPS = 20;
+/** Far more steps than there can be between two updates. */
+const UPDATE_STEPS = 256;
+/** More tell nothing new. */
+const NUMERIC_CLASSES = 16;
+
+/** Events of normal scheduling, several a second, that would push out what people look for. */
+const ROUTINE: ReadonlySet<string> = new Set(['stolen']);
+
+/** Up to where somebody has seen a run; counts of what there was. */
+export interface Seen {
+  readonly metrics: number;
+  readonly events: number;
+  readonly timeline: number;
+  readonly samples: number;
+}
+
+/** How a run ended. */
+export type Ending =
+  | { readonly state: 'finished'; readonly weightsDigest: string }
+  | { readonly state: 'stopped' }
+  | { readonly state: 'failed'; readonly failure: string };
+
+export interface RunWatchParts {
+  /** Name of the run, for people. */
+  readonly name: string;
+  readonly config: TrainConfig;
+  readonly plan: DataPlan;
+  readonly scheduler: Scheduler;
+  readonly control: RunControl;
+}
+
+/**
+ * What those who watch a run may see of it. Telling it something costs next to nothing, and its memory is bounded; views
+ * are made when somebody asks.
+ */
+export class RunWatch {
+  readonly #parts: RunWatchParts;
+  readonly #history = new DownsampledHistory<MetricsLine>(HISTORY_LINES);
+  readonly #metrics = new Ring<MetricsLine>(UPDATE_STEPS);
+  readonly #events = new Ring<EventLine>(EVENTS);
+  readonly #timeline = new Ring<RecentStep>(TIMELINE_STEPS);
+  readonly #samples: number[] = [];
+  readonly #numericClasses = new Set<string>();
+  #last: MetricsLine | undefined;
+  /** Work of this process. */
+  #images = 0;
+  #ms = 0;
+  #joinCommand = '';
+  #ending: Ending | undefined;
+
+  constructor(parts: RunWatchParts) {
+    this.#parts = parts;
+  }
+
+  /** Takes over what the directory of a resumed run records. */
+  async load(directory: RunDirectory): Promise<void> {
+    for await (const line of directory.metrics()) this.#remember(line);
+    for await (const line of directory.events()) {
+      this.happened(line);
+      // What each of them computed is not looked for: the record of all work is long.
+      if (line.type === 'joined') this.#computedBy(String(line['class']));
+    }
+    const done = this.#last?.step ?? 0;
+    const epochs = Math.floor(done / stepsPerEpoch(this.#parts.plan));
+    // Later ones are of steps that will be done again.
+    this.#samples.push(...(await directory.sampleEpochs()).filter((epoch) => epoch <= epochs));
+  }
+
+  /** @param command attaches a worker; without a token */
+  joinBy(command: string): void {
+    this.#joinCommand = command;
+  }
+
+  /** A step is done. @param totalMs from the publication of its weights */
+  stepped(line: MetricsLine, totalMs: number, work: RecentStep['work']): void {
+    this.#remember(line);
+    this.#timeline.push({ step: line.step, totalMs, periodMs: line.ms.total, work });
+    for (const { numericClass } of work) this.#computedBy(numericClass);
+    this.#images += work.reduce((sum, { samples }) => sum + samples, 0);
+    this.#ms += line.ms.total;
+  }
+
+  happened(line: EventLine): void {
+    if (!ROUTINE.has(line.type)) this.#events.push(line);
+  }
+
+  /** There is a sample grid after so many epochs. */
+  sampled(epoch: number): void {
+    if (this.#samples.at(-1) !== epoch) this.#samples.push(epoch);
+  }
+
+  ended(ending: Ending): void {
+    this.#ending = ending;
+  }
+
+  get lastStep(): number {
+    return this.#last?.step ?? 0;
+  }
+
+  /** The whole history, thinned. */
+  get history(): readonly MetricsLine[] {
+    return this.#history.lines();
+  }
+
+  get lastMetrics(): MetricsLine | undefined {
+    return this.#last;
+  }
+
+  /** Epochs with a sample grid, in order. */
+  get samples(): readonly number[] {
+    return this.#samples;
+  }
+
+  /** All there is at present. */
+  get seen(): Seen {
+    return {
+      metrics: this.#metrics.count,
+      events: this.#events.count,
+      timeline: this.#timeline.count,
+      samples: this.#samples.length,
+    };
+  }
+
+  snapshot(): WatchSnapshot {
+    return {
+      type: 'snapshot',
+      ...this.present(),
+      metrics: this.#history.lines(),
+      events: this.#events.all(),
+      timeline: this.#timeline.all().map(watchedStep),
+      samples: this.#samples,
+    };
+  }
+
+  update(seen: Seen): WatchUpdate {
+    return {
+      type: 'update',
+      ...this.present(),
+      metrics: this.#metrics.since(seen.metrics),
+      events: this.#events.since(seen.events),
+      timeline: this.#timeline.since(seen.timeline).map(watchedStep),
+      samples: this.#samples.slice(seen.samples),
+    };
+  }
+
+  present(): Pick<WatchUpdate, 'run' | 'workers' | 'stalls'> {
+    const { view } = this.#parts.scheduler;
+    return {
+      run: this.#run(),
+      workers: watchedWorkers(view, this.#timeline.all()),
+      stalls: this.#ending ? [] : watchedStalls(view),
+    };
+  }
+
+  #remember(line: MetricsLine): void {
+    this.#last = line;
+    this.#history.add(line);
+    this.#metrics.push(line);
+  }
+
+  #computedBy(numericClass: string): void {
+    if (this.#numericClasses.size < NUMERIC_CLASSES) this.#numericClasses.add(shortClass(numericClass));
+  }
+
+  #run(): WatchedRun {
+    const { name, config, plan } = this.#parts;
+    const step = this.lastStep;
+    const steps = totalSteps(plan);
+    const averageImagesPerSecond = this.#ms > 0 ? (this.#images * 1000) / this.#ms : 0;
+    const imagesLeft = step < steps ? plan.epochs * plan.images - imagesBefore(step, plan) : 0;
+    const ending = this.#ending;
+    return {
+      name,
+      state: this.#state(),
+      ...(ending?.state === 'failed' && { failure: ending.failure }),
+      ...(ending?.state === 'finished' && { weightsDigest: ending.weightsDigest }),
+      step,
+      totalSteps: steps,
+      epoch: Math.floor(step / stepsPerEpoch(plan)),
+      epochs: plan.epochs,
+      stepsPerEpoch: stepsPerEpoch(plan),
+      images: plan.images,
+      batch: plan.batch,
+      shardSize: plan.shardSize,
+      seed: config.seed,
+      imagesPerSecond: this.#last?.imagesPerSecond ?? 0,
+      averageImagesPerSecond,
+      etaSeconds: averageImagesPerSecond > 0 ? imagesLeft / averageImagesPerSecond : null,
+      numericClasses: [...this.#numericClasses],
+      joinCommand: this.#joinCommand,
+    };
+  }
+
+  #state(): RunState {
+    const { control, scheduler } = this.#parts;
+    if (this.#ending) return this.#ending.state;
+    if (control.stopping) return 'stopping';
+    if (control.paused) return 'paused';
+    return scheduler.workers.length === 0 ? 'waiting' : 'training';
+  }
+}
+
+/** Images that the first steps used. */
+function imagesBefore(step: number, plan: DataPlan): number {
+  const { epoch, first } = positionOf(step, plan);
+  return epoch * plan.images + first;
+}

@@ -1,0 +1,88 @@
+import type { WatchedStall, WatchedStep, WatchedWorker, WatchedWorkerState } from '@gantry/core';
+import { describeStalls, lateness } from '../scheduling/assignment.ts';
+import type { RegisteredWorker } from '../scheduling/worker-registry.ts';
+import type { SchedulerView } from '../scheduling/scheduler.ts';
+import { STALL_MS } from '../scheduling/step-in-progress.ts';
+import type { AcceptedWork } from '../scheduling/step-result.ts';
+
+/** One of the last steps, as far as those who watch care. */
+export interface RecentStep {
+  readonly step: number;
+  /** From the publication of the weights to the new ones. */
+  readonly totalMs: number;
+  /** From the end of the step before. */
+  readonly periodMs: number;
+  readonly work: readonly AcceptedWork[];
+}
+
+/** As much of a numeric class as those who watch are told. */
+export function shortClass(numericClass: string): string {
+  return numericClass.slice(0, 16);
+}
+
+/** The workers that are there, in the order in which they came, and those that left lately. */
+export function watchedWorkers(view: SchedulerView, recent: readonly RecentStep[]): WatchedWorker[] {
+  const now = performance.now();
+  const shares = sharesOf(recent);
+  const total = [...shares.values()].reduce((sum, { samples }) => sum + samples, 0);
+  const periodMs = recent.reduce((sum, step) => sum + step.periodMs, 0);
+  return [...view.roster.values(), ...view.roster.departed].map((entry) => {
+    const { link, accepted, departure, since } = entry;
+    const { samples, computeMs, waitMs } = (departure ? undefined : shares.get(link.name)) ?? nothing;
+    return {
+      name: link.name,
+      ...link.place,
+      slots: link.slots,
+      numericClass: shortClass(link.numericClass),
+      state: departure?.state ?? stateOf(entry, view, now),
+      ...(departure && { cause: departure.cause }),
+      since: since.toISOString(),
+      ...accepted,
+      imagesPerSecond: periodMs > 0 ? (samples * 1000) / periodMs : 0,
+      share: total > 0 ? samples / total : 0,
+      computeMs: computeMs / Math.max(1, recent.length),
+      waitMs: waitMs / Math.max(1, recent.length),
+      ...link.traffic(),
+    };
+  });
+}
+
+/** What keeps the step under way from going on. */
+export function watchedStalls({ shards, roster, silentMs }: SchedulerView): WatchedStall[] {
+  return silentMs > STALL_MS ? describeStalls(shards, roster.size, silentMs) : [];
+}
+
+export function watchedStep({ step, totalMs, work }: RecentStep): WatchedStep {
+  const shards = work.map(({ shard, worker, samples, computeMs, endMs, requeued, duplicated }) => ({
+    shard,
+    worker,
+    samples,
+    // Inputs may have been prepared while the step before went on.
+    beginMs: Math.max(0, endMs - computeMs),
+    endMs,
+    requeued,
+    duplicated,
+  }));
+  return { step, totalMs, shards };
+}
+
+const nothing = { samples: 0, computeMs: 0, waitMs: 0 };
+
+/** What each worker did in some steps. */
+function sharesOf(steps: readonly RecentStep[]): ReadonlyMap<string, typeof nothing> {
+  const shares = new Map<string, typeof nothing>();
+  for (const { worker, samples, computeMs, waitMs } of steps.flatMap(({ work }) => work)) {
+    const share = shares.get(worker) ?? { ...nothing };
+    share.samples += samples;
+    share.computeMs += computeMs;
+    share.waitMs += waitMs;
+    shares.set(worker, share);
+  }
+  return shares;
+}
+
+function stateOf(entry: RegisteredWorker, { step, msPerSample }: SchedulerView, now: number): WatchedWorkerState {
+  const held = entry.heldOf(step);
+  if (held.some((each) => lateness(entry, each, msPerSample, now))) return 'late';
+  return held.length > 0 ? 'computing' : 'idle';
+}

@@ -1,0 +1,112 @@
+import { contributionLayout, type GantryError, type ModelManifest, type Program } from '@gantry/core';
+import { DashboardRoutes } from '../monitoring/dashboard-routes.ts';
+import { isLoopback } from './access-control.ts';
+import { loadPage, pageDirectory } from '../monitoring/page-files.ts';
+import { prepareDelivery, type Delivery } from './program-delivery.ts';
+import type { RunControl } from '../run/run-control.ts';
+import type { RunWatch } from '../monitoring/run-watch.ts';
+import type { Scheduler } from '../scheduling/scheduler.ts';
+import { startServer } from './server.ts';
+import { announceTokens, type Tokens } from './tokens.ts';
+import { WatchHub } from '../monitoring/watch-hub.ts';
+import { WorkerConnection, type ConnectionContext } from './worker-connection.ts';
+
+/** Room for a frame's header beside a leaf. */
+const HEADER_ROOM_BYTES = 128 * 1024;
+
+export interface ClusterOptions {
+  readonly host: string;
+  /** 0 takes any free port. */
+  readonly port: number;
+  /** PEM texts; absent: no TLS. */
+  readonly tls?: { readonly cert: string; readonly key: string } | undefined;
+  /** Names under which the coordinator is reached, beside the address it listens on. */
+  readonly allowedHosts?: readonly string[] | undefined;
+  /** Name of the run, for people. */
+  readonly run: string;
+  readonly tokens: Tokens;
+  readonly manifest: ModelManifest;
+  readonly programFor: (device: string) => Program;
+  readonly scheduler: Scheduler;
+  /** Run directory. */
+  readonly path: string;
+  readonly watch: RunWatch;
+  readonly control: RunControl;
+  readonly onRefused: (peer: string, error: GantryError) => void;
+}
+
+/** The coordinator's server: remote workers join the scheduler through it, and people watch and steer the run. */
+export interface Cluster {
+  /** `ws://…` or `wss://…` */
+  readonly url: string;
+  readonly warnings: readonly string[];
+  /** Attaches a worker; without a token, which only workers on this machine find by themselves. */
+  readonly joinCommand: string;
+  /** Makes a browser's tab a worker; holds the work token. */
+  readonly joinUrl: string;
+  /** Link to the dashboard, with the token to watch and control in its fragment. */
+  readonly dashboardUrl: string;
+  /** Says goodbye to all workers, which have left when this returns; the dashboard stays. */
+  dismiss(reason: 'finished' | 'stopped'): void;
+  /** Stops listening. */
+  close(): Promise<void>;
+}
+
+/** Starts to listen for workers. @throws GantryError E_CONFIG if the address or certificate cannot be used */
+export async function openCluster(options: ClusterOptions): Promise<Cluster> {
+  const { manifest, programFor, scheduler, run, tokens, path, watch, control, onRefused } = options;
+  const deliveries = new Map<Program, Promise<Delivery>>();
+  const deliveryFor = (device: string) => {
+    const program = programFor(device);
+    const delivery = deliveries.get(program) ?? prepareDelivery(run, program);
+    deliveries.set(program, delivery);
+    return delivery;
+  };
+  // Most workers need this one: the first shall not wait for it.
+  await deliveryFor('cpu');
+  const context: ConnectionContext = { manifest, deliveryFor, scheduler, onRefused };
+  const connections = new Set<WorkerConnection>();
+  const hub = new WatchHub(watch);
+  const routes = new DashboardRoutes({ path, tokens, watch, control, page: await loadPage(pageDirectory()) });
+  let over: 'finished' | 'stopped' | undefined;
+  const { host, port, tls, allowedHosts } = options;
+  const server = await startServer({
+    host,
+    port,
+    tokens,
+    ...(tls && { tls }),
+    ...(allowedHosts && { allowedHosts }),
+    maxPayloadBytes: contributionLayout(manifest).length * 4 + HEADER_ROOM_BYTES,
+    onRequest: routes.answer,
+    onWatcher: (socket) => hub.add(socket),
+    onWorker: (socket, peer) => {
+      const connection = new WorkerConnection(socket, peer, context);
+      if (over) connection.bye(over, `the run is ${over}`);
+      connections.add(connection);
+      socket.on('close', () => connections.delete(connection));
+    },
+  });
+  const forget = await announceTokens(server.port, tokens).catch(async (error: unknown) => {
+    await server.close();
+    throw error;
+  });
+  const joinCommand = `gantry worker ${server.url}${tls ? ' --tls-ca ca.pem' : ''}`;
+  watch.joinBy(isLoopback(host) ? joinCommand : `GANTRY_TOKEN=… ${joinCommand}`);
+  const page = server.url.replace(/^ws/, 'http');
+  return {
+    url: server.url,
+    warnings: server.warnings,
+    joinCommand,
+    joinUrl: `${page}/join#token=${tokens.work}`,
+    dashboardUrl: `${page}/#token=${tokens.control}`,
+    dismiss: (reason) => {
+      over = reason;
+      for (const connection of connections) connection.bye(reason, `the run is ${reason}`);
+    },
+    close: async () => {
+      hub.close();
+      await forget();
+      await server.close();
+    },
+  };
+}

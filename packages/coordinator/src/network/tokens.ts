@@ -1,0 +1,157 @@
+import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
+import { chmod, open, readFile, rename, rm } from 'node:fs/promises';
+import os from 'node:os';
+import { basename, dirname, isAbsolute, join } from 'node:path';
+import { GantryError } from '@gantry/core';
+import { z } from 'zod';
+import { ASIDE_PREFIX, diskError, makeDirectory, syncDirectory, systemErrorCode } from '../storage/durable-files.ts';
+
+const TOKEN_BYTES = 32;
+
+const tokensSchema = z.object({
+  work: z.string().regex(/^[\w-]{43}$/),
+  control: z.string().regex(/^[\w-]{43}$/),
+});
+
+/** Secrets of a run, each 32 random bytes in base64url (43 characters). */
+export interface Tokens {
+  /** Lets a worker join. */
+  readonly work: string;
+  /** Lets a person watch and control the run. */
+  readonly control: string;
+}
+
+/**
+ * The tokens of a run, from `<run>/tokens.json`; makes them, for the owner's eyes only, where there are none. A resumed
+ * run keeps its tokens, so its workers come back by themselves.
+ * @throws GantryError E_AUTH if others may read the file or it is damaged, E_RUN_DIRECTORY if it cannot be written
+ */
+export async function openTokens(runDirectory: string): Promise<Tokens> {
+  const path = join(runDirectory, 'tokens.json');
+  const known = await readTokens(path);
+  if (known) return known;
+  await writePrivately(path, { work: newToken(), control: newToken() });
+  // Not every file system keeps permissions: what was written is judged like what was found.
+  const made = await readTokens(path);
+  if (!made) throw new GantryError('E_RUN_DIRECTORY', `${path} vanished as soon as it was written`);
+  return made;
+}
+
+/**
+ * Tells the local commands of this user the tokens of the coordinator at a port, in
+ * `${XDG_STATE_HOME:-~/.local/state}/gantry/<port>.json`.
+ * @returns removes the file, unless another coordinator has replaced it
+ * @throws GantryError E_RUN_DIRECTORY if it cannot be written
+ */
+export async function announceTokens(port: number, tokens: Tokens): Promise<() => Promise<void>> {
+  const path = announcementPath(port);
+  const directory = dirname(path);
+  try {
+    await makeDirectory(directory, 0o700);
+    // It may have been there, with any mode.
+    await chmod(directory, 0o700);
+  } catch (cause) {
+    throw diskError(directory, cause);
+  }
+  const { work, control } = tokens;
+  const text = await writePrivately(path, { work, control, pid: process.pid });
+  return async () => {
+    const present = await readFile(path, 'utf8').catch(() => undefined);
+    if (present === text) await rm(path, { force: true });
+  };
+}
+
+/**
+ * The work token that a coordinator of this user announced for a local port; undefined if there is none.
+ * @throws GantryError E_AUTH if the file is another user's, may be read by others or is damaged
+ */
+export async function readLocalWorkToken(port: number): Promise<string | undefined> {
+  return (await readTokens(announcementPath(port), process.getuid?.()))?.work;
+}
+
+/** Whether two texts are equal, in a time that does not tell how much of them is. */
+export function secretsEqual(given: string, expected: string): boolean {
+  // Digests have one length, which timingSafeEqual demands, and hide that of the secret.
+  return timingSafeEqual(createHash('sha256').update(given).digest(), createHash('sha256').update(expected).digest());
+}
+
+function newToken(): string {
+  return randomBytes(TOKEN_BYTES).toString('base64url');
+}
+
+/** Where this user's Gantry keeps what concerns no single run. */
+export function stateDirectory(): string {
+  const given = process.env['XDG_STATE_HOME'] ?? '';
+  // The XDG specification: a relative path is to be ignored.
+  const state = isAbsolute(given) ? given : join(os.homedir(), '.local', 'state');
+  return join(state, 'gantry');
+}
+
+function announcementPath(port: number): string {
+  return join(stateDirectory(), `${port}.json`);
+}
+
+/** Reads a file of tokens, undefined if there is none. @param owner uid that it must belong to, any by default */
+async function readTokens(path: string, owner?: number): Promise<Tokens | undefined> {
+  let text: string;
+  try {
+    const handle = await open(path, 'r');
+    try {
+      // The handle is asked, not the path: nobody can swap the file in between.
+      const { mode, uid } = await handle.stat();
+      if (owner !== undefined && uid !== owner)
+        throw refusal(`${path} belongs to another user (uid ${uid}): delete it`);
+      // Windows has no such modes; there, the user's directories are private.
+      if (process.platform !== 'win32' && (mode & 0o077) !== 0) {
+        throw refusal(
+          `${path} holds secrets and is open to other users (mode ${(mode & 0o777).toString(8)}): run chmod 600 on it`,
+        );
+      }
+      text = await handle.readFile('utf8');
+    } finally {
+      await handle.close();
+    }
+  } catch (cause) {
+    if (systemErrorCode(cause) === 'ENOENT') return undefined;
+    if (systemErrorCode(cause) === undefined) throw cause;
+    throw new GantryError('E_AUTH', `cannot read ${path}: ${systemErrorCode(cause)}`, { cause });
+  }
+  const parsed = tokensSchema.safeParse(parseJson(text));
+  if (!parsed.success) throw refusal(`${path} is damaged: delete it, and start the coordinator again`);
+  return parsed.data;
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Writes or replaces a file at once; at no time can others read it. @returns its text */
+async function writePrivately(path: string, content: object): Promise<string> {
+  const text = `${JSON.stringify(content, null, 2)}\n`;
+  const aside = join(dirname(path), `${ASIDE_PREFIX}${process.pid}-${basename(path)}`);
+  try {
+    // A leftover could have any mode, which opening would keep.
+    await rm(aside, { force: true });
+    const handle = await open(aside, 'wx', 0o600);
+    try {
+      await handle.writeFile(text);
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+    await rename(aside, path);
+    await syncDirectory(dirname(path));
+  } catch (cause) {
+    await rm(aside, { force: true });
+    throw diskError(path, cause);
+  }
+  return text;
+}
+
+function refusal(message: string): GantryError {
+  return new GantryError('E_AUTH', message);
+}

@@ -1,0 +1,287 @@
+import {
+  GantryError,
+  PROTOCOL_VERSION,
+  createFrame,
+  decodeFromWorker,
+  encodeFrame,
+  floatsOf,
+  freeFrame,
+  contributionLayout,
+  type CoordinatorMessage,
+  type MessageOf,
+  type ModelManifest,
+  type ShardWork,
+  type WorkerMessage,
+} from '@gantry/core';
+import type { WebSocket } from 'ws';
+import { HEARTBEAT_MS, Heartbeat } from './heartbeat.ts';
+import type { Delivery } from './program-delivery.ts';
+import type { Scheduler } from '../scheduling/scheduler.ts';
+import type { Peer } from './server.ts';
+import type { PublishedWeights } from '../scheduling/published-weights.ts';
+import type { Traffic, WorkerLink } from '../scheduling/worker-link.ts';
+
+/** A connection on which nobody says hello is closed after this time. */
+const HELLO_TIMEOUT_MS = 5000;
+/** From the welcome to ready: the worker receives and loads the program and computes the probe shard. */
+const READY_TIMEOUT_MS = 120_000;
+/** A worker that has not been heard for so many heartbeats is taken for dead. */
+const HEARTBEATS_MISSED = 3;
+/** WebSocket close code "policy violation" (RFC 6455, 7.4.1). */
+const CLOSE_POLICY = 1008;
+const CLOSE_NORMAL = 1000;
+/** A worker that lets more than this many weights pile up unread is cut off. */
+const WEIGHTS_BUFFERED = 4;
+
+/** What all connections of a run share. */
+export interface ConnectionContext {
+  readonly manifest: ModelManifest;
+  /** What a worker computes with depends on its device. */
+  readonly deliveryFor: (device: string) => Promise<Delivery>;
+  readonly scheduler: Scheduler;
+  /** Says what a user should know of a connection that never became a worker. */
+  readonly onRefused: (peer: string, error: GantryError) => void;
+}
+
+/** The coordinator's end of one worker's WebSocket: hello → welcome → ready → work, until it closes. */
+export class WorkerConnection {
+  readonly #socket: WebSocket;
+  readonly #peer: Peer;
+  readonly #context: ConnectionContext;
+  readonly #contributionLength: number;
+  readonly #timers: NodeJS.Timeout[] = [];
+  #silence: NodeJS.Timeout | undefined;
+  #hello: MessageOf<'hello'> | undefined;
+  #delivery: Delivery | undefined;
+  #link: WorkerLink | undefined;
+  readonly #heartbeat: Heartbeat;
+  #cause = 'the connection was closed';
+  #ended = false;
+
+  constructor(socket: WebSocket, peer: Peer, context: ConnectionContext) {
+    this.#socket = socket;
+    this.#peer = peer;
+    this.#context = context;
+    this.#contributionLength = contributionLayout(context.manifest).length;
+    this.#heartbeat = new Heartbeat(socket);
+    // Any byte is a sign of life: a large frame on a slow network holds up the pongs behind it.
+    peer.socket.on('data', () => this.#heartbeat.heard());
+    socket.binaryType = 'nodebuffer';
+    socket.on('message', (data, isBinary) => this.#receive(data as Buffer, isBinary));
+    socket.on('error', (error) => this.#refuse(webSocketError(error)));
+    socket.on('close', () => this.#closed());
+    this.#deadline(HELLO_TIMEOUT_MS, 'no hello');
+  }
+
+  /** Ends the connection with a goodbye: the worker has left when this returns, and what it still says is ignored. */
+  bye(reason: MessageOf<'bye'>['reason'], message: string): void {
+    this.#cause = message;
+    this.#send({ type: 'bye', reason, message });
+    this.#closed();
+    this.#socket.close(CLOSE_NORMAL);
+  }
+
+  #receive(data: Buffer, isBinary: boolean): void {
+    if (this.#ended) return;
+    try {
+      if (!isBinary) throw new GantryError('E_PROTOCOL', 'a text message: frames are binary');
+      const { message, payload } = decodeFromWorker(data, this.#contributionLength);
+      this.#handle(message, payload);
+      if (message.type === 'result') freeFrame(data);
+    } catch (error) {
+      if (!(error instanceof GantryError)) throw error;
+      this.#refuse(error);
+    }
+  }
+
+  #handle(message: WorkerMessage, payload: Uint8Array): void {
+    const { scheduler } = this.#context;
+    if (message.type === 'hello') {
+      this.#welcome(message);
+      return;
+    }
+    if (message.type === 'ready') {
+      this.#join(message);
+      return;
+    }
+    const link = this.#link;
+    // A worker that cannot load the program says why: that is the reason to show.
+    if (!link && message.type === 'failure') throw new GantryError(message.code, message.message);
+    if (!link) throw new GantryError('E_PROTOCOL', `${message.type} before ready`);
+    switch (message.type) {
+      case 'computed':
+        scheduler.computed(link, message);
+        return;
+      case 'result':
+        scheduler.result(link, { ...message, sum: floatsOf(payload) });
+        return;
+      case 'failure':
+        scheduler.failure(link, new GantryError(message.code, message.message), message.step, message.index);
+        return;
+      case 'leaving':
+        this.#cause = 'it said goodbye';
+        this.#closed();
+        this.#socket.close(CLOSE_NORMAL);
+    }
+  }
+
+  #welcome(hello: MessageOf<'hello'>): void {
+    if (this.#hello) throw new GantryError('E_PROTOCOL', 'a second hello');
+    if (hello.protocol !== PROTOCOL_VERSION) {
+      throw new GantryError(
+        'E_VERSION',
+        `protocol version ${hello.protocol}, this coordinator speaks ${PROTOCOL_VERSION}`,
+      );
+    }
+    if (this.#context.scheduler.quarantine.has(this.#identity(hello))) {
+      throw new GantryError(
+        'E_QUARANTINED',
+        `${hello.name} gave invalid results before; restart the coordinator to let it in`,
+      );
+    }
+    this.#hello = hello;
+    this.#clearTimers();
+    this.#deliver(hello.device).catch((cause: unknown) => {
+      this.#refuse(new GantryError('E_ENGINE', `there is no program for ${hello.device}: ${String(cause)}`, { cause }));
+    });
+  }
+
+  async #deliver(device: string): Promise<void> {
+    const delivery = await this.#context.deliveryFor(device);
+    if (this.#ended) return;
+    this.#delivery = delivery;
+    for (const frame of delivery.frames) this.#socket.send(frame);
+    this.#deadline(READY_TIMEOUT_MS, 'not ready');
+    this.#startHeartbeat();
+  }
+
+  #join(ready: MessageOf<'ready'>): void {
+    const hello = this.#hello;
+    const delivery = this.#delivery;
+    if (!hello || !delivery || this.#link) throw new GantryError('E_PROTOCOL', 'ready at the wrong time');
+    const { scheduler } = this.#context;
+    const { hashes, welcome } = delivery;
+    if (ready.manifest !== hashes.manifest || ready.program !== hashes.program) {
+      throw new GantryError('E_MANIFEST', 'the worker has other parameters or another program than the run');
+    }
+    this.#clearTimers();
+    this.#startHeartbeat();
+    const taken = new Set(scheduler.workers.map(({ name }) => name));
+    const samples = welcome.programs[0]?.samples ?? 1;
+    this.#link = {
+      name: uniqueName(hello.name, taken),
+      identity: this.#identity(hello),
+      numericClass: ready.numericClass,
+      slots: hello.threads,
+      place: { address: this.#peer.address, engine: hello.engine, device: hello.device },
+      traffic: () => this.#traffic(),
+      msPerSample: ready.probeMs / samples,
+      setWeights: (weights) => this.#sendWeights(weights),
+      assign: (work) => this.#sendShard(work),
+      cancel: (step, index) => this.#send({ type: 'cancel', step, index }),
+      refuse: (error) => this.#send({ type: 'error', code: error.code, message: error.message }),
+      drop: (error) => this.#refuse(error),
+      dismiss: (cause) => this.bye('dropped', cause),
+    };
+    scheduler.join(this.#link);
+  }
+
+  /** A worker is known by its name and where it comes from, not by its port. */
+  #identity({ name }: MessageOf<'hello'>): string {
+    return `${name}@${this.#peer.address}`;
+  }
+
+  #traffic(): Traffic {
+    const { silentMs: lastSeenMs, roundTripMs } = this.#heartbeat;
+    const { bytesRead: bytesIn, bytesWritten: bytesOut } = this.#peer.socket;
+    return { bytesIn, bytesOut, roundTripMs, lastSeenMs };
+  }
+
+  #sendWeights({ frame, hold }: PublishedWeights): void {
+    if (this.#socket.bufferedAmount > WEIGHTS_BUFFERED * frame.length) {
+      this.#terminate('it does not read what it is sent');
+      return;
+    }
+    this.#socket.send(frame, hold());
+  }
+
+  #sendShard({ step, index, first, samples, images }: ShardWork): void {
+    const { frame, payload } = createFrame(
+      { type: 'assign', step, version: step, index, first, samples },
+      images.length,
+    );
+    payload.set(images);
+    this.#socket.send(frame);
+  }
+
+  #send(message: CoordinatorMessage): void {
+    this.#socket.send(encodeFrame(message));
+  }
+
+  /** Says what is wrong and closes. */
+  #refuse(error: GantryError): void {
+    if (this.#ended) return;
+    this.#cause = `${error.message} [${error.code}]`;
+    if (this.#link) this.#context.scheduler.violation(this.#link, error);
+    else this.#context.onRefused(this.#peer.address, error);
+    this.#send({ type: 'error', code: error.code, message: error.message });
+    this.#closed();
+    this.#socket.close(CLOSE_POLICY, error.code);
+  }
+
+  #terminate(cause: string): void {
+    this.#cause = cause;
+    this.#closed();
+    this.#socket.terminate();
+  }
+
+  /** Nothing more is expected from the worker. */
+  #closed(): void {
+    this.#ended = true;
+    this.#clearTimers();
+    const link = this.#link;
+    this.#link = undefined;
+    if (link) this.#context.scheduler.leave(link, this.#cause);
+  }
+
+  #startHeartbeat(): void {
+    this.#timers.push(setInterval(() => this.#heartbeat.ping(), HEARTBEAT_MS));
+    this.#endSilence(HEARTBEATS_MISSED * HEARTBEAT_MS, HEARTBEATS_MISSED * HEARTBEAT_MS);
+  }
+
+  /** Takes the worker for dead once it has been silent for `limitMs`. @param nextMs when to look */
+  #endSilence(limitMs: number, nextMs: number): void {
+    const look = () => {
+      const { silentMs } = this.#heartbeat;
+      if (this.#ended) return;
+      if (silentMs < limitMs) this.#endSilence(limitMs, limitMs - silentMs);
+      else this.#terminate(`silent for ${(silentMs / 1000).toFixed(1)} s`);
+    };
+    // After the coordinator itself was held up, what came meanwhile is read before anyone is taken for dead.
+    this.#silence = setTimeout(() => setImmediate(look), nextMs);
+  }
+
+  #deadline(ms: number, what: string): void {
+    this.#timers.push(
+      setTimeout(() => this.#refuse(new GantryError('E_TIMEOUT', `${what} within ${ms / 1000} s`)), ms),
+    );
+  }
+
+  #clearTimers(): void {
+    for (const timer of this.#timers.splice(0)) clearTimeout(timer);
+    clearTimeout(this.#silence);
+  }
+}
+
+/** What a peer did against the WebSocket protocol; ws has closed with a code of its own, and only the record gets this. */
+function webSocketError(error: Error): GantryError {
+  const isTooLarge = 'code' in error && error.code === 'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH';
+  return new GantryError(isTooLarge ? 'E_TOO_LARGE' : 'E_PROTOCOL', error.message);
+}
+
+/** The name, or the name with the first number that makes it unique. */
+function uniqueName(name: string, taken: ReadonlySet<string>): string {
+  let unique = name;
+  for (let i = 2; taken.has(unique); i++) unique = `${name}-${i}`;
+  return unique;
+}

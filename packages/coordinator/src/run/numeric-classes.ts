@@ -1,0 +1,51 @@
+import type { RunJson } from './run-config.ts';
+import type { AcceptedNode } from '../scheduling/step-result.ts';
+
+type ClassRecord = Pick<RunJson, 'numericClasses' | 'bitIdentical'>;
+
+/** The numeric classes whose work is in a run's weights, with the engines and devices that made them, as run.json keeps them. */
+export class NumericClasses {
+  #kinds: ClassRecord['numericClasses'];
+  readonly #keep: (record: ClassRecord) => Promise<void>;
+  /** One after another, so that the last one stays. */
+  #kept: Promise<void> = Promise.resolve();
+  /** Of how many classes it was said that they differ: one alone needs no word. */
+  #said = 1;
+
+  /**
+   * @param record what the run had before
+   * @param keep writes run.json, and never rejects
+   */
+  constructor({ numericClasses }: ClassRecord, keep: (record: ClassRecord) => Promise<void>) {
+    this.#kinds = numericClasses;
+    this.#keep = keep;
+  }
+
+  /**
+   * Takes down what computed a step.
+   * @returns an event where there is a class more than before, and in the first step of a process where there were several
+   */
+  computed(nodes: readonly AcceptedNode[]): { readonly type: string; readonly [detail: string]: unknown } | undefined {
+    const before = this.#kinds.length;
+    for (const { numericClass, engine, device } of nodes) {
+      const isKnown = this.#kinds.some(
+        (kind) => kind.class === numericClass && kind.engine === engine && kind.device === device,
+      );
+      if (!isKnown) this.#kinds = [...this.#kinds, { class: numericClass, engine, device }];
+    }
+    const numericClasses = this.#kinds;
+    const classes = [...new Set(numericClasses.map((kind) => kind.class))];
+    if (numericClasses.length > before) {
+      this.#kept = this.#kept.then(() => this.#keep({ numericClasses, bitIdentical: classes.length === 1 }));
+    }
+    if (classes.length <= this.#said) return undefined;
+    this.#said = classes.length;
+    const cause = 'numeric classes differ: the bits of the result now depend on which worker computes what';
+    return { type: 'classes-mixed', classes, cause };
+  }
+
+  /** Once what was taken down is written. */
+  settled(): Promise<void> {
+    return this.#kept;
+  }
+}

@@ -1,0 +1,131 @@
+/** Who should compute what: decisions about one step, without carrying them out. */
+import type { WatchedStall } from '@gantry/core';
+import type { HeldShard, RegisteredWorker, ShardState } from './worker-registry.ts';
+
+/** A shard that takes this many times the usual time is given to an idle worker, too. */
+const LATE_FACTOR = 3;
+const LATE_AT_LEAST_MS = 100;
+
+/** The worker that is expected to have a shard done first; those that failed at it come last. */
+function soonest(roster: Iterable<RegisteredWorker>, shard: ShardState): RegisteredWorker | undefined {
+  const failed = (entry: RegisteredWorker) => (shard.nonFinite.has(entry.link.identity) ? 1 : 0);
+  const finished = (entry: RegisteredWorker) => entry.expectedMs(shard.work.step, shard.samples);
+  return [...roster].toSorted((a, b) => failed(a) - failed(b) || finished(a) - finished(b))[0];
+}
+
+/**
+ * Deals shards out so that all workers end at about the same time, neighbours to one worker: it can send them as one sum.
+ * @param shards of one step, in order, that nobody has
+ */
+export function deal(
+  roster: Iterable<RegisteredWorker>,
+  shards: readonly ShardState[],
+): Map<RegisteredWorker, ShardState[]> {
+  const entries = [...roster];
+  const dealt = new Map<RegisteredWorker, ShardState[]>();
+  const add = (entry: RegisteredWorker, shard: ShardState) => dealt.set(entry, [...(dealt.get(entry) ?? []), shard]);
+  // Where an answer was not finite, another worker's is wanted; for the rest, only how many go to whom is fixed yet.
+  const [doubtful, others] = [shards.filter(isDoubtful), shards.filter((shard) => !isDoubtful(shard))];
+  const shares = shareOut(entries, others);
+  let next = 0;
+  for (const [entry, count] of inOrderOfShards(shares, others[0]?.work.step ?? 0)) {
+    for (const shard of others.slice(next, next + count)) add(entry, shard);
+    next += count;
+  }
+  for (const shard of doubtful) {
+    const entry = soonest(entries, shard);
+    if (entry) add(entry, shard);
+  }
+  return dealt;
+}
+
+const isDoubtful = ({ nonFinite }: ShardState): boolean => nonFinite.size > 0;
+
+/** How many of the shards each worker gets. */
+function shareOut(entries: readonly RegisteredWorker[], shards: readonly ShardState[]): Map<RegisteredWorker, number> {
+  const counts = new Map<RegisteredWorker, number>();
+  const samples = new Map<RegisteredWorker, number>();
+  for (const shard of shards) {
+    const withIt = (entry: RegisteredWorker) => (samples.get(entry) ?? 0) + shard.samples;
+    const finished = (entry: RegisteredWorker) => entry.expectedMs(shard.work.step, withIt(entry));
+    const [entry] = entries.toSorted((a, b) => finished(a) - finished(b));
+    if (!entry) break;
+    counts.set(entry, (counts.get(entry) ?? 0) + 1);
+    samples.set(entry, withIt(entry));
+  }
+  return counts;
+}
+
+/** Who holds shards of the step goes on from there; of the others, those with large shares come first. */
+function inOrderOfShards(shares: ReadonlyMap<RegisteredWorker, number>, step: number): [RegisteredWorker, number][] {
+  const firstHeld = (entry: RegisteredWorker) => entry.heldOf(step)[0]?.shard.work.index ?? Number.MAX_SAFE_INTEGER;
+  return [...shares].toSorted(([a, aCount], [b, bCount]) => firstHeld(a) - firstHeld(b) || bCount - aCount);
+}
+
+/** A shard that another worker holds and has not begun, and that `thief` would finish sooner and has not failed at. */
+export function findTheft(
+  roster: Iterable<RegisteredWorker>,
+  thief: RegisteredWorker,
+  step: number,
+): { victim: RegisteredWorker; shard: ShardState } | undefined {
+  for (const victim of [...roster].toSorted((a, b) => b.expectedMs(step) - a.expectedMs(step))) {
+    const shard = victim.heldOf(step).findLast(({ startedMs }) => startedMs === undefined)?.shard;
+    if (!shard || victim === thief || shard.holders.has(thief) || shard.nonFinite.has(thief.link.identity)) continue;
+    if (thief.expectedMs(step, shard.samples) < victim.expectedMs(step)) return { victim, shard };
+  }
+  return undefined;
+}
+
+/** A shard that is late with its only holder. */
+export interface LateShard {
+  readonly holder: RegisteredWorker;
+  readonly shard: ShardState;
+  readonly elapsedMs: number;
+  readonly usualMs: number;
+}
+
+/**
+ * How long a worker has been at a shard, and how long is usual; undefined while that is no reason to worry. A leaf that it has
+ * and does not send is late once it computes nothing else for so long.
+ * @param paceMsPerSample usual time; absent: the worker's own
+ */
+export function lateness(
+  holder: RegisteredWorker,
+  { shard, startedMs, computed }: HeldShard,
+  paceMsPerSample: number | undefined,
+  now: number,
+): { elapsedMs: number; usualMs: number } | undefined {
+  if (computed && holder.toCompute(shard.work.step).length > 0) return undefined;
+  const elapsedMs = now - (computed?.atMs ?? startedMs ?? now);
+  const usualMs = shard.samples * (paceMsPerSample ?? holder.msPerSample);
+  return elapsedMs > Math.max(LATE_AT_LEAST_MS, LATE_FACTOR * usualMs) ? { elapsedMs, usualMs } : undefined;
+}
+
+/** @param paceMsPerSample usual time; absent: each worker's own */
+export function* findLate(
+  roster: Iterable<RegisteredWorker>,
+  step: number,
+  paceMsPerSample: number | undefined,
+  now: number,
+): Generator<LateShard> {
+  for (const holder of roster) {
+    for (const held of holder.heldOf(step)) {
+      const late = held.shard.holders.size === 1 && lateness(holder, held, paceMsPerSample, now);
+      if (late) yield { holder, shard: held.shard, ...late };
+    }
+  }
+}
+
+/** Who keeps a step from going on, why, and what helps. @param silentMs time since anything was accepted */
+export function describeStalls(shards: readonly ShardState[], workers: number, silentMs: number): WatchedStall[] {
+  const duration = `${(silentMs / 1000).toFixed(1)} s`;
+  if (workers === 0) return [{ cause: `no worker for ${duration}`, remedy: 'attach one with: gantry worker URL' }];
+  return shards
+    .filter(({ accepted }) => !accepted)
+    .map(({ work, holders }) => ({
+      shard: work.index,
+      worker: [...holders].map(({ link }) => link.name).join(' and '),
+      cause: `no answer for ${duration}`,
+      remedy: 'the first worker that is free computes it, too; attach more workers, or end this one',
+    }));
+}

@@ -1,0 +1,118 @@
+import { GantryError, IMAGE_PIXELS, type ShardWork } from '@gantry/core';
+import { describe, expect, it } from 'vitest';
+import { Quarantine } from './quarantine.ts';
+import type { RunEvent } from '../storage/run-lines.ts';
+import { Scheduler } from './scheduler.ts';
+import type { WorkerLink } from './worker-link.ts';
+
+const SAMPLES = 2;
+const GOOD = 1;
+
+describe('invalid results', () => {
+  it('are counted for each worker, and the third is one too many', () => {
+    const quarantine = new Quarantine();
+    expect([quarantine.count('bad'), quarantine.count('bad'), quarantine.count('other')]).toEqual([1, 2, 1]);
+    expect(quarantine.has('bad')).toBe(false);
+    expect(quarantine.count('bad')).toBe(3);
+    expect(quarantine.has('bad')).toBe(true);
+    expect(quarantine.has('other')).toBe(false);
+  });
+
+  it('of workers that always come under new names take no memory without bound', () => {
+    const quarantine = new Quarantine();
+    for (let i = 0; i < 3; i++) quarantine.count('bad');
+    for (let i = 0; i < 9999; i++) quarantine.count(`name ${i}`);
+    expect(quarantine.has('bad')).toBe(true);
+    quarantine.count('one more');
+    expect(quarantine.has('bad')).toBe(false);
+  });
+});
+
+describe('a worker that comes back', () => {
+  it('has the invalid results that it gave before, of whatever kind', () => {
+    const run = new Run();
+    run.scheduler.failure(run.join('bad'), new GantryError('E_ENGINE', 'out of memory'));
+    run.scheduler.violation(run.join('bad'), new GantryError('E_PROTOCOL', 'noise'));
+    expect(run.scheduler.quarantine.has('bad')).toBe(false);
+    run.answer(run.join('bad'), 0, GOOD);
+    expect(run.scheduler.quarantine.has('bad')).toBe(true);
+    const codes = run.events.filter(({ type }) => type === 'invalid').map(({ code }) => code);
+    expect(codes).toEqual(['E_ENGINE', 'E_PROTOCOL', 'E_NOT_ASSIGNED']);
+    expect(run.events.filter(({ type }) => type === 'quarantined')).toHaveLength(1);
+  });
+
+  it('gives no second opinion on a shard at which it failed', async () => {
+    const run = new Run();
+    const bad = run.join('bad');
+    const honest = run.join('honest', 1000);
+    const step = run.step(2);
+    for (const index of run.heldBy(bad)) run.answer(bad, index, NaN);
+    run.scheduler.leave(bad, 'the connection was closed');
+    const back = run.join('bad');
+    // It is fast, and would take over what the slow one has not begun.
+    for (const index of run.heldBy(back)) run.answer(back, index, NaN);
+    for (const index of run.heldBy(honest)) run.answer(honest, index, GOOD);
+    expect((await step).root).toEqual(Float32Array.of(2 * GOOD));
+  });
+
+  it('has to do for a second opinion where nobody else is there', async () => {
+    const run = new Run();
+    const step = run.step(1);
+    const first = run.join('only');
+    run.answer(first, 0, NaN);
+    run.scheduler.leave(first, 'the connection was closed');
+    run.answer(run.join('only'), 0, NaN);
+    await expect(step).rejects.toMatchObject({ code: 'E_DIVERGED' });
+  });
+});
+
+/** A scheduler whose workers answer when the test says so. */
+class Run {
+  readonly events: RunEvent[] = [];
+  readonly scheduler = new Scheduler((event) => this.events.push(event));
+  readonly #held = new Map<WorkerLink, number[]>();
+
+  /** @param identity who it is; there may be several links of it, one after another */
+  join(identity: string, msPerSample = 1): WorkerLink {
+    const held: number[] = [];
+    const link: WorkerLink = {
+      name: identity,
+      identity,
+      numericClass: '0',
+      slots: 1,
+      msPerSample,
+      place: { address: 'here', engine: 'none', device: 'none' },
+      traffic: () => ({ bytesIn: 0, bytesOut: 0, roundTripMs: null, lastSeenMs: 0 }),
+      setWeights: () => undefined,
+      assign: ({ index }) => void held.push(index),
+      cancel: (_, index) => void held.splice(held.indexOf(index), 1),
+      refuse: () => undefined,
+      drop: () => undefined,
+      dismiss: () => undefined,
+    };
+    this.#held.set(link, held);
+    this.scheduler.join(link);
+    return link;
+  }
+
+  /** Shards of the step that a worker was given and has to answer. */
+  heldBy(link: WorkerLink): readonly number[] {
+    return [...(this.#held.get(link) ?? [])];
+  }
+
+  step(shards: number) {
+    const work: ShardWork[] = Array.from({ length: shards }, (_, index) => {
+      const images = new Uint8Array(SAMPLES * IMAGE_PIXELS);
+      return { step: 0, index, first: index * SAMPLES, samples: SAMPLES, images };
+    });
+    const weights = { version: 0, values: new Float32Array(1), frame: new Uint8Array(0), hold: () => () => undefined };
+    return this.scheduler.runStep(weights, work, [], new AbortController().signal);
+  }
+
+  answer(link: WorkerLink, index: number, value: number): void {
+    const held = this.#held.get(link) ?? [];
+    held.splice(held.indexOf(index), 1);
+    const sum = Float32Array.of(value);
+    this.scheduler.result(link, { step: 0, level: 0, index, samples: SAMPLES, sum, computeMs: 1, waitMs: 0 });
+  }
+}

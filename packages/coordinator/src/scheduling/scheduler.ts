@@ -1,0 +1,366 @@
+import { GantryError, allFinite, type ShardWork } from '@gantry/core';
+import { deal, describeStalls, findLate, findTheft } from './assignment.ts';
+import type { PublishedWeights } from './published-weights.ts';
+import { Quarantine } from './quarantine.ts';
+import { RecentPace, WorkerRegistry, type RegisteredWorker, type ShardState } from './worker-registry.ts';
+import type { RunEvent } from '../storage/run-lines.ts';
+import type { StepResult } from './step-result.ts';
+import { StepInProgress, hashOf, newShard } from './step-in-progress.ts';
+import type { NodeResult, ShardComputed, WorkerLink } from './worker-link.ts';
+
+/** How often lateness and stalls are looked for. */
+const WATCH_MS = 50;
+
+/** How things stand, for those who watch; it is live. */
+export interface SchedulerView {
+  /** Steps begun. */
+  readonly step: number;
+  readonly roster: WorkerRegistry;
+  /** Of the step under way. */
+  readonly shards: readonly ShardState[];
+  /** Since something was accepted, or the step began; 0 between steps. */
+  readonly silentMs: number;
+  /** Median over all workers; undefined before the first result. */
+  readonly msPerSample: number | undefined;
+}
+
+/** What happened, without the step, which the scheduler adds. */
+type SchedulerEvent = { readonly type: string; readonly [detail: string]: unknown };
+
+/**
+ * Distributes the shards of each step over whatever workers there are and reduces what comes back. Workers may join,
+ * leave, fail, freeze and answer twice at any moment: which worker computes a shard never changes the result.
+ *
+ * Every worker gets its share at once, in proportion to its measured speed. Who runs dry takes over what others have
+ * not begun; what is late is computed twice, and the first valid answer counts.
+ */
+export class Scheduler {
+  readonly quarantine = new Quarantine();
+  readonly #roster = new WorkerRegistry();
+  readonly #pace = new RecentPace();
+  readonly #onEvent: (event: RunEvent) => void;
+  #current: StepInProgress | undefined;
+  /** Steps begun. */
+  #step = 0;
+  /** Shards of the step after the current one: given to idle workers ahead, so that they prepare the inputs. */
+  #ahead: readonly ShardState[] = [];
+  /** Memory of sums, used again with every step; the last result's is in use until the next one begins. */
+  readonly #freeVectors: Float32Array[] = [];
+  #root: Float32Array | undefined;
+
+  constructor(onEvent: (event: RunEvent) => void) {
+    this.#onEvent = onEvent;
+  }
+
+  get workers(): readonly WorkerLink[] {
+    return this.#roster.links;
+  }
+
+  get view(): SchedulerView {
+    const current = this.#current;
+    return {
+      step: this.#step,
+      roster: this.#roster,
+      shards: current?.shards ?? [],
+      silentMs: current?.silentMs ?? 0,
+      msPerSample: this.#pace.medianMsPerSample,
+    };
+  }
+
+  /** A worker is ready for work. */
+  join(link: WorkerLink): void {
+    const isFirst = this.workers.length === 0;
+    this.#roster.add(link);
+    const { engine, device } = link.place;
+    const { name: worker, numericClass, slots } = link;
+    this.#event({ type: 'joined', worker, engine, device, class: numericClass, slots });
+    if (this.#current) {
+      // Until now nobody could have made progress.
+      if (isFirst) this.#current.progressed();
+      link.setWeights(this.#current.weights);
+    }
+    this.#distribute();
+  }
+
+  /** A worker is gone; what it held goes to others. */
+  leave(link: WorkerLink, cause: string, state: 'left' | 'quarantined' = 'left'): void {
+    const entry = this.#roster.get(link);
+    if (!entry) return;
+    this.#roster.remove(entry, { state, cause });
+    this.#event({ type: 'left', worker: link.name, cause });
+    this.#release(entry, entry.heldShards, cause);
+    this.#distribute();
+  }
+
+  /** Sends a worker away for good, at a user's wish. @returns whether there is such a worker */
+  drop(name: string, cause: string): boolean {
+    const link = this.workers.find((each) => each.name === name);
+    if (!link) return false;
+    this.leave(link, cause);
+    link.dismiss(cause);
+    return true;
+  }
+
+  /**
+   * Computes one step. One step at a time.
+   * @param ahead the shards of the next step, for workers that have nothing else to do
+   * @throws GantryError E_DIVERGED if a shard's gradients are not finite and a second answer confirms it; E_TIMEOUT if
+   *   `signal` aborts while there is no worker
+   */
+  async runStep(
+    weights: PublishedWeights,
+    shards: readonly ShardWork[],
+    ahead: readonly ShardWork[],
+    signal: AbortSignal,
+  ): Promise<StepResult> {
+    if (this.#root) this.#freeVectors.push(this.#root);
+    this.#root = undefined;
+    const prepared = this.#ahead;
+    this.#ahead = ahead.map(newShard);
+    this.#step = weights.version;
+    const states = shards.map((work) => prepared.find((shard) => sameShard(shard.work, work)) ?? newShard(work));
+    const current = new StepInProgress(weights, states, this.#freeVectors);
+    this.#current = current;
+    const watch = setInterval(() => this.#watch(current, signal), WATCH_MS);
+    try {
+      for (const entry of this.#roster.values()) {
+        entry.beginStep(this.#pace.medianMsPerSample);
+        entry.link.setWeights(weights);
+      }
+      this.#distribute();
+      const result = await current.result;
+      this.#root = result.root;
+      return result;
+    } finally {
+      clearInterval(watch);
+      this.#current = undefined;
+    }
+  }
+
+  /** A worker has computed a shard that it will answer together with others. */
+  computed(link: WorkerLink, { step, index, computeMs, waitMs }: ShardComputed): void {
+    const entry = this.#roster.get(link);
+    const current = this.#current;
+    if (!entry || step !== current?.step) return;
+    const now = performance.now();
+    const shard = entry.computed(step, index, { computeMs, waitMs, atMs: now });
+    // Where it was taken back meanwhile, the worker will hear of it.
+    if (!shard) return;
+    this.#measure(entry, shard, computeMs, now);
+    current.progressed();
+    this.#distribute();
+  }
+
+  /** A worker's answer; one that it should not have sent counts against it. */
+  result(link: WorkerLink, result: NodeResult): void {
+    const entry = this.#roster.get(link);
+    if (!entry) return;
+    const { step, level, index } = result;
+    const current = this.#current;
+    const indices = Array.from({ length: 2 ** level }, (_, i) => index * 2 ** level + i);
+    const wrong = indices.filter((shard) => !entry.answered(step, shard));
+    if (wrong.length > 0) {
+      const code = step < this.#step ? 'E_STALE_STEP' : 'E_NOT_ASSIGNED';
+      const shards = `shard${wrong.length > 1 ? 's' : ''} ${wrong.slice(0, 4).join(', ')}`;
+      this.#release(entry, this.#heldAmong(entry, step, indices), 'it was in a sum with a shard of someone else');
+      this.#invalid(entry, new GantryError(code, `${link.name} was not given ${shards} of step ${step}`));
+    } else if (step === current?.step) {
+      const shards = indices.flatMap((shard) => current.shards[shard] ?? []);
+      this.#answer(current, shards, entry, result);
+    } else if (step > this.#step) {
+      const early = new GantryError('E_STALE_STEP', `step ${step} has no weights yet`);
+      this.#refuse(entry, this.#heldAmong(entry, step, indices), early);
+    }
+    // What remains came too late for its step, and that is nobody's fault.
+    this.#distribute();
+  }
+
+  /** A worker says that something went wrong, where it concerns a shard with this one. */
+  failure(link: WorkerLink, error: GantryError, step?: number, index?: number): void {
+    const entry = this.#roster.get(link);
+    if (!entry) return;
+    const shard = entry.heldShards.find(({ work }) => work.step === step && work.index === index);
+    if (shard) {
+      entry.answered(shard.work.step, shard.work.index);
+      this.#release(entry, [shard], error.message);
+    }
+    this.#invalid(entry, error);
+    this.#distribute();
+  }
+
+  /** A worker broke the protocol, and its connection ends: that counts like an invalid result. */
+  violation(link: WorkerLink, error: GantryError): void {
+    if (!this.#roster.get(link)) return;
+    const quarantined = this.#countInvalid(link, error);
+    this.leave(link, `${error.message} [${error.code}]`, quarantined ? 'quarantined' : 'left');
+  }
+
+  #answer(current: StepInProgress, shards: readonly ShardState[], entry: RegisteredWorker, result: NodeResult): void {
+    const { level, sum, samples, computeMs } = result;
+    const receivedMs = performance.now();
+    const expected = shards.reduce((total, shard) => total + shard.samples, 0);
+    if (samples !== expected) {
+      const problem = `${samples} samples where the shard${shards.length > 1 ? 's have' : ' has'} ${expected}`;
+      this.#refuse(entry, shards, new GantryError('E_BAD_SHAPE', problem));
+      return;
+    }
+    if (!allFinite(sum)) {
+      this.#notFinite(current, shards, entry);
+      return;
+    }
+    const times = new Map(shards.map((shard) => [shard, entry.computedOf(shard)]));
+    for (const shard of shards) if (!times.get(shard)) this.#measure(entry, shard, computeMs, receivedMs);
+    for (const shard of shards) entry.take(shard);
+    const covered = shards.find(({ accepted }) => accepted);
+    if (covered && level === 0) {
+      this.#compare(covered, entry, sum);
+      return;
+    }
+    if (covered) {
+      this.#release(entry, shards, `it was in a sum with shard ${covered.work.index}, which another worker answered`);
+      return;
+    }
+    current.accept(entry, shards, result, times, receivedMs);
+    if (current.isComplete) this.#current = undefined;
+  }
+
+  #measure(entry: RegisteredWorker, shard: ShardState, computeMs: number, now: number): void {
+    entry.measured(shard.samples, computeMs);
+    this.#pace.record(shard.samples, Math.max(computeMs, entry.timeOn(shard, now)));
+  }
+
+  #heldAmong(entry: RegisteredWorker, step: number, indices: readonly number[]): readonly ShardState[] {
+    return entry.heldShards.filter(({ work }) => work.step === step && indices.includes(work.index));
+  }
+
+  /** A second answer to a shard: between workers of one numeric class it must have the same bits. */
+  #compare(shard: ShardState, entry: RegisteredWorker, leaf: Float32Array): void {
+    const { worker: first, hash } = shard.accepted ?? {};
+    if (!first || hash === undefined) return;
+    const equal = hash === hashOf(leaf);
+    const workers = [first.link.name, entry.link.name];
+    this.#event({ type: 'compared', shard: shard.work.index, workers, equal });
+    if (!equal && first.link.numericClass === entry.link.numericClass) {
+      const cause = `${workers.join(' and ')} are of one numeric class and gave different bits: one of them computes wrongly`;
+      this.#event({ type: 'bits-differ', shard: shard.work.index, workers, cause });
+    }
+  }
+
+  #notFinite(current: StepInProgress, shards: readonly ShardState[], entry: RegisteredWorker): void {
+    for (const shard of shards) {
+      const failed = ({ identity }: WorkerLink) => shard.nonFinite.has(identity);
+      // Where nobody else is there, a worker's second answer has to do for a second opinion.
+      const confirmed = shard.nonFinite.size > 0 && (!failed(entry.link) || this.workers.every(failed));
+      shard.nonFinite.set(entry.link.identity, entry.link.name);
+      if (!confirmed || shard.accepted) continue;
+      const workers = [...shard.nonFinite.values()].join(' and ');
+      const where = `training diverged in step ${current.step + 1}`;
+      current.fail(new GantryError('E_DIVERGED', `${where}: ${workers} found gradients that are not finite`));
+      return;
+    }
+    this.#refuse(entry, shards, new GantryError('E_NON_FINITE', 'a gradient that is not finite'));
+  }
+
+  /** Does not accept an answer: the shards go to other workers. */
+  #refuse(entry: RegisteredWorker, shards: readonly ShardState[], error: GantryError): void {
+    this.#release(entry, shards, error.message);
+    this.#invalid(entry, error);
+  }
+
+  #invalid({ link }: RegisteredWorker, error: GantryError): void {
+    const quarantined = this.#countInvalid(link, error);
+    if (!quarantined) {
+      link.refuse(error);
+      return;
+    }
+    this.leave(link, 'quarantined', 'quarantined');
+    link.drop(quarantined);
+  }
+
+  /** @returns why the worker is kept out from now on, if it is */
+  #countInvalid(link: WorkerLink, error: GantryError): GantryError | undefined {
+    this.#event({ type: 'invalid', worker: link.name, code: error.code, cause: error.message });
+    const count = this.quarantine.count(link.identity);
+    if (!this.quarantine.has(link.identity)) return undefined;
+    const cause = `${count} invalid results, the last: ${error.message}`;
+    this.#event({ type: 'quarantined', worker: link.name, cause });
+    return new GantryError('E_QUARANTINED', cause);
+  }
+
+  /** A worker will not answer shards: they wait for another one. */
+  #release(entry: RegisteredWorker, shards: readonly ShardState[], cause: string): void {
+    for (const shard of shards) {
+      entry.take(shard);
+      if (shard.accepted) continue;
+      shard.requeued = true;
+      const { index, step } = shard.work;
+      this.#event({ type: 'requeued', shard: index, of: step + 1, worker: entry.link.name, cause });
+    }
+  }
+
+  #distribute(): void {
+    const entries = [...this.#roster.values()];
+    const current = this.#current;
+    if (current) {
+      const orphans = current.shards.filter(({ accepted, holders }) => !accepted && holders.size === 0);
+      for (const [entry, shards] of deal(entries, orphans)) for (const shard of shards) entry.give(shard);
+      for (const entry of entries) this.#steal(entry, current.step);
+    }
+    for (const entry of entries) {
+      while (entry.toCompute().length < entry.link.slots) {
+        const free = this.#ahead.filter(({ holders }) => holders.size === 0);
+        // Who would get none gets one all the same: it has nothing else to do, and its speed would never be measured.
+        const shard = deal(entries, free).get(entry)?.[0] ?? free.at(-1);
+        if (!shard) break;
+        entry.give(shard);
+      }
+      entry.noteStarts(current?.step ?? -1, performance.now());
+    }
+  }
+
+  /** Keeps a worker busy with what others have not begun. */
+  #steal(thief: RegisteredWorker, step: number): void {
+    while (thief.toCompute(step).length < thief.link.slots) {
+      const theft = findTheft(this.#roster.values(), thief, step);
+      if (!theft) return;
+      const { victim, shard } = theft;
+      victim.take(shard);
+      victim.link.cancel(step, shard.work.index);
+      this.#event({ type: 'stolen', shard: shard.work.index, from: victim.link.name, worker: thief.link.name });
+      thief.give(shard);
+    }
+  }
+
+  #watch(current: StepInProgress, signal: AbortSignal): void {
+    if (signal.aborted && this.#roster.size === 0) {
+      current.fail(new GantryError('E_TIMEOUT', 'stopped while there was no worker'));
+    }
+    const now = performance.now();
+    const seconds = (ms: number) => (ms / 1000).toFixed(1);
+    for (const late of findLate(this.#roster.values(), current.step, this.#pace.medianMsPerSample, now)) {
+      const { shard, holder } = late;
+      const idle = [...this.#roster.values()].find(
+        (entry) => entry !== holder && entry.toCompute(current.step).length === 0,
+      );
+      if (!idle) break;
+      const cause = `no answer for ${seconds(late.elapsedMs)} s where ${seconds(late.usualMs)} s is usual`;
+      const names = { from: holder.link.name, worker: idle.link.name };
+      this.#event({ type: 'duplicated', shard: shard.work.index, ...names, cause });
+      shard.duplicated = true;
+      idle.give(shard);
+      idle.noteStarts(current.step, now);
+    }
+    if (!current.takeStall()) return;
+    for (const stall of describeStalls(current.shards, this.#roster.size, current.silentMs)) {
+      this.#event({ type: 'stall', ...stall });
+    }
+  }
+
+  #event(event: SchedulerEvent): void {
+    this.#onEvent({ step: this.#step, ...event });
+  }
+}
+
+function sameShard(a: ShardWork, b: ShardWork): boolean {
+  return a.step === b.step && a.index === b.index;
+}

@@ -1,0 +1,137 @@
+import { createHash } from 'node:crypto';
+import { ReductionTree, type GantryError, type ShardWork } from '@gantry/core';
+import type { PublishedWeights } from './published-weights.ts';
+import type { ComputedShard, RegisteredWorker, ShardState } from './worker-registry.ts';
+import type { AcceptedNode, AcceptedWork, StepResult } from './step-result.ts';
+import type { NodeResult } from './worker-link.ts';
+
+/** Without an accepted result for so long a stall is reported, and again each time so much more has passed. */
+export const STALL_MS = 4000;
+
+/** The step that is being computed: its shards, what was accepted of them, and their sum so far. */
+export class StepInProgress {
+  readonly weights: PublishedWeights;
+  readonly shards: readonly ShardState[];
+  /** Rejects with what `fail` is given. */
+  readonly result: Promise<StepResult>;
+  readonly #tree: ReductionTree;
+  readonly #work: AcceptedWork[] = [];
+  readonly #nodes: AcceptedNode[] = [];
+  readonly #beginMs = performance.now();
+  #reduceMs = 0;
+  #lastProgressMs = this.#beginMs;
+  #stallsReported = 0;
+  #resolve!: (result: StepResult) => void;
+  #reject!: (error: GantryError) => void;
+
+  /** @param free vectors whose memory the sums use */
+  constructor(weights: PublishedWeights, shards: readonly ShardState[], free: Float32Array[]) {
+    this.weights = weights;
+    this.shards = shards;
+    this.#tree = new ReductionTree(shards.length, free);
+    this.result = new Promise((resolve, reject) => {
+      this.#resolve = resolve;
+      this.#reject = reject;
+    });
+  }
+
+  get step(): number {
+    return this.weights.version;
+  }
+
+  get isComplete(): boolean {
+    return this.#tree.missing === 0;
+  }
+
+  /** Since something got done, or could have. */
+  get silentMs(): number {
+    return performance.now() - this.#lastProgressMs;
+  }
+
+  /** Something got done, or can be done from now on. */
+  progressed(): void {
+    this.#lastProgressMs = performance.now();
+    this.#stallsReported = 0;
+  }
+
+  /** Whether there is a stall that was not reported; it counts as reported then. */
+  takeStall(): boolean {
+    if (this.silentMs <= STALL_MS * (this.#stallsReported + 1)) return false;
+    this.#stallsReported++;
+    return true;
+  }
+
+  /**
+   * Adds the sum of some shards, which other holders need not answer any more; the last one completes the step.
+   * @param times what the worker said of shards that it had computed before it sent their sum
+   * @param receivedMs when the answer came, by performance.now()
+   */
+  accept(
+    entry: RegisteredWorker,
+    shards: readonly ShardState[],
+    { level, index, sum, samples, computeMs, waitMs }: NodeResult,
+    times: ReadonlyMap<ShardState, ComputedShard | undefined>,
+    receivedMs: number,
+  ): void {
+    this.#tree.add({ level, index }, sum);
+    const { name: worker, numericClass, place } = entry.link;
+    for (const shard of shards) {
+      const isComparable = level === 0 && shard.holders.size > 0;
+      shard.accepted = { worker: entry, hash: isComparable ? hashOf(sum) : undefined };
+      for (const other of shard.holders) {
+        other.take(shard);
+        other.link.cancel(this.step, shard.work.index);
+      }
+      const own = times.get(shard) ?? { computeMs, waitMs, atMs: receivedMs };
+      this.#work.push({
+        shard: shard.work.index,
+        worker,
+        numericClass,
+        samples: shard.samples,
+        computeMs: own.computeMs,
+        waitMs: own.waitMs,
+        endMs: own.atMs - this.#beginMs,
+        requeued: shard.requeued,
+        duplicated: shard.duplicated,
+      });
+    }
+    entry.accepted.shards += shards.length;
+    entry.accepted.samples += samples;
+    const totalMs = this.#work.slice(-shards.length).reduce((total, shard) => total + shard.computeMs, 0);
+    const { engine, device } = place;
+    this.#nodes.push({ level, index, worker, numericClass, engine, device, samples, computeMs: totalMs });
+    this.#reduceMs += performance.now() - receivedMs;
+    this.progressed();
+    if (!this.isComplete) return;
+    this.#resolve({
+      root: this.#tree.root(),
+      work: this.#work,
+      nodes: this.#nodes,
+      reduceMs: this.#reduceMs,
+      elapsedMs: performance.now() - this.#beginMs,
+    });
+  }
+
+  fail(error: GantryError): void {
+    this.#reject(error);
+  }
+}
+
+export function newShard(work: ShardWork): ShardState {
+  const { samples } = work;
+  return {
+    work,
+    samples,
+    holders: new Set(),
+    nonFinite: new Map(),
+    accepted: undefined,
+    requeued: false,
+    duplicated: false,
+  };
+}
+
+export function hashOf(leaf: Float32Array): string {
+  return createHash('sha256')
+    .update(new Uint8Array(leaf.buffer, leaf.byteOffset, leaf.byteLength))
+    .digest('hex');
+}

@@ -1,0 +1,60 @@
+import type { TreeNode } from '@gantry/core';
+import type { MetricsLine } from '../storage/run-lines.ts';
+
+/** One accepted tree node of a step, for the record. */
+export interface AcceptedNode extends TreeNode {
+  readonly worker: string;
+  readonly numericClass: string;
+  readonly engine: string;
+  readonly device: string;
+  readonly samples: number;
+  /** Of all its shards. */
+  readonly computeMs: number;
+}
+
+/** One shard of a step whose leaf was accepted, alone or in a sum. */
+export interface AcceptedWork {
+  readonly shard: number;
+  readonly worker: string;
+  readonly numericClass: string;
+  readonly samples: number;
+  readonly computeMs: number;
+  /** Time in which the worker had nothing to compute before this shard. */
+  readonly waitMs: number;
+  /** When it was said to be computed, in ms since the step began. */
+  readonly endMs: number;
+  /** A worker that held it before was lost, or failed at it. */
+  readonly requeued: boolean;
+  /** It was late and was given to a second worker. */
+  readonly duplicated: boolean;
+}
+
+export interface StepResult {
+  /** Sum of the leaves; its memory is used again in the next step. */
+  readonly root: Float32Array;
+  readonly work: readonly AcceptedWork[];
+  readonly nodes: readonly AcceptedNode[];
+  /** Spent checking and adding leaves. */
+  readonly reduceMs: number;
+  /** From the publication of the weights to the last leaf. */
+  readonly elapsedMs: number;
+}
+
+/** Where the time of a step went. @param work at least one leaf @param total ms, as `reduce` and `adam` */
+export function phasesOf(
+  work: readonly AcceptedWork[],
+  reduce: number,
+  adam: number,
+  total: number,
+): MetricsLine['ms'] {
+  const busy = new Map<string, { compute: number; wait: number }>();
+  for (const { worker, computeMs, waitMs } of work) {
+    const { compute, wait } = busy.get(worker) ?? { compute: 0, wait: 0 };
+    busy.set(worker, { compute: compute + computeMs, wait: wait + waitMs });
+  }
+  const workers = [...busy.values()];
+  const compute = Math.max(...workers.map((worker) => worker.compute));
+  const wait = workers.reduce((sum, worker) => sum + worker.wait, 0) / workers.length;
+  const wire = Math.max(0, total - compute - reduce - adam);
+  return { wait, compute, wire, reduce, adam, total };
+}

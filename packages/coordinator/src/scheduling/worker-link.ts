@@ -1,0 +1,75 @@
+import type { GantryError, ShardWork, TreeNode } from '@gantry/core';
+import type { PublishedWeights } from './published-weights.ts';
+
+/** Where a worker computes, for people. */
+interface WorkerPlace {
+  readonly address: string;
+  readonly engine: string;
+  readonly device: string;
+}
+
+/** What went through a worker's connection since it was made. */
+export interface Traffic {
+  readonly bytesIn: number;
+  readonly bytesOut: number;
+  /** Of the last heartbeat; null before the first. */
+  readonly roundTripMs: number | null;
+  /** Since anything came from it. */
+  readonly lastSeenMs: number;
+}
+
+/**
+ * What computes shards for the coordinator: a thread of this process, or a worker at the other end of a connection. It
+ * answers by `Scheduler.computed`, `Scheduler.result` and `Scheduler.failure`, in any order, and may vanish at any moment.
+ */
+export interface WorkerLink {
+  /** Unique among the workers of the run. */
+  readonly name: string;
+  /** Who it is: the same over all its connections, which `name` need not be. */
+  readonly identity: string;
+  /** Workers of one numeric class give the same bits for the same shard. */
+  readonly numericClass: string;
+  /** Shards it computes at the same time. */
+  readonly slots: number;
+  /** Expected time for one sample, in ms, before any result is known. */
+  readonly msPerSample: number;
+  /** Where it computes, for people. */
+  readonly place: WorkerPlace;
+
+  /** How its connection fares. */
+  traffic(): Traffic;
+
+  /** Hands over the weights of a step. */
+  setWeights(weights: PublishedWeights): void;
+  /** Hands over a shard; it is computed once the weights of its step are there. */
+  assign(shard: ShardWork): void;
+  /** Says that a shard's result is no longer wanted; it may come all the same. */
+  cancel(step: number, shard: number): void;
+  /** Says that an answer was not accepted. */
+  refuse(cause: GantryError): void;
+  /** Ends the relation: it cannot be trusted. */
+  drop(cause: GantryError): void;
+  /** Ends the relation at a user's wish; it does not come back by itself. */
+  dismiss(cause: string): void;
+}
+
+/** How long a worker took for one shard. */
+export interface ShardTimes {
+  readonly computeMs: number;
+  /** Time in which the worker had nothing to compute before this shard. */
+  readonly waitMs: number;
+}
+
+/** A worker has a shard's leaf, and will send it as part of a sum. */
+export interface ShardComputed extends ShardTimes {
+  readonly step: number;
+  readonly index: number;
+}
+
+/** The answer to the shards under one tree node; the times are those of the last one. */
+export interface NodeResult extends ShardTimes, TreeNode {
+  readonly step: number;
+  readonly samples: number;
+  /** Laid out as `contributionLayout(manifest)`; the scheduler does not keep it. */
+  readonly sum: Float32Array;
+}

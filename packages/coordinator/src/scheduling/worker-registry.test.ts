@@ -1,0 +1,73 @@
+import { IMAGE_PIXELS } from '@gantry/core';
+import { describe, expect, test } from 'vitest';
+import { lateness } from './assignment.ts';
+import { RecentPace, RegisteredWorker, type ShardState } from './worker-registry.ts';
+import type { WorkerLink } from './worker-link.ts';
+
+const SAMPLES = 16;
+
+/** A link to nobody. */
+function link(name: string, msPerSample: number): WorkerLink {
+  const nothing = () => undefined;
+  return {
+    name,
+    identity: name,
+    numericClass: 'a',
+    slots: 1,
+    msPerSample,
+    place: { address: '', engine: '', device: '' },
+    traffic: () => ({ bytesIn: 0, bytesOut: 0, roundTripMs: null, lastSeenMs: 0 }),
+    setWeights: nothing,
+    assign: nothing,
+    cancel: nothing,
+    refuse: nothing,
+    drop: nothing,
+    dismiss: nothing,
+  };
+}
+
+function shard(): ShardState {
+  return {
+    work: { step: 0, index: 0, first: 0, samples: SAMPLES, images: new Uint8Array(SAMPLES * IMAGE_PIXELS) },
+    samples: SAMPLES,
+    holders: new Set(),
+    nonFinite: new Map(),
+    accepted: undefined,
+    requeued: false,
+    duplicated: false,
+  };
+}
+
+describe('a worker that seemed slow', () => {
+  test('is believed to be as fast as the others in the end, and is measured again', () => {
+    const entry = new RegisteredWorker(link('slow at its probe', 100));
+    entry.beginStep(5);
+    for (let step = 0; step < 200; step++) entry.beginStep(5);
+    expect(entry.msPerSample).toBeLessThan(6);
+    entry.measured(SAMPLES, 100 * SAMPLES);
+    expect(entry.msPerSample).toBeGreaterThan(30);
+    const measured = entry.msPerSample;
+    entry.beginStep(5);
+    expect(entry.msPerSample).toBe(measured);
+  });
+
+  test('is never believed to be faster than the others, nor a fast one slower', () => {
+    const entry = new RegisteredWorker(link('fast', 2));
+    for (let step = 0; step < 200; step++) entry.beginStep(5);
+    expect(entry.msPerSample).toBe(2);
+  });
+});
+
+test('nobody is late where answers take long for everyone', () => {
+  const pace = new RecentPace();
+  for (let i = 0; i < 8; i++) pace.record(SAMPLES, 1000);
+  const entry = new RegisteredWorker(link('quick at computing', 1));
+  const held = shard();
+  entry.give(held);
+  entry.noteStarts(0, 0);
+  expect(entry.timeOn(held, 1500)).toBe(1500);
+  const [holding] = entry.heldOf(0);
+  if (!holding) throw new Error('it holds nothing');
+  expect(lateness(entry, holding, pace.medianMsPerSample, 1500)).toBeUndefined();
+  expect(lateness(entry, holding, pace.medianMsPerSample, 3500)).toBeDefined();
+});

@@ -1,0 +1,216 @@
+import type { ShardWork } from '@gantry/core';
+import type { ShardTimes, WorkerLink } from './worker-link.ts';
+
+/** How much a new measurement of a worker's speed counts. */
+const SPEED_WEIGHT = 0.3;
+/** How much nearer to the others a worker without work is believed to be after each step. */
+const BENEFIT_OF_DOUBT = 0.03;
+/** A worker may answer long after others did; of so many of its assignments that is remembered. */
+const UNANSWERED_REMEMBERED = 4096;
+/** Workers that left and are still shown. */
+const DEPARTED_REMEMBERED = 20;
+
+/** A shard of a step on its way from "nobody has it" to "accepted". */
+export interface ShardState {
+  readonly work: ShardWork;
+  readonly samples: number;
+  /** Workers that were given it and whose answer is awaited. */
+  readonly holders: Set<RegisteredWorker>;
+  /** Names, by identity, of the workers whose answer was not finite: who comes back is no second opinion. */
+  readonly nonFinite: Map<string, string>;
+  /** Who gave the answer that counts; its hash where another answer may come. */
+  accepted: { readonly worker: RegisteredWorker; readonly hash: string | undefined } | undefined;
+  /** A holder was lost, or failed at it. */
+  requeued: boolean;
+  /** It was late and was given to a second worker. */
+  duplicated: boolean;
+}
+
+/** A shard in the hands of a worker. */
+export interface HeldShard {
+  readonly shard: ShardState;
+  /** When the worker is thought to have begun with it, by performance.now(). */
+  startedMs: number | undefined;
+  /** Set once the worker has its leaf, which is to come in a sum. @see ComputedShard */
+  computed: ComputedShard | undefined;
+}
+
+/** A leaf that a worker has and has not sent. */
+export interface ComputedShard extends ShardTimes {
+  /** When it said so, by performance.now(). */
+  readonly atMs: number;
+}
+
+/** How a worker came to be gone. */
+interface Departure {
+  readonly state: 'left' | 'quarantined';
+  readonly cause: string;
+}
+
+/** A worker as the scheduler sees it. */
+export class RegisteredWorker {
+  readonly link: WorkerLink;
+  /** When it joined. */
+  readonly since = new Date();
+  /** What was accepted of it. */
+  readonly accepted = { shards: 0, samples: 0 };
+  departure: Departure | undefined;
+  /** What it was given and still has to answer, oldest first. */
+  #held: HeldShard[] = [];
+  /** All it was given and has not answered, also what no longer counts. */
+  readonly #unanswered = new Set<string>();
+  #msPerSample: number;
+  #measuredSinceStep = true;
+
+  constructor(link: WorkerLink) {
+    this.link = link;
+    this.#msPerSample = link.msPerSample;
+  }
+
+  get msPerSample(): number {
+    return this.#msPerSample;
+  }
+
+  /**
+   * A step begins. A worker that seemed slow gets no work, and would never be measured again: with each step it is
+   * believed a little more to be as fast as others.
+   * @param usualMsPerSample undefined before the first result
+   */
+  beginStep(usualMsPerSample: number | undefined): void {
+    const msPerSample = this.#msPerSample;
+    if (!this.#measuredSinceStep && usualMsPerSample !== undefined && usualMsPerSample < msPerSample) {
+      this.#msPerSample += BENEFIT_OF_DOUBT * (usualMsPerSample - msPerSample);
+    }
+    this.#measuredSinceStep = false;
+  }
+
+  /** Learns from a result. */
+  measured(samples: number, computeMs: number): void {
+    this.#measuredSinceStep = true;
+    this.#msPerSample += SPEED_WEIGHT * (computeMs / samples - this.#msPerSample);
+  }
+
+  /** The held shards of one step, oldest first. */
+  heldOf(step: number): readonly HeldShard[] {
+    return this.#held.filter(({ shard }) => shard.work.step === step);
+  }
+
+  get heldShards(): readonly ShardState[] {
+    return this.#held.map(({ shard }) => shard);
+  }
+
+  /** Shards that it has still to compute. @param step of this step only; absent: of any */
+  toCompute(step?: number): readonly HeldShard[] {
+    return this.#held.filter(({ shard, computed }) => !computed && (step === undefined || shard.work.step === step));
+  }
+
+  /** It has computed a shard and keeps the leaf for a sum. @returns whether it is one that it holds */
+  computed(step: number, index: number, computed: ComputedShard): ShardState | undefined {
+    const held = this.toCompute(step).find(({ shard }) => shard.work.index === index);
+    if (held) held.computed = computed;
+    return held?.shard;
+  }
+
+  /** What it said of a shard that it has computed and not sent. */
+  computedOf(shard: ShardState): ComputedShard | undefined {
+    return this.#held.find((held) => held.shard === shard)?.computed;
+  }
+
+  give(shard: ShardState): void {
+    this.#held.push({ shard, startedMs: undefined, computed: undefined });
+    this.#unanswered.add(keyOf(shard.work.step, shard.work.index));
+    const [oldest] = this.#unanswered;
+    if (oldest !== undefined && this.#unanswered.size > UNANSWERED_REMEMBERED) this.#unanswered.delete(oldest);
+    shard.holders.add(this);
+    this.link.assign(shard.work);
+  }
+
+  /** Time since it is thought to have begun with a shard that it holds, in ms. */
+  timeOn(shard: ShardState, now: number): number {
+    return now - (this.#held.find((held) => held.shard === shard)?.startedMs ?? now);
+  }
+
+  /** Takes a shard back; the worker may answer all the same. */
+  take(shard: ShardState): void {
+    this.#held = this.#held.filter((held) => held.shard !== shard);
+    shard.holders.delete(this);
+  }
+
+  /** Whether an answer to this shard was awaited; it no longer is. */
+  answered(step: number, index: number): boolean {
+    return this.#unanswered.delete(keyOf(step, index));
+  }
+
+  /** Notes which shards of the step have come to the front, where they are computed. */
+  noteStarts(step: number, now: number): void {
+    for (const held of this.toCompute(step).slice(0, this.link.slots)) held.startedMs ??= now;
+  }
+
+  /** Expected time until it has computed all that it has to compute of a step and `samples` more, in ms. */
+  expectedMs(step: number, samples = 0): number {
+    const held = this.toCompute(step).reduce((sum, { shard }) => sum + shard.samples, 0);
+    return ((held + samples) * this.#msPerSample) / this.link.slots;
+  }
+}
+
+/** The workers that are there, and the last ones that left. */
+export class WorkerRegistry {
+  readonly #present = new Map<WorkerLink, RegisteredWorker>();
+  #departed: RegisteredWorker[] = [];
+
+  get size(): number {
+    return this.#present.size;
+  }
+
+  get links(): readonly WorkerLink[] {
+    return [...this.#present.keys()];
+  }
+
+  get departed(): readonly RegisteredWorker[] {
+    return this.#departed;
+  }
+
+  get(link: WorkerLink): RegisteredWorker | undefined {
+    return this.#present.get(link);
+  }
+
+  values(): IterableIterator<RegisteredWorker> {
+    return this.#present.values();
+  }
+
+  add(link: WorkerLink): void {
+    this.#present.set(link, new RegisteredWorker(link));
+    // It is back, and its name is the one that people know.
+    this.#departed = this.#departed.filter((entry) => entry.link.name !== link.name);
+  }
+
+  remove(entry: RegisteredWorker, departure: Departure): void {
+    this.#present.delete(entry.link);
+    entry.departure = departure;
+    this.#departed = [...this.#departed, entry].slice(-DEPARTED_REMEMBERED);
+  }
+}
+
+function keyOf(step: number, index: number): string {
+  return `${step}/${index}`;
+}
+
+/**
+ * Median of the last shards' times per sample over all workers, from their begin until the answer was here: what counts
+ * as late is measured by it. Computing alone is not enough: where the network or the coordinator is the bottleneck,
+ * everyone would be late.
+ */
+export class RecentPace {
+  readonly #msPerSample: number[] = [];
+
+  record(samples: number, ms: number): void {
+    this.#msPerSample.push(ms / samples);
+    if (this.#msPerSample.length > 64) this.#msPerSample.shift();
+  }
+
+  /** undefined until something was recorded */
+  get medianMsPerSample(): number | undefined {
+    const sorted = this.#msPerSample.toSorted((a, b) => a - b);
+    return sorted[sorted.length >> 1];
+  }
+}

@@ -1,0 +1,352 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { appendFile, mkdir, mkdtemp, readFile, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
+import os from 'node:os';
+import { join } from 'node:path';
+import type { Readable } from 'node:stream';
+import * as fc from 'fast-check';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { RunDirectory } from './run-directory.ts';
+import type { MetricsLine, WorkLine } from './run-lines.ts';
+
+const RUN_JSON = { created: '2026-01-01T00:00:00.000Z', config: { seed: 7 } };
+
+function metricsLine(step: number): MetricsLine {
+  return {
+    step,
+    epoch: 1,
+    generatorLoss: 0.1 + step,
+    discriminatorLoss: 1.5,
+    dReal: 0.25,
+    dFake: 0.75,
+    generatorGradNorm: 1e-3,
+    discriminatorGradNorm: 2,
+    imagesPerSecond: 100,
+    workers: 2,
+    ms: { wait: 0, wire: 1, compute: 2, reduce: 3, adam: 4, total: 10 },
+  };
+}
+
+function workLine(step: number, index: number): WorkLine {
+  return { step, node: [0, index], worker: 'two\u2028lines', class: 'a1', samples: 64, ms: 12.5 };
+}
+
+let parent: string;
+let path: string;
+beforeEach(async () => {
+  parent = await mkdtemp(join(os.tmpdir(), 'gantry-run-'));
+  path = join(parent, 'runs', 'one');
+});
+afterEach(() => rm(parent, { recursive: true }));
+
+interface RecordedLine {
+  readonly step: number;
+  readonly time?: string;
+}
+
+async function linesOf(file: string): Promise<RecordedLine[]> {
+  const text = await readFile(join(path, file), 'utf8');
+  expect(text.endsWith('\n')).toBe(true);
+  return text
+    .trimEnd()
+    .split('\n')
+    .map((line): RecordedLine => JSON.parse(line));
+}
+
+const stepsOf = async (file: string) => (await linesOf(file)).map(({ step }) => step);
+
+async function metricsOf(run: RunDirectory): Promise<MetricsLine[]> {
+  const lines: MetricsLine[] = [];
+  for await (const line of run.metrics()) lines.push(line);
+  return lines;
+}
+
+/** A run of 5 steps with two pieces of work each, an event before the first step and one after each. */
+async function recordedRun(): Promise<RunDirectory> {
+  const run = await RunDirectory.create(path, RUN_JSON);
+  run.appendEvent({ step: 0, type: 'started' });
+  for (let step = 1; step <= 5; step++) {
+    run.appendMetrics(metricsLine(step));
+    for (const index of [0, 1]) run.appendWork(workLine(step, index));
+    run.appendEvent({ step, type: 'checkpoint' });
+  }
+  return run;
+}
+
+describe('a new run', () => {
+  test('is made with its parents, and holds what is appended at once', async () => {
+    const run = await recordedRun();
+    expect(JSON.parse(await readFile(join(path, 'run.json'), 'utf8'))).toEqual(RUN_JSON);
+    expect(await linesOf('metrics.jsonl')).toEqual([1, 2, 3, 4, 5].map(metricsLine));
+    expect(await linesOf('work.jsonl')).toEqual(
+      [1, 2, 3, 4, 5].flatMap((step) => [workLine(step, 0), workLine(step, 1)]),
+    );
+    const events = await linesOf('events.jsonl');
+    expect(events.slice(0, 2)).toMatchObject([
+      { step: 0, type: 'started' },
+      { step: 1, type: 'checkpoint' },
+    ]);
+    for (const { time = '' } of events) expect(new Date(time).toISOString()).toBe(time);
+    await run.flush();
+    expect(await metricsOf(run)).toEqual([1, 2, 3, 4, 5].map(metricsLine));
+    await run.close();
+    expect((await readdir(path)).filter((name) => name.startsWith('.'))).toEqual([]);
+  });
+
+  test('may take an empty directory, or one that a run left which had not begun', async () => {
+    await mkdir(path, { recursive: true });
+    await writeFile(join(path, '.tmp-run.json'), '{');
+    await (await RunDirectory.create(path, RUN_JSON)).close();
+    expect(await readdir(path)).not.toContain('.tmp-run.json');
+  });
+
+  test('does not replace a run, and says what to do', async () => {
+    await (await recordedRun()).close();
+    await expect(RunDirectory.create(path, {})).rejects.toMatchObject({
+      code: 'E_RUN_DIRECTORY',
+      message: expect.stringMatching(/holds a run already: .*--resume.*--run/),
+    });
+    await (await RunDirectory.open(path)).close();
+    expect(await stepsOf('metrics.jsonl')).toEqual([1, 2, 3, 4, 5]);
+  });
+
+  test('does not mix with other files', async () => {
+    await mkdir(path, { recursive: true });
+    await writeFile(join(path, 'thesis.txt'), '');
+    await expect(RunDirectory.create(path, {})).rejects.toThrow(/is not empty: choose another --run/);
+    expect(await readdir(path)).toEqual(['thesis.txt']);
+  });
+
+  test('under a file is refused in one line', async () => {
+    await writeFile(join(parent, 'runs'), '');
+    await expect(RunDirectory.create(path, {})).rejects.toMatchObject({
+      code: 'E_RUN_DIRECTORY',
+      message: expect.stringMatching(/^cannot write .*one: .*a file[^\n]*$/),
+    });
+  });
+});
+
+describe('opening', () => {
+  test('gives what run.json holds', async () => {
+    await (await recordedRun()).close();
+    const run = await RunDirectory.open(path);
+    expect(run.runJson).toEqual(RUN_JSON);
+    await run.writeRunJson({ ...RUN_JSON, config: { seed: 7, epochs: 9 } });
+    await run.close();
+    const again = await RunDirectory.open(path);
+    expect(again.runJson).toEqual({ ...RUN_JSON, config: { seed: 7, epochs: 9 } });
+    await again.close();
+  });
+
+  test('what is not a run is refused, and nothing is made', async () => {
+    await expect(RunDirectory.open(path)).rejects.toThrow(/one is not a run: it has no run\.json/);
+    await expect(stat(path)).rejects.toThrow(/ENOENT/);
+  });
+
+  test('a damaged run.json is refused, and the run is free again', async () => {
+    await (await recordedRun()).close();
+    await writeFile(join(path, 'run.json'), '{"created"');
+    for (let i = 0; i < 2; i++) await expect(RunDirectory.open(path)).rejects.toThrow(/run\.json cannot be read: /);
+  });
+});
+
+describe('truncateTo', () => {
+  const FILES = ['metrics.jsonl', 'work.jsonl', 'events.jsonl'] as const;
+
+  test.each([0, 1, 3, 5, 9])('leaves the lines up to step %i', async (step) => {
+    await (await recordedRun()).close();
+    const run = await RunDirectory.open(path);
+    await run.truncateTo(step);
+    run.appendMetrics(metricsLine(step + 1));
+    run.appendWork(workLine(step + 1, 0));
+    run.appendEvent({ step, type: 'resumed' });
+    await run.close();
+    const kept = [1, 2, 3, 4, 5].filter((n) => n <= step);
+    expect(await stepsOf('metrics.jsonl')).toEqual([...kept, step + 1]);
+    expect(await stepsOf('work.jsonl')).toEqual([...kept.flatMap((n) => [n, n]), step + 1]);
+    expect(await stepsOf('events.jsonl')).toEqual([0, ...kept, step]);
+  });
+
+  test('drops a last line that is torn anywhere, and garbage behind the last line', async () => {
+    await (await recordedRun()).close();
+    const originals = new Map<string, Buffer>();
+    for (const file of FILES) originals.set(file, await readFile(join(path, file)));
+    await fc.assert(
+      fc.asyncProperty(
+        fc.constantFrom(...FILES),
+        fc.nat(1000),
+        fc.uint8Array({ maxLength: 40 }),
+        async (file, cut, garbage) => {
+          const whole = originals.get(file) ?? Buffer.alloc(0);
+          const torn = Buffer.concat([whole.subarray(0, whole.length - (cut % whole.length)), garbage]);
+          await writeFile(join(path, file), torn);
+          const run = await RunDirectory.open(path);
+          await run.truncateTo(5);
+          await run.close();
+          const left = await readFile(join(path, file));
+          expect(Buffer.compare(left, whole.subarray(0, left.length))).toBe(0);
+          // Everything up to the last newline before the cut is there, and nothing else.
+          const intact = whole.subarray(0, whole.length - (cut % whole.length));
+          expect(left.length).toBe(intact.lastIndexOf('\n') + 1);
+          await writeFile(join(path, file), whole);
+        },
+      ),
+      { seed: 5, numRuns: 200 },
+    );
+  });
+
+  test('refuses to go on behind a damaged line that has to stay', async () => {
+    await (await recordedRun()).close();
+    const file = join(path, 'metrics.jsonl');
+    const whole = await readFile(file, 'utf8');
+    await writeFile(file, whole.replace('{"step":3', '!"step":3'));
+    const run = await RunDirectory.open(path);
+    await expect(run.truncateTo(4)).rejects.toThrow(/metrics\.jsonl: line 3 is damaged/);
+    await expect(metricsOf(run)).rejects.toThrow(/metrics\.jsonl: line 3 is damaged/);
+    await run.truncateTo(2);
+    expect(await metricsOf(run)).toEqual([1, 2].map(metricsLine));
+    await run.close();
+  });
+
+  test('takes files of many read buffers', async () => {
+    const run = await RunDirectory.create(path, RUN_JSON);
+    for (let step = 1; step <= 3000; step++) run.appendMetrics(metricsLine(step));
+    expect((await stat(join(path, 'metrics.jsonl'))).size).toBeGreaterThan(5 * 65_536);
+    await run.truncateTo(2500);
+    expect(await metricsOf(run)).toEqual(Array.from({ length: 2500 }, (_, i) => metricsLine(i + 1)));
+    await run.close();
+  });
+
+  test('removes the summary: the run has not ended any more', async () => {
+    const run = await recordedRun();
+    await run.writeSummary({ steps: 5 });
+    expect(JSON.parse(await readFile(join(path, 'summary.json'), 'utf8'))).toEqual({ steps: 5 });
+    await run.truncateTo(5);
+    expect(await readdir(path)).not.toContain('summary.json');
+    await run.close();
+  });
+});
+
+test('samples are listed by epoch', async () => {
+  const run = await RunDirectory.create(path, RUN_JSON);
+  expect(await run.sampleFiles()).toEqual([]);
+  for (const epoch of [0, 10_000, 2]) await run.writeSample(epoch, Uint8Array.of(epoch % 256));
+  await writeFile(join(path, 'samples', 'notes.txt'), '');
+  await writeFile(join(path, 'samples', '.tmp-epoch-0003.png'), '');
+  const names = ['epoch-0000.png', 'epoch-0002.png', 'epoch-10000.png'];
+  expect(await run.sampleFiles()).toEqual(names.map((name) => join(run.path, 'samples', name)));
+  expect([...(await readFile(join(path, 'samples', 'epoch-0002.png')))]).toEqual([2]);
+  expect(run.gifFile).toBe(join(run.path, 'samples.gif'));
+  await run.close();
+});
+
+async function kill(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const exited = once(child, 'exit');
+  child.kill('SIGKILL');
+  await exited;
+}
+
+/** What a process says first, or '' if it ends without. */
+async function firstOutput(child: { readonly stdout: Readable }): Promise<string> {
+  for await (const chunk of child.stdout) return String(chunk);
+  return '';
+}
+
+describe('the lock', () => {
+  /** Opens a run, says so, appends lines without end. */
+  const HOLDER = `
+    const [module, path] = process.argv.slice(1);
+    const { RunDirectory } = await import(module);
+    const run = await RunDirectory.open(path);
+    process.stdout.write('open\\n');
+    const append = () => { run.appendEvent({ step: 0, type: 'tick' }); setImmediate(append); };
+    append();`;
+  const module = new URL('../../dist/storage/run-directory.js', import.meta.url).href;
+  const node = [process.execPath, '--input-type=module', '-e', HOLDER, module];
+
+  const children: ChildProcess[] = [];
+  afterEach(async () => {
+    await Promise.all(children.splice(0).map(kill));
+  });
+
+  function start(program: readonly string[], ...args: string[]): ChildProcess & { readonly stdout: Readable } {
+    const [command = '', ...rest] = [...program, ...args];
+    const child = spawn(command, rest, { stdio: ['ignore', 'pipe', 'ignore'] });
+    children.push(child);
+    return child;
+  }
+
+  test('keeps a second process out until the first is killed, which loses no line', async () => {
+    await (await RunDirectory.create(path, RUN_JSON)).close();
+    const child = start(node, path);
+    expect(await firstOutput(child)).toBe('open\n');
+    for (const attempt of [() => RunDirectory.open(path), () => RunDirectory.create(path, {})]) {
+      await expect(attempt()).rejects.toMatchObject({
+        code: 'E_RUN_DIRECTORY',
+        message: expect.stringMatching(new RegExp(`one is being written by process ${child.pid}; stop it first`)),
+      });
+    }
+    await kill(child);
+    const run = await RunDirectory.open(path);
+    // One write to a line: the kill cannot have torn one.
+    const events = await linesOf('events.jsonl');
+    expect(events.length).toBeGreaterThan(0);
+    await run.close();
+    expect((await readdir(path)).filter((name) => name.startsWith('.lock-'))).toEqual([]);
+  });
+
+  test('keeps this process out too, and is free after closing', async () => {
+    const run = await RunDirectory.create(path, RUN_JSON);
+    await expect(RunDirectory.open(path)).rejects.toThrow(/is being written by this process/);
+    await run.close();
+    await (await RunDirectory.open(path)).close();
+  });
+
+  test('of processes that start together, at most one gets the run', async () => {
+    await (await RunDirectory.create(path, RUN_JSON)).close();
+    const outputs = await Promise.all([1, 2, 3, 4].map(() => firstOutput(start(node, path))));
+    expect(outputs.filter((output) => output === 'open\n').length).toBeLessThanOrEqual(1);
+    await Promise.all(children.map(kill));
+    await (await RunDirectory.open(path)).close();
+  });
+
+  test.runIf(process.platform === 'linux')('is not kept by a dead process that nobody has waited for', async () => {
+    await (await RunDirectory.create(path, RUN_JSON)).close();
+    // The shell starts the holder and turns into a program that never waits for its children.
+    const shell = start(['sh', '-c', '"$@" & echo $!; exec tail -f /dev/null', 'sh', ...node], path);
+    let output = '';
+    for await (const chunk of shell.stdout) {
+      output += String(chunk);
+      if (output.includes('open')) break;
+    }
+    const pid = Number(/^\d+$/m.exec(output)?.[0]);
+    await expect(RunDirectory.open(path)).rejects.toThrow(new RegExp(`process ${pid};`));
+    process.kill(pid, 'SIGKILL');
+    while (!/\) Z /.test(await readFile(`/proc/${pid}/stat`, 'utf8'))) await new Promise(setImmediate);
+    await (await RunDirectory.open(path)).close();
+  });
+
+  test.runIf(process.platform === 'linux')('of an earlier process with the same pid does not count', async () => {
+    const run = await RunDirectory.create(path, RUN_JSON);
+    const [lock = ''] = (await readdir(path)).filter((name) => name.startsWith('.lock-'));
+    await run.close();
+    const [, pid, ticks, host] = /^\.lock-(\d+)-(\d+)@(.+)$/.exec(lock) ?? [];
+    const earlier = `.lock-${pid}-${Number(ticks) - 1}@${host}`;
+    await writeFile(join(path, earlier), '');
+    await (await RunDirectory.open(path)).close();
+    expect(await readdir(path)).not.toContain(earlier);
+  });
+
+  test('of another machine counts, and the error says which file to delete', async () => {
+    const run = await RunDirectory.create(path, RUN_JSON);
+    await run.close();
+    const foreign = join(run.path, '.lock-12-345@elsewhere');
+    await appendFile(foreign, '');
+    await expect(RunDirectory.open(path)).rejects.toThrow(
+      `process 12 on elsewhere; if that has ended, delete ${foreign}, or choose another --run`,
+    );
+    await rename(foreign, join(parent, 'deleted'));
+    await (await RunDirectory.open(path)).close();
+  });
+});

@@ -1,0 +1,43 @@
+import { GantryError } from '../errors.ts';
+import { inBlocks, kernels } from './kernels.ts';
+
+/** Adds b to a in place, element by element in float32. @throws GantryError E_BAD_SHAPE if they differ in length */
+export function addInPlace(a: Float32Array, b: Float32Array): void {
+  if (a.length !== b.length) throw new GantryError('E_BAD_SHAPE', `cannot add ${b.length} numbers to ${a.length}`);
+  const kernel = kernels();
+  inBlocks(a.length, (begin, end) => {
+    kernel.a.set(a.subarray(begin, end));
+    kernel.b.set(b.subarray(begin, end));
+    kernel.add(end - begin);
+    a.set(kernel.a.subarray(0, end - begin), begin);
+  });
+}
+
+/** The Euclidean norm; it is finite exactly if all numbers are: squares of float32 do not overflow a double. */
+export function norm(vector: Float32Array): number {
+  const kernel = kernels();
+  let sum = 0;
+  inBlocks(vector.length, (begin, end) => {
+    const length = end - begin;
+    kernel.a.set(vector.subarray(begin, end));
+    kernel.a.fill(0, length, roundedUp(length, 8));
+    sum += kernel.sumOfSquares(length);
+  });
+  return Math.sqrt(sum);
+}
+
+/** Whether all numbers are finite. */
+export function allFinite(vector: Float32Array): boolean {
+  const kernel = kernels();
+  let finite = true;
+  inBlocks(vector.length, (begin, end) => {
+    const length = end - begin;
+    kernel.a.set(vector.subarray(begin, end));
+    kernel.a.fill(0, length, roundedUp(length, 4));
+    finite &&= kernel.allFinite(length) !== 0;
+  });
+  return finite;
+}
+
+/** Kernels look at several numbers at a time; what is behind the last one must not count. */
+const roundedUp = (length: number, multiple: number): number => Math.ceil(length / multiple) * multiple;

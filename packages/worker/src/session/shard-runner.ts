@@ -1,0 +1,181 @@
+import { GantryError, encodeFrame, frameAround, type MessageOf, type ShardWork } from '@gantry/core';
+import type { EngineSlot } from '../slots/engine-slot.ts';
+import type { EnginePool } from '../slots/engine-pool.ts';
+import { SubtreeSums, type NodeSum } from './subtree-sums.ts';
+import type { ShardTally } from './shard-tally.ts';
+import { WorkQueue } from './work-queue.ts';
+import type { WorkerObserver } from './worker-options.ts';
+
+/** On a slow network the threads rest rather than pile up results, 10 MB each. */
+const MAX_UNSENT_RESULTS = 8;
+
+export interface ShardRunnerOptions {
+  readonly pool: EnginePool;
+  readonly tally: ShardTally;
+  readonly observer: WorkerObserver;
+  /** Sends a frame; `sent` is called when it has left or the connection is lost, and its memory is free again. */
+  readonly send: (frame: Uint8Array, sent?: () => void) => void;
+  /** The engine cannot go on, or there is a bug. */
+  readonly failed: (error: unknown) => void;
+}
+
+/** How long a shard took, and how long its thread had waited for it. */
+interface Times {
+  readonly computeMs: number;
+  readonly waitMs: number;
+}
+
+/** A shard that a thread computes. */
+interface Job {
+  readonly work: ShardWork;
+  cancelled: boolean;
+}
+
+/** Computes the shards that one connection brings; answers are `computed`, `result` and `failure` messages. */
+export class ShardRunner {
+  readonly #options: ShardRunnerOptions;
+  readonly #queue = new WorkQueue<EngineSlot>();
+  readonly #jobs = new Set<Job>();
+  readonly #startedAt = performance.now();
+  #weights: { readonly version: number; readonly values: Float32Array<SharedArrayBuffer> } | undefined;
+  /** Memory of the weights before: when the next ones come, no answer still counts that is computed from them. */
+  #recycledWeights: SharedArrayBuffer | undefined;
+  /** Leaves that have been sent: fresh memory for each would cost more than the computing of some layers. */
+  readonly #recycledLeaves: Float32Array<ArrayBuffer>[] = [];
+  /** Of the step of the weights. */
+  readonly #sums = new SubtreeSums();
+  #unsentResults = 0;
+  #stopped = false;
+
+  constructor(options: ShardRunnerOptions) {
+    this.#options = options;
+    options.pool.onFree = () => this.#startShards();
+    options.tally.pause();
+  }
+
+  /** @throws GantryError E_STALE_STEP for weights older than those that are here */
+  setWeights({ version }: MessageOf<'weights'>, payload: Uint8Array): void {
+    const current = this.#weights?.version ?? -1;
+    if (version < current) throw new GantryError('E_STALE_STEP', `weights of step ${version} came after ${current}`);
+    // In shared memory the threads read them without a copy each. Two blocks in turn: the last one may be in use.
+    const memory = this.#recycledWeights ?? new SharedArrayBuffer(payload.length);
+    new Uint8Array(memory).set(payload);
+    const values = new Float32Array(memory);
+    this.#recycledWeights = this.#weights?.values.buffer;
+    this.#weights = { version, values };
+    this.#queue.dropBefore(version);
+    if (version > current) this.#recycledLeaves.push(...this.#sums.takeAll().map(({ sum }) => sum));
+    this.#startShards();
+  }
+
+  assign({ step, index, first, samples }: MessageOf<'assign'>, images: Uint8Array): void {
+    const current = this.#weights?.version ?? -1;
+    const work: ShardWork = { step, index, first, samples, images };
+    try {
+      if (step < current) throw new GantryError('E_STALE_STEP', `the weights here are of step ${current} already`);
+      this.#queue.add(work);
+    } catch (error) {
+      return this.#reportFailure(work, error);
+    }
+    if (step === current) this.#startShards();
+    else this.#queue.laneForLast(this.#options.pool.lanes)?.prepare(work);
+  }
+
+  /**
+   * Drops a shard that waits; one that is being computed is finished, and its result not sent. Where it is part of a sum, that
+   * is sent all the same, and the coordinator has the other shards of it computed again.
+   */
+  cancel({ step, index }: MessageOf<'cancel'>): void {
+    this.#queue.cancel(step, index);
+    for (const job of this.#jobs) job.cancelled ||= job.work.step === step && job.work.index === index;
+    const kept = step === this.#weights?.version ? this.#sums.takeLeaf(index) : undefined;
+    if (kept) this.#recycledLeaves.push(kept.sum);
+    this.#sendReady();
+  }
+
+  /** Drops everything; nothing is sent any more. */
+  stop(): void {
+    this.#stopped = true;
+    this.#queue.clear();
+    for (const job of this.#jobs) job.cancelled = true;
+    this.#options.pool.onFree = () => undefined;
+  }
+
+  /** Gives work to every thread that has none. */
+  #startShards(): void {
+    if (this.#stopped || !this.#weights) return;
+    for (const lane of this.#options.pool.lanes) {
+      if (lane.busy || this.#unsentResults >= MAX_UNSENT_RESULTS) continue;
+      const work = this.#queue.takeFor(lane, this.#weights.version);
+      if (work) void this.#compute(lane, work, this.#weights.values).catch((error) => this.#options.failed(error));
+    }
+  }
+
+  async #compute(lane: EngineSlot, work: ShardWork, weights: Float32Array): Promise<void> {
+    const job: Job = { work, cancelled: false };
+    const started = performance.now();
+    const waitMs = started - Math.max(lane.idleSince, this.#startedAt);
+    this.#jobs.add(job);
+    try {
+      // When it comes back, the lane has begun its next shard already.
+      const leaf = await lane.compute(work, weights, this.#recycledLeaves.pop());
+      this.#jobs.delete(job);
+      if (job.cancelled) this.#recycledLeaves.push(leaf);
+      else this.#keep(work, leaf, { computeMs: lane.idleSince - started, waitMs });
+    } catch (error) {
+      this.#jobs.delete(job);
+      if (!job.cancelled) this.#reportFailure(work, error);
+      if (lane.dead) throw error;
+    }
+    this.#sendReady();
+  }
+
+  /** Whether a shard of the step of the weights is still to be computed here. */
+  readonly #isPending = (index: number): boolean => {
+    const step = this.#weights?.version;
+    const isIt = (work: ShardWork) => work.step === step && work.index === index;
+    return this.#queue.some(isIt) || [...this.#jobs].some(({ work, cancelled }) => !cancelled && isIt(work));
+  };
+
+  /** Sends what a shard completes, or says that it is computed and kept. */
+  #keep({ step, index, samples }: ShardWork, leaf: Float32Array<ArrayBuffer>, times: Times): void {
+    const { tally, observer, send } = this.#options;
+    const node = { level: 0, index, sum: leaf, samples };
+    if (step !== this.#weights?.version) this.#sendResult(step, node, times);
+    else {
+      this.#recycledLeaves.push(...this.#sums.add(node));
+      const ready = this.#sums.takeReady(this.#isPending);
+      const isKept = !ready.some(({ level, index: of }) => index >> level === of);
+      if (isKept) send(encodeFrame({ type: 'computed', step, index, ...times }));
+      for (const sum of ready) this.#sendResult(step, sum, times);
+    }
+    observer.shardDone({ step, index, samples, ...times, ...tally.add(samples, times.computeMs) });
+  }
+
+  /** Sends what no longer has anything to wait for. */
+  #sendReady(): void {
+    if (this.#stopped || !this.#weights) return;
+    const { version } = this.#weights;
+    for (const sum of this.#sums.takeReady(this.#isPending)) {
+      this.#sendResult(version, sum, { computeMs: 0, waitMs: 0 });
+    }
+  }
+
+  #sendResult(step: number, { level, index, sum, samples }: NodeSum, times: Times): void {
+    this.#unsentResults++;
+    const payload = new Uint8Array(sum.buffer, sum.byteOffset, sum.byteLength);
+    this.#options.send(frameAround({ type: 'result', step, level, index, samples, ...times }, payload), () => {
+      this.#unsentResults--;
+      this.#recycledLeaves.push(sum);
+      this.#startShards();
+    });
+  }
+
+  /** Says that a shard could not be computed; anything but a GantryError is a bug and thrown on. */
+  #reportFailure({ step, index }: ShardWork, error: unknown): void {
+    if (!(error instanceof GantryError)) throw error;
+    const { code, message } = error;
+    this.#options.observer.notice(`step ${step}, shard ${index}: ${message} [${code}]`);
+    this.#options.send(encodeFrame({ type: 'failure', code, message, step, index }));
+  }
+}

@@ -1,0 +1,49 @@
+import { delay } from './delay.ts';
+import { EnginePool } from '../slots/engine-pool.ts';
+import type { Platform } from './platform.ts';
+import { ShardTally } from './shard-tally.ts';
+import type { WorkOptions } from './worker-options.ts';
+import { WorkerSession } from './worker-session.ts';
+
+const FIRST_BACKOFF_MS = 200;
+const MAX_BACKOFF_MS = 10_000;
+const WAITING_INTERVAL_MS = 10_000;
+
+/**
+ * Works for a coordinator until the run is finished, the coordinator drops this worker, or the signal is aborted; then
+ * resolves within two seconds. Reconnects for ever; the engines stay loaded meanwhile.
+ * @throws GantryError E_AUTH, E_VERSION, E_MANIFEST or E_QUARANTINED if the coordinator refuses this worker for good;
+ *   E_ENGINE if the engine cannot run here or keeps dying
+ */
+export async function work(options: WorkOptions, platform: Platform): Promise<void> {
+  const { threads, signal, observer } = options;
+  const pool = new EnginePool(platform.startEngine, threads, (text) => observer.notice(text));
+  const tally = new ShardTally();
+  let failures = 0;
+  let lastSaid = -Infinity;
+  try {
+    while (!signal.aborted) {
+      const { over, wasReady, reason } = await new WorkerSession(options, { platform, pool, tally }).ended;
+      if (over) {
+        if (!signal.aborted) observer.notice(reason);
+        return;
+      }
+      if (wasReady) {
+        failures = 0;
+        lastSaid = -Infinity;
+      }
+      if (performance.now() - lastSaid >= WAITING_INTERVAL_MS) {
+        lastSaid = performance.now();
+        observer.waiting(reason);
+      }
+      await delay(backoffMs(failures++), signal);
+    }
+  } finally {
+    await pool.dispose();
+  }
+}
+
+/** Doubles with each failure, up to a cap; random, so that the workers of a restarted coordinator do not come at once. */
+function backoffMs(failures: number): number {
+  return Math.min(MAX_BACKOFF_MS, FIRST_BACKOFF_MS * 2 ** failures) * (0.5 + Math.random() / 2);
+}
