@@ -1,16 +1,28 @@
 import type { RunEvent, RunObserver } from '@gantry/coordinator';
-import { positionOf, stepsPerEpoch, totalSteps, type DataPlan, type StepMetrics } from '@gantry/core';
+import {
+  GRADIENT_NORM_CHART,
+  epochsAfter,
+  stepsPerEpoch,
+  totalSteps,
+  type DataPlan,
+  type Report,
+  type StepMetrics,
+} from '@gantry/core';
 import { Presets, SingleBar } from 'cli-progress';
 
 /** Without a terminal, one line about the steps at most this often. */
 const LINE_INTERVAL_MS = 10_000;
 
-function describe(metrics: StepMetrics, imagesPerSecond: number): string {
-  const { generatorLoss, discriminatorLoss, dReal, dFake } = metrics;
-  return (
-    `loss G ${generatorLoss.toFixed(3)} D ${discriminatorLoss.toFixed(3)}, ` +
-    `D(real) ${dReal.toFixed(2)} D(fake) ${dFake.toFixed(2)}, ${imagesPerSecond.toFixed(0)} images/s`
-  );
+/** Chart by chart, as the dashboard has them, without the norms of the gradients. */
+function describe(reports: readonly Report[], metrics: StepMetrics, imagesPerSecond: number): string {
+  const ofModel = reports.filter(({ chart }) => chart !== GRADIENT_NORM_CHART);
+  const charts = [...new Set(ofModel.map(({ chart }) => chart))].map((chart) => {
+    const values = ofModel
+      .filter((report) => report.chart === chart)
+      .map(({ name, label }) => `${label} ${(metrics[name] ?? NaN).toFixed(3)}`);
+    return `${chart.toLowerCase()}: ${values.join(' ')}`;
+  });
+  return [...charts, `${imagesPerSecond.toFixed(0)} images/s`].join(', ');
 }
 
 /** Events worth a line on the terminal; events.jsonl has them all. */
@@ -47,6 +59,7 @@ export class Progress implements RunObserver {
   readonly #out: NodeJS.WriteStream;
   readonly #bar: SingleBar | undefined;
   #plan: DataPlan | undefined;
+  #reports: readonly Report[] = [];
   #description = '';
   #lastLine = performance.now();
 
@@ -61,8 +74,9 @@ export class Progress implements RunObserver {
     }
   }
 
-  started({ step, plan }: { step: number; plan: DataPlan }): void {
+  started({ step, plan, reports }: { step: number; plan: DataPlan; reports: readonly Report[] }): void {
     this.#plan = plan;
+    this.#reports = reports;
     const { images, epochs, batch, shardSize } = plan;
     this.#line(
       `${images} images, ${epochs} epochs of ${stepsPerEpoch(plan)} steps, global batch ${batch} in shards of ${shardSize}` +
@@ -72,7 +86,7 @@ export class Progress implements RunObserver {
   }
 
   stepped(step: number, metrics: StepMetrics, imagesPerSecond: number): void {
-    this.#description = describe(metrics, imagesPerSecond);
+    this.#description = describe(this.#reports, metrics, imagesPerSecond);
     if (this.#bar) {
       this.#bar.update(step, { epoch: this.#epoch(step - 1), description: this.#description });
     } else if (performance.now() - this.#lastLine >= LINE_INTERVAL_MS) {
@@ -107,7 +121,7 @@ export class Progress implements RunObserver {
   }
 
   #epoch(step: number): number {
-    return this.#plan ? positionOf(step, this.#plan).epoch + 1 : 1;
+    return this.#plan ? epochsAfter(step, this.#plan) + 1 : 1;
   }
 
   /** A line that stays, above the bar. */

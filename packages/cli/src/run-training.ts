@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { train, type AttachContext, type AttachedWorkers, type Cluster, type Summary } from '@gantry/coordinator';
 import type { GantryError } from '@gantry/core';
+import { modelNamed } from '@gantry/models';
 import { reportFailure } from './errors.ts';
 import { Progress } from './progress.ts';
 import { runSettings, type RunFlags } from './options/run-options.ts';
@@ -45,6 +46,7 @@ export async function runTraining(
   try {
     const summary = await train({
       ...settings,
+      modelNamed,
       attachWorkers: async (context) => {
         const attached = await attachWorkers({ context, progress, fail: (error) => failed.abort(error) });
         cluster = attached.cluster;

@@ -1,12 +1,13 @@
 export { CheckpointStore, readGenerator, weightsDigest } from './storage/checkpoint-store.ts';
 export { openCluster, type Cluster } from './network/cluster.ts';
 export { loadDataSet, type DataSet } from './run/data-set.ts';
-export { PictureRenderer, pictureNoise } from './run/pictures.ts';
+export { PictureRenderer, type GeneratorWeights } from './run/pictures.ts';
 export { compileGenerator, compileTraining, convolutionsOn } from './run/programs.ts';
+export { recordedModel } from './run/recorded-model.ts';
 export type { GivenConfig, RunJson } from './run/run-config.ts';
 export { RunDirectory } from './storage/run-directory.ts';
 export type { EventLine, MetricsLine, RunEvent, WorkLine } from './storage/run-lines.ts';
-export { gridPng, writeGif } from './run/samples.ts';
+export { gridPng, writeGif, type Pictures } from './run/samples.ts';
 export { isLoopback } from './network/access-control.ts';
 export { startServer, type CoordinatorServer, type ServerOptions } from './network/server.ts';
 export { announceTokens, openTokens, readLocalWorkToken, type Tokens } from './network/tokens.ts';

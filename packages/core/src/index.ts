@@ -7,16 +7,27 @@ export {
   contributionLayout,
   contributionParts,
   newContribution,
-  samplesOf,
-  sumOf,
+  numberIn,
   type ContributionLayout,
   type ContributionPart,
 } from './training/contribution.ts';
 export { DEFAULT_OPTIMIZERS, type OptimizerSpecs } from './optimizers/optimizer.ts';
 export type { Schedule } from './optimizers/schedule.ts';
 export type { OptimizerState } from './optimizers/update-rule.ts';
-export { IMAGE_PIXELS, IMAGE_SIDE, NOISE_SIZE } from './dimensions.ts';
-export { gradientName, viewOf, type ModelManifest, type Parameter, type StepInput } from './model/manifest.ts';
+export {
+  gradientName,
+  networkOf,
+  phaseAt,
+  phaseNamed,
+  roundsPerStep,
+  sizeOf,
+  viewOf,
+  type ModelManifest,
+  type Parameter,
+  type PhaseManifest,
+  type Section,
+} from './model/manifest.ts';
+export { GRADIENT_NORM_CHART, gradientNormReport, type Report } from './model/report.ts';
 export { Stream, epochPermutation, fillKeepMask, fillNormal, fillUniform } from './numerics/random.ts';
 export { philox4x32 } from './numerics/philox.ts';
 export {
@@ -38,12 +49,14 @@ export {
   type Control,
   type ControlResult,
   type RunState,
+  type StepTimes,
   type WatchMessage,
   type WatchSnapshot,
   type WatchUpdate,
   type WatchedEvent,
   type WatchedHistory,
   type WatchedMetrics,
+  metricOf,
   type WatchedRun,
   type WatchedStall,
   type WatchedStep,
@@ -52,25 +65,32 @@ export {
 } from './protocol/watch.ts';
 export { ReductionTree, type TreeNode } from './numerics/reduction.ts';
 export { decodeSafetensors, encodeSafetensors, type NamedTensor } from './formats/safetensors.ts';
+export type { Scheme, StepMetrics } from './schemes/scheme.ts';
+export { Synchronous, type Samples } from './schemes/synchronous.ts';
 export {
-  positionOf,
+  batchOf,
+  batchesPerEpoch,
+  epochsAfter,
+  imagesAfter,
   shardSizes,
   shardsOf,
   stepsPerEpoch,
   totalSteps,
+  type BatchPlace,
   type DataPlan,
   type Shard,
-  type ShardWork,
-  type StepPosition,
-} from './training/shards.ts';
+} from './training/plan.ts';
+export { samplesIn, type Batch, type Unit } from './training/unit.ts';
+export { training, type Round, type RoundDone } from './training/training.ts';
 export {
+  batchInputs,
+  dataInput,
+  inputSpecs,
   requireAffordable,
   sampleBytes,
   scaleData,
   scalePixels,
-  shardInputs,
-  stepInputSpecs,
-  type ShardInputs,
-} from './model/step-inputs.ts';
-export { applyStep, initialState, type StepMetrics, type TrainingState } from './training/training-state.ts';
+  type BatchInputs,
+} from './model/batch-inputs.ts';
+export { initialState, initialWeights, specOf, type TrainingState } from './training/training-state.ts';
 export { addInPlace, allFinite } from './numerics/vectors.ts';

@@ -1,11 +1,21 @@
 /** What takes tfjs to run. Apart from the rest, so that workers, which run compiled programs, need not load it. */
+import { enableProdMode } from '@tensorflow/tfjs-core';
+// Plain JavaScript, so that variables can be made anywhere; engines choose where the mathematics runs.
+import '@tensorflow/tfjs-backend-cpu';
+
+export { manifestOf, modelVariables, reportsOf } from './model/describe-model.ts';
 export {
-  createModels,
-  disposeModels,
-  movingStatisticVariables,
-  trainableVariables,
-  type Models,
+  disposeModel,
+  type DrawSpec,
+  type Model,
+  type Network,
+  type NetworkInTraining,
+  type Phase,
+  type PhaseResult,
+  type Preview,
 } from './model/model.ts';
-export { manifestOf, modelManifest } from './model/describe-model.ts';
-export type { ModelVariable } from './model/network-layers.ts';
-export { trainingStep } from './model/training-step.ts';
+export { variablesOf, type ModelVariable } from './model/network-layers.ts';
+export { runPhase } from './model/run-phase.ts';
+
+// Without it, tfjs advertises tfjs-node on the console.
+enableProdMode();

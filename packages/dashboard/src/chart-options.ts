@@ -6,6 +6,8 @@ import { logTicks } from './log-ticks.ts';
 const LOGARITHMIC: uPlot.Scale.Distr.Logarithmic = 3;
 /** Beyond the smallest and the largest value. */
 const LOG_ROOM = 1.1;
+/** Colours of `--series-…`. */
+const SERIES_COLORS = 3;
 /** Narrower selections are clicks. */
 const MIN_DRAG_PX = 4;
 
@@ -13,6 +15,11 @@ export interface Series {
   readonly name: string;
   /** Number of a `--series-…` colour. */
   readonly color: 1 | 2 | 3;
+}
+
+/** The colour of a chart's n-th curve, from 0; there are as many as are told apart by any eye. */
+export function seriesColor(n: number): Series['color'] {
+  return ((n % SERIES_COLORS) + 1) as Series['color'];
 }
 
 /** Steps, both included. */

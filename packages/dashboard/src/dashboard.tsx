@@ -27,7 +27,7 @@ export function Dashboard({ view, link, api }: { view: RunView; link: Link; api:
       <main className="panels">
         <Health run={run} link={link} stalls={stalls} />
         <Samples name={run.name} epochs={samples} api={api} isConnected={isConnected} />
-        <Curves metrics={metrics} api={api} />
+        <Curves metrics={metrics} reports={run.reports} api={api} />
         <Workers workers={workers} ask={ask} />
         <Timeline steps={timeline} />
         <Events events={events} />

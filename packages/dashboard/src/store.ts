@@ -24,8 +24,10 @@ export function applied(view: RunView | undefined, message: WatchMessage): RunVi
   if (type === 'snapshot') return news;
   if (!view) return undefined;
   const { run, workers, stalls } = news;
+  // They do not change while a run goes on: the same list, so that charts need not be drawn again.
+  const { reports } = view.run;
   return {
-    run,
+    run: { ...run, reports },
     workers,
     stalls,
     metrics: news.metrics.length > 0 ? extended(view.metrics, news.metrics) : view.metrics,

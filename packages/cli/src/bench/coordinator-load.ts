@@ -67,7 +67,7 @@ function work({ port, token, coordinator, workers, threads, shardSize, delayMs, 
       claimedMs: CLAIMED_MS,
       onMessage: (message) => {
         if (message.type === 'error') throw new Error(`${name} was refused: ${message.message}`);
-        if (message.type === 'weights') weighted(name, message.version);
+        if (message.type === 'weights') weighted(name, message.round);
       },
       onClosed: (cause) => {
         console.error(`${name}: ${cause}`);

@@ -1,5 +1,5 @@
-import { contributionLayout } from '@gantry/core';
-import { modelManifest } from '@gantry/core/tfjs';
+import { contributionLayout, phaseAt } from '@gantry/core';
+import { modelManifest } from '@gantry/models';
 import { fitStar, isFittable, predictMs, type StarModel } from './star-model.ts';
 import type { Point, Visit } from './star-point.ts';
 import { spread, type Spread } from './statistics.ts';
@@ -24,7 +24,7 @@ export interface StarFigures extends StarModel {
 
 export function bytesOfStep(): Bytes {
   const manifest = modelManifest();
-  return { leaf: contributionLayout(manifest).length * 4, weights: manifest.trainableSize * 4 };
+  return { leaf: contributionLayout(manifest, phaseAt(manifest, 0)).length * 4, weights: manifest.trainableSize * 4 };
 }
 
 export function figuresOf(point: Point, visits: readonly Visit[]): PointFigures | undefined {

@@ -1,6 +1,15 @@
-import { addInPlace, applyStep, initialState, IMAGE_PIXELS, type ShardWork } from '@gantry/core';
-import { modelManifest } from '@gantry/core/tfjs';
 import { compileTraining, convolutionsOn, loadDataSet } from '@gantry/coordinator';
+import {
+  DEFAULT_OPTIMIZERS,
+  Synchronous,
+  addInPlace,
+  initialState,
+  type ImageSet,
+  type ModelManifest,
+  type TrainingState,
+} from '@gantry/core';
+import { disposeModel } from '@gantry/core/tfjs';
+import { dcgan } from '@gantry/models';
 import type { ConvolutionForm } from '@gantry/compiler';
 import { EngineThread, probeNumericClass, type Device, type EngineName } from '@gantry/worker';
 import { spread, type Spread } from './statistics.ts';
@@ -9,6 +18,8 @@ const WARM_UP_STEPS = 2;
 /** After another size had the caches, the first one is not counted. */
 const RESUMED_STEPS = 1;
 const STEPS_PER_ROUND = 4;
+/** More than any measurement takes. */
+const EPOCHS = 1_000_000;
 
 export interface StepPlan {
   readonly engine: EngineName;
@@ -59,30 +70,47 @@ class Trainee {
   readonly numericClass: string;
   readonly times: Times[] = [];
   readonly #thread: EngineThread;
-  readonly #manifest = modelManifest();
-  readonly #state = initialState(this.#manifest, 0);
+  readonly #scheme: Synchronous;
+  readonly #state: TrainingState;
   /** As a worker holds them: the engine's thread reads them where they are. */
-  readonly #weights = new Float32Array(new SharedArrayBuffer(this.#state.weights.byteLength));
-  readonly #images: Uint8Array;
+  readonly #weights: Float32Array;
   /** As a worker does: memory of leaves is used again. */
   #leaf: Float32Array<ArrayBuffer> | undefined;
   /** What a leaf is added to: so it stays what it is. */
   #zeros: Float32Array | undefined;
 
-  private constructor(shardSize: number, thread: EngineThread, numericClass: string, images: Uint8Array) {
+  private constructor(
+    shardSize: number,
+    thread: EngineThread,
+    numericClass: string,
+    manifest: ModelManifest,
+    images: ImageSet,
+  ) {
     this.shardSize = shardSize;
     this.numericClass = numericClass;
     this.#thread = thread;
-    this.#images = images;
+    const plan = { images: images.count, epochs: EPOCHS, batch: shardSize, shardSize };
+    const samples = { count: images.count, bytes: images.pixels };
+    this.#scheme = new Synchronous({ manifest, seed: 0, plan, samples, optimizers: DEFAULT_OPTIMIZERS });
+    this.#state = initialState(manifest, 0);
+    this.#weights = new Float32Array(new SharedArrayBuffer(this.#state.weights.byteLength));
   }
 
-  static async start(plan: StepPlan, shardSize: number, images: Uint8Array): Promise<Trainee> {
+  static async start(plan: StepPlan, shardSize: number, images: ImageSet): Promise<Trainee> {
     const thread = new EngineThread(plan.engine, plan.device);
     const dataPlan = { images: shardSize, epochs: 1, batch: shardSize, shardSize };
-    const program = compileTraining(dataPlan, 0, convolutionsOf(plan));
+    const model = dcgan();
+    const program = compileTraining(model, dataPlan, 0, convolutionsOf(plan));
+    disposeModel(model);
     try {
       await thread.load(program);
-      const trainee = new Trainee(shardSize, thread, await probeNumericClass(thread, program), images);
+      const trainee = new Trainee(
+        shardSize,
+        thread,
+        await probeNumericClass(thread, program),
+        program.manifest,
+        images,
+      );
       await trainee.#setWeights();
       return trainee;
     } catch (error) {
@@ -93,14 +121,17 @@ class Trainee {
   }
 
   async step(): Promise<Times> {
+    const round = this.#state.step;
+    const [unit] = this.#scheme.units(round);
+    if (!unit) throw new RangeError('a round without units');
     const begin = performance.now();
-    const leaf = await this.#thread.gradients(this.#work(), this.#leaf);
+    const leaf = await this.#thread.gradients(unit, this.#leaf);
     const computed = performance.now();
     this.#leaf = leaf;
     this.#zeros ??= new Float32Array(leaf.length);
     addInPlace(leaf, this.#zeros);
     const added = performance.now();
-    applyStep(this.#state, leaf, this.#manifest);
+    this.#scheme.apply(this.#state, round, leaf);
     const applied = performance.now();
     await this.#setWeights();
     const set = performance.now();
@@ -114,21 +145,6 @@ class Trainee {
   async #setWeights(): Promise<void> {
     this.#weights.set(this.#state.weights);
     await this.#thread.setWeights(this.#weights);
-  }
-
-  /** The next images, from the first again after the last. */
-  #work(): ShardWork {
-    const { step } = this.#state;
-    const bytes = this.shardSize * IMAGE_PIXELS;
-    const at = (step % Math.floor(this.#images.length / bytes)) * bytes;
-    // A copy: with a part of it, the thread would be sent the whole set.
-    return {
-      step,
-      index: 0,
-      first: 0,
-      samples: this.shardSize,
-      images: new Uint8Array(this.#images.subarray(at, at + bytes)),
-    };
   }
 }
 
@@ -144,7 +160,7 @@ export async function measureSteps(plan: StepPlan, onRound: (round: number) => v
   const { images } = await loadDataSet({ directory: plan.data });
   const trainees: Trainee[] = [];
   try {
-    for (const shardSize of plan.shardSizes) trainees.push(await Trainee.start(plan, shardSize, images.pixels));
+    for (const shardSize of plan.shardSizes) trainees.push(await Trainee.start(plan, shardSize, images));
     for (const trainee of trainees) {
       for (let i = 0; i < WARM_UP_STEPS; i++) await trainee.step();
     }

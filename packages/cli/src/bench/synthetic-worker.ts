@@ -7,13 +7,15 @@ import {
   contributionLayout,
   manifestBytes,
   manifestFromWire,
+  phaseAt,
   programsBytes,
+  samplesIn,
   sha256,
   type CoordinatorMessage,
   type MessageOf,
   type WorkerMessage,
 } from '@gantry/core';
-import { modelManifest } from '@gantry/core/tfjs';
+import { modelManifest } from '@gantry/models';
 import { FrameStream, OPCODE, frameHead, masked, type RawMessage } from './frame-stream.ts';
 
 const NO_MASK = new Uint8Array(4);
@@ -23,9 +25,10 @@ const GRADIENT = 1e-3;
 
 /** The sum of `samples` equal gradients, all of them small: valid, and the same for every shard. */
 function constantLeaf(samples: number): Float32Array {
-  const { length, sumsOffset } = contributionLayout(modelManifest());
-  const leaf = new Float32Array(length).fill(GRADIENT * samples);
-  return leaf.fill(samples, sumsOffset, length);
+  const manifest = modelManifest();
+  const { length, sums } = contributionLayout(manifest, phaseAt(manifest, 0));
+  const firstSum = Math.min(...Object.values(sums).map(({ offset }) => offset));
+  return new Float32Array(length).fill(GRADIENT * samples).fill(samples, firstSum, length);
 }
 
 /** What all workers of one process share. */
@@ -78,7 +81,7 @@ export class SyntheticWorker {
   #welcome: MessageOf<'welcome'> | undefined;
   #programs = 0;
   #released = false;
-  #version = -1;
+  #round = -1;
   /** Not answered yet. */
   readonly #shards = new Set<MessageOf<'assign'>>();
   readonly #stream = new FrameStream((message) => this.#receive(message));
@@ -164,17 +167,17 @@ export class SyntheticWorker {
         }
         return;
       case 'weights':
-        this.#version = message.version;
+        this.#round = message.round;
         this.#compute();
         return;
       case 'assign':
-        // It may come ahead of the weights of its step.
+        // It may come ahead of the weights of its round.
         this.#shards.add(message);
         this.#compute();
         return;
       case 'cancel':
         for (const shard of this.#shards) {
-          if (shard.step === message.step && shard.index === message.index) this.#shards.delete(shard);
+          if (shard.round === message.round && shard.index === message.index) this.#shards.delete(shard);
         }
         return;
       case 'bye':
@@ -198,8 +201,8 @@ export class SyntheticWorker {
     if (!this.#released) return;
     const { delayMs } = this.#options;
     for (const shard of this.#shards) {
-      if (shard.step < this.#version) this.#shards.delete(shard);
-      if (shard.step !== this.#version) continue;
+      if (shard.round < this.#round) this.#shards.delete(shard);
+      if (shard.round !== this.#round) continue;
       if (delayMs === 0) this.#sendResult(shard);
       else setTimeout(() => this.#sendResult(shard), delayMs);
     }
@@ -208,15 +211,15 @@ export class SyntheticWorker {
   #sendResult(shard: MessageOf<'assign'>): void {
     // It may have been taken back, and be due more than once.
     if (!this.#shards.delete(shard)) return;
-    const { step, index, samples } = shard;
+    const { round, index } = shard;
     const { answers, claimedMs } = this.#options;
     // Without its payload, a frame is what stands before the payload: the leaf follows as it is, uncopied.
     const head = encodeFrame({
       type: 'result',
-      step,
+      round,
       level: 0,
       index,
-      samples,
+      samples: samplesIn(shard),
       computeMs: claimedMs,
       waitMs: 0,
     });

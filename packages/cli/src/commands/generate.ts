@@ -1,8 +1,9 @@
 import { writeFile } from 'node:fs/promises';
 import { Command } from 'commander';
-import { GantryError, IMAGE_SIDE } from '@gantry/core';
-import { modelManifest } from '@gantry/core/tfjs';
-import { PictureRenderer, gridPng, pictureNoise, readGenerator } from '@gantry/coordinator';
+import { PictureRenderer, gridPng, readGenerator, recordedModel } from '@gantry/coordinator';
+import { GantryError } from '@gantry/core';
+import { disposeModel, manifestOf } from '@gantry/core/tfjs';
+import { modelNamed } from '@gantry/models';
 import { encodeNpy } from '../npy.ts';
 import { wholeNumber } from '../options/options.ts';
 import { newestRunPath } from '../options/run-paths.ts';
@@ -20,7 +21,11 @@ export function generateCommand(): Command {
     .argument('[checkpoint]', 'run directory or checkpoint directory (default: the newest run)')
     .option('--count <n>', 'number of pictures', wholeNumber(1, 1_000_000), 16)
     .option('--seed <n>', 'seed of the noise', wholeNumber(0), 0)
-    .option('--out <file>', 'a .png grid, or .npy: uint8 [count,28,28]', 'grid.png')
+    .option(
+      '--out <file>',
+      'a .png grid, or .npy: uint8 [count,height,width] or [count,height,width,channels]',
+      'grid.png',
+    )
     .option('--json', 'print what was written as JSON')
     .action(runGenerate);
 }
@@ -29,17 +34,19 @@ async function runGenerate(checkpoint: string | undefined, { count, seed, out, j
   if (!/\.(png|npy)$/.test(out)) {
     throw new GantryError('E_CONFIG', `--out ${out}: expected a file name that ends in .png or .npy`);
   }
-  const manifest = modelManifest();
   const source = checkpoint ?? newestRunPath();
-  const { step, ...weights } = await readGenerator(source, manifest);
-  const renderer = new PictureRenderer(manifest);
-  const pictures = await renderer.render(weights, pictureNoise(seed, count));
+  const model = modelNamed(await recordedModel(source));
+  const { step, ...weights } = await readGenerator(source, manifestOf(model), model.preview.network);
+  const renderer = new PictureRenderer(model);
+  const pictures = await renderer.render(weights, seed, count);
   await renderer.dispose();
+  disposeModel(model);
   const file = out.endsWith('.png')
     ? await gridPng(pictures)
     : encodeNpy(
-        Uint8Array.from(pictures, (x) => Math.round(x * 127.5 + 127.5)),
-        [count, IMAGE_SIDE, IMAGE_SIDE],
+        Uint8Array.from(pictures.values, (x) => Math.round(x * 127.5 + 127.5)),
+        // Grey pictures have no axis for their one channel, as MNIST has none.
+        pictures.shape.at(-1) === 1 ? pictures.shape.slice(0, -1) : pictures.shape,
       );
   await writeFile(out, file).catch((cause: unknown) => {
     throw new GantryError(

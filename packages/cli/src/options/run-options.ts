@@ -1,11 +1,13 @@
-import type { Command } from 'commander';
 import type { GivenConfig } from '@gantry/coordinator';
+import { MODEL_NAMES } from '@gantry/models';
+import { Option, type Command } from 'commander';
 import { addOptimizerOptions, optimizerSettings, type OptimizerFlags } from './optimizer-options.ts';
 import { wholeNumber } from './options.ts';
 import { newRunPath, newestRunPath } from './run-paths.ts';
 
 /** The options that every command has that runs a training. */
 export interface RunFlags extends OptimizerFlags {
+  readonly model?: string;
   readonly epochs?: number;
   readonly batch?: number;
   readonly shardSize?: number;
@@ -21,6 +23,7 @@ export interface RunFlags extends OptimizerFlags {
 
 export function addRunOptions(command: Command): Command {
   const withResult = command
+    .addOption(new Option('--model <name>', 'what is trained (default: dcgan)').choices(MODEL_NAMES))
     .option('--epochs <n>', 'passes over the images (default: 50)', wholeNumber(1, 100_000))
     .option('--batch <images>', 'images per step over all workers (default: 256)', wholeNumber(1, 60_000))
     .option('--shard-size <images>', 'images per shard; part of the result (default: 64)', wholeNumber(2, 4096))
@@ -37,8 +40,8 @@ export function addRunOptions(command: Command): Command {
 
 /** What the coordinator needs to know of them. */
 export function runSettings(flags: RunFlags) {
-  const { epochs, batch, shardSize, seed, limit, checkpointEvery, resume = false, data } = flags;
+  const { model, epochs, batch, shardSize, seed, limit, checkpointEvery, resume = false, data } = flags;
   const optimizers = optimizerSettings(flags);
-  const config: GivenConfig = { epochs, batch, shardSize, seed, limit, checkpointEvery, optimizers };
+  const config: GivenConfig = { model, epochs, batch, shardSize, seed, limit, checkpointEvery, optimizers };
   return { path: flags.run ?? (resume ? newestRunPath() : newRunPath()), resume, config, dataDirectory: data };
 }

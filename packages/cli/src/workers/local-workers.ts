@@ -1,5 +1,5 @@
 import type { AttachedWorkers, WorkerLink } from '@gantry/coordinator';
-import { GantryError, decodeFromWorker, floatsOf, contributionLayout } from '@gantry/core';
+import { GantryError, decodeFromWorker, floatsOf } from '@gantry/core';
 import { EnginePool, EngineThread, ShardRunner, ShardTally, type Device, type EngineName } from '@gantry/worker';
 import type { Attachment } from '../run-training.ts';
 
@@ -10,7 +10,7 @@ const NAME = 'in-process';
  * @param engine as `prepareDevice` has found it for the device
  */
 export async function attachThreads(
-  { context: { programFor, scheduler }, progress }: Attachment,
+  { context: { programFor, scheduler, scheme }, progress }: Attachment,
   engine: EngineName,
   device: Device,
   threads: number,
@@ -21,9 +21,10 @@ export async function attachThreads(
   const close = () => pool.dispose();
   try {
     const { numericClass, probeMs } = await pool.load(NAME, program);
-    const contributionLength = contributionLayout(program.manifest).length;
+    const contributionLength = (round: number) => scheme.contributionLength(round);
     const lost = (error: unknown) => scheduler.leave(link, error instanceof Error ? error.message : String(error));
     const runner = new ShardRunner({
+      manifest: program.manifest,
       pool,
       tally: new ShardTally(),
       observer: { connected: () => undefined, waiting: () => undefined, shardDone: () => undefined, notice },
@@ -34,7 +35,7 @@ export async function attachThreads(
         if (message.type === 'computed') scheduler.computed(link, message);
         sent?.();
         if (message.type === 'failure') {
-          scheduler.failure(link, new GantryError(message.code, message.message), message.step, message.index);
+          scheduler.failure(link, new GantryError(message.code, message.message), message.round, message.index);
         }
       },
     });
@@ -46,16 +47,16 @@ export async function attachThreads(
       msPerSample: probeMs / (program.variants[0]?.samples ?? 1),
       place: { address: 'this process', engine, device },
       traffic: () => ({ bytesIn: 0, bytesOut: 0, roundTripMs: null, lastSeenMs: 0 }),
-      setWeights: ({ version, values }) => {
+      setWeights: ({ round, values }) => {
         runner.setWeights(
-          { type: 'weights', version },
+          { type: 'weights', round },
           new Uint8Array(values.buffer, values.byteOffset, values.byteLength),
         );
       },
-      assign: ({ step, index, first, samples, images }) => {
-        runner.assign({ type: 'assign', step, version: step, index, first, samples }, images);
+      assign: ({ round, index, batches, data }) => {
+        runner.assign({ type: 'assign', round, index, batches: [...batches] }, data);
       },
-      cancel: (step, index) => runner.cancel({ type: 'cancel', step, index }),
+      cancel: (round, index) => runner.cancel({ type: 'cancel', round, index }),
       refuse: ({ message, code }) => notice(`${NAME}: ${message} [${code}]`),
       drop: () => runner.stop(),
       dismiss: () => runner.stop(),

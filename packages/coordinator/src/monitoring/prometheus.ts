@@ -1,4 +1,4 @@
-import type { WatchedWorker } from '@gantry/core';
+import { metricOf, type WatchedWorker } from '@gantry/core';
 import { Counter, Gauge, Registry, collectDefaultMetrics } from 'prom-client';
 import type { RunWatch } from './run-watch.ts';
 
@@ -24,18 +24,16 @@ export function runMetrics(watch: RunWatch): Registry {
   addGauge(register, 'images_per_second', 'Of the last step', () => run().imagesPerSecond);
   addGauge(register, 'images_per_second_average', 'Of the steps of this process', () => run().averageImagesPerSecond);
   addGauge(register, 'stalls', 'What keeps the run from going on at the moment', () => watch.present().stalls.length);
-  addGauges(register, 'loss', 'Loss of the last step', 'network', () => ({
-    generator: last()?.generatorLoss,
-    discriminator: last()?.discriminatorLoss,
-  }));
-  addGauges(register, 'probability', 'Mean probability that the discriminator gave to images', 'images', () => ({
-    real: last()?.dReal,
-    fake: last()?.dFake,
-  }));
-  addGauges(register, 'gradient_norm', 'Euclidean norm of the mean gradient', 'network', () => ({
-    generator: last()?.generatorGradNorm,
-    discriminator: last()?.discriminatorGradNorm,
-  }));
+  addGauges(
+    register,
+    'metric',
+    'What the model reported of the last step, under the names of metrics.jsonl',
+    'name',
+    () => {
+      const line = last();
+      return Object.fromEntries(run().reports.map(({ name }) => [name, line && metricOf(line, name)]));
+    },
+  );
   addGauges(register, 'step_seconds', 'Time of the last step by phase', 'phase', () => {
     return Object.fromEntries(Object.entries(last()?.ms ?? {}).map(([phase, ms]) => [phase, ms / 1000]));
   });

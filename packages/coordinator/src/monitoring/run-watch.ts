@@ -1,8 +1,10 @@
 import {
-  positionOf,
+  epochsAfter,
+  imagesAfter,
   stepsPerEpoch,
   totalSteps,
   type DataPlan,
+  type Report,
   type RunState,
   type TrainConfig,
   type WatchSnapshot,
@@ -47,6 +49,7 @@ export interface RunWatchParts {
   readonly name: string;
   readonly config: TrainConfig;
   readonly plan: DataPlan;
+  readonly reports: readonly Report[];
   readonly scheduler: Scheduler;
   readonly control: RunControl;
 }
@@ -82,8 +85,7 @@ export class RunWatch {
       // What each of them computed is not looked for: the record of all work is long.
       if (line.type === 'joined') this.#computedBy(String(line['class']));
     }
-    const done = this.#last?.step ?? 0;
-    const epochs = Math.floor(done / stepsPerEpoch(this.#parts.plan));
+    const epochs = epochsAfter(this.#last?.step ?? 0, this.#parts.plan);
     // Later ones are of steps that will be done again.
     this.#samples.push(...(await directory.sampleEpochs()).filter((epoch) => epoch <= epochs));
   }
@@ -185,11 +187,11 @@ export class RunWatch {
   }
 
   #run(): WatchedRun {
-    const { name, config, plan } = this.#parts;
+    const { name, config, plan, reports } = this.#parts;
     const step = this.lastStep;
     const steps = totalSteps(plan);
     const averageImagesPerSecond = this.#ms > 0 ? (this.#images * 1000) / this.#ms : 0;
-    const imagesLeft = step < steps ? plan.epochs * plan.images - imagesBefore(step, plan) : 0;
+    const imagesLeft = step < steps ? plan.epochs * plan.images - imagesAfter(step, plan) : 0;
     const ending = this.#ending;
     return {
       name,
@@ -198,13 +200,14 @@ export class RunWatch {
       ...(ending?.state === 'finished' && { weightsDigest: ending.weightsDigest }),
       step,
       totalSteps: steps,
-      epoch: Math.floor(step / stepsPerEpoch(plan)),
+      epoch: epochsAfter(step, plan),
       epochs: plan.epochs,
       stepsPerEpoch: stepsPerEpoch(plan),
       images: plan.images,
       batch: plan.batch,
       shardSize: plan.shardSize,
       seed: config.seed,
+      reports,
       imagesPerSecond: this.#last?.imagesPerSecond ?? 0,
       averageImagesPerSecond,
       etaSeconds: averageImagesPerSecond > 0 ? imagesLeft / averageImagesPerSecond : null,
@@ -220,10 +223,4 @@ export class RunWatch {
     if (control.paused) return 'paused';
     return scheduler.workers.length === 0 ? 'waiting' : 'training';
   }
-}
-
-/** Images that the first steps used. */
-function imagesBefore(step: number, plan: DataPlan): number {
-  const { epoch, first } = positionOf(step, plan);
-  return epoch * plan.images + first;
 }

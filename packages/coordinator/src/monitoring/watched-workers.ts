@@ -2,8 +2,8 @@ import type { WatchedStall, WatchedStep, WatchedWorker, WatchedWorkerState } fro
 import { describeStalls, lateness } from '../scheduling/assignment.ts';
 import type { RegisteredWorker } from '../scheduling/worker-registry.ts';
 import type { SchedulerView } from '../scheduling/scheduler.ts';
-import { STALL_MS } from '../scheduling/step-in-progress.ts';
-import type { AcceptedWork } from '../scheduling/step-result.ts';
+import { STALL_MS } from '../scheduling/round-in-progress.ts';
+import type { AcceptedWork } from '../scheduling/round-result.ts';
 
 /** One of the last steps, as far as those who watch care. */
 export interface RecentStep {
@@ -47,7 +47,7 @@ export function watchedWorkers(view: SchedulerView, recent: readonly RecentStep[
   });
 }
 
-/** What keeps the step under way from going on. */
+/** What keeps the round under way from going on. */
 export function watchedStalls({ shards, roster, silentMs }: SchedulerView): WatchedStall[] {
   return silentMs > STALL_MS ? describeStalls(shards, roster.size, silentMs) : [];
 }
@@ -81,8 +81,8 @@ function sharesOf(steps: readonly RecentStep[]): ReadonlyMap<string, typeof noth
   return shares;
 }
 
-function stateOf(entry: RegisteredWorker, { step, msPerSample }: SchedulerView, now: number): WatchedWorkerState {
-  const held = entry.heldOf(step);
+function stateOf(entry: RegisteredWorker, { round, msPerSample }: SchedulerView, now: number): WatchedWorkerState {
+  const held = entry.heldOf(round);
   if (held.some((each) => lateness(entry, each, msPerSample, now))) return 'late';
   return held.length > 0 ? 'computing' : 'idle';
 }

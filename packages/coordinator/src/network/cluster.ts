@@ -1,4 +1,4 @@
-import { contributionLayout, type GantryError, type ModelManifest, type Program } from '@gantry/core';
+import type { GantryError, Program, Scheme } from '@gantry/core';
 import { DashboardRoutes } from '../monitoring/dashboard-routes.ts';
 import { isLoopback } from './access-control.ts';
 import { loadPage, pageDirectory } from '../monitoring/page-files.ts';
@@ -25,7 +25,7 @@ export interface ClusterOptions {
   /** Name of the run, for people. */
   readonly run: string;
   readonly tokens: Tokens;
-  readonly manifest: ModelManifest;
+  readonly scheme: Scheme;
   readonly programFor: (device: string) => Program;
   readonly scheduler: Scheduler;
   /** Run directory. */
@@ -52,9 +52,15 @@ export interface Cluster {
   close(): Promise<void>;
 }
 
+/** Numbers of the longest contribution there is. */
+function longestContribution(scheme: Scheme): number {
+  const rounds = Array.from({ length: scheme.roundOf(1) }, (_, round) => scheme.contributionLength(round));
+  return Math.max(...rounds);
+}
+
 /** Starts to listen for workers. @throws GantryError E_CONFIG if the address or certificate cannot be used */
 export async function openCluster(options: ClusterOptions): Promise<Cluster> {
-  const { manifest, programFor, scheduler, run, tokens, path, watch, control, onRefused } = options;
+  const { scheme, programFor, scheduler, run, tokens, path, watch, control, onRefused } = options;
   const deliveries = new Map<Program, Promise<Delivery>>();
   const deliveryFor = (device: string) => {
     const program = programFor(device);
@@ -64,7 +70,8 @@ export async function openCluster(options: ClusterOptions): Promise<Cluster> {
   };
   // Most workers need this one: the first shall not wait for it.
   await deliveryFor('cpu');
-  const context: ConnectionContext = { manifest, deliveryFor, scheduler, onRefused };
+  const contributionLength = (round: number) => scheme.contributionLength(round);
+  const context: ConnectionContext = { contributionLength, deliveryFor, scheduler, onRefused };
   const connections = new Set<WorkerConnection>();
   const hub = new WatchHub(watch);
   const routes = new DashboardRoutes({ path, tokens, watch, control, page: await loadPage(pageDirectory()) });
@@ -76,7 +83,7 @@ export async function openCluster(options: ClusterOptions): Promise<Cluster> {
     tokens,
     ...(tls && { tls }),
     ...(allowedHosts && { allowedHosts }),
-    maxPayloadBytes: contributionLayout(manifest).length * 4 + HEADER_ROOM_BYTES,
+    maxPayloadBytes: longestContribution(scheme) * 4 + HEADER_ROOM_BYTES,
     onRequest: routes.answer,
     onWatcher: (socket) => hub.add(socket),
     onWorker: (socket, peer) => {

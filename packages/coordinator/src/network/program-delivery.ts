@@ -22,7 +22,9 @@ export interface Delivery {
 /** @param run name of the run, for people */
 export async function prepareDelivery(run: string, { seed, manifest, variants }: Program): Promise<Delivery> {
   const programs = await Promise.all(
-    variants.map(async ({ samples, onnx }) => ({ samples, bytes: onnx.length, sha256: await sha256(onnx) })),
+    variants.map(async ({ phase, samples, onnx }) => {
+      return { phase, samples, bytes: onnx.length, sha256: await sha256(onnx) };
+    }),
   );
   const welcome: MessageOf<'welcome'> = {
     type: 'welcome',
@@ -37,7 +39,7 @@ export async function prepareDelivery(run: string, { seed, manifest, variants }:
     welcome,
     frames: [
       encodeFrame(welcome),
-      ...variants.map(({ samples, onnx }) => encodeFrame({ type: 'program', samples }, onnx)),
+      ...variants.map(({ phase, samples, onnx }) => encodeFrame({ type: 'program', phase, samples }, onnx)),
     ],
     hashes: { manifest: await sha256(manifestBytes(manifest)), program: await sha256(programsBytes(programs)) },
   };

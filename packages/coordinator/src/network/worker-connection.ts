@@ -6,11 +6,9 @@ import {
   encodeFrame,
   floatsOf,
   freeFrame,
-  contributionLayout,
   type CoordinatorMessage,
   type MessageOf,
-  type ModelManifest,
-  type ShardWork,
+  type Unit,
   type WorkerMessage,
 } from '@gantry/core';
 import type { WebSocket } from 'ws';
@@ -35,7 +33,8 @@ const WEIGHTS_BUFFERED = 4;
 
 /** What all connections of a run share. */
 export interface ConnectionContext {
-  readonly manifest: ModelManifest;
+  /** Numbers of a contribution in a round. */
+  readonly contributionLength: (round: number) => number;
   /** What a worker computes with depends on its device. */
   readonly deliveryFor: (device: string) => Promise<Delivery>;
   readonly scheduler: Scheduler;
@@ -48,7 +47,6 @@ export class WorkerConnection {
   readonly #socket: WebSocket;
   readonly #peer: Peer;
   readonly #context: ConnectionContext;
-  readonly #contributionLength: number;
   readonly #timers: NodeJS.Timeout[] = [];
   #silence: NodeJS.Timeout | undefined;
   #hello: MessageOf<'hello'> | undefined;
@@ -62,7 +60,6 @@ export class WorkerConnection {
     this.#socket = socket;
     this.#peer = peer;
     this.#context = context;
-    this.#contributionLength = contributionLayout(context.manifest).length;
     this.#heartbeat = new Heartbeat(socket);
     // Any byte is a sign of life: a large frame on a slow network holds up the pongs behind it.
     peer.socket.on('data', () => this.#heartbeat.heard());
@@ -85,7 +82,7 @@ export class WorkerConnection {
     if (this.#ended) return;
     try {
       if (!isBinary) throw new GantryError('E_PROTOCOL', 'a text message: frames are binary');
-      const { message, payload } = decodeFromWorker(data, this.#contributionLength);
+      const { message, payload } = decodeFromWorker(data, this.#context.contributionLength);
       this.#handle(message, payload);
       if (message.type === 'result') freeFrame(data);
     } catch (error) {
@@ -116,7 +113,7 @@ export class WorkerConnection {
         scheduler.result(link, { ...message, sum: floatsOf(payload) });
         return;
       case 'failure':
-        scheduler.failure(link, new GantryError(message.code, message.message), message.step, message.index);
+        scheduler.failure(link, new GantryError(message.code, message.message), message.round, message.index);
         return;
       case 'leaving':
         this.#cause = 'it said goodbye';
@@ -178,7 +175,7 @@ export class WorkerConnection {
       msPerSample: ready.probeMs / samples,
       setWeights: (weights) => this.#sendWeights(weights),
       assign: (work) => this.#sendShard(work),
-      cancel: (step, index) => this.#send({ type: 'cancel', step, index }),
+      cancel: (round, index) => this.#send({ type: 'cancel', round, index }),
       refuse: (error) => this.#send({ type: 'error', code: error.code, message: error.message }),
       drop: (error) => this.#refuse(error),
       dismiss: (cause) => this.bye('dropped', cause),
@@ -205,12 +202,9 @@ export class WorkerConnection {
     this.#socket.send(frame, hold());
   }
 
-  #sendShard({ step, index, first, samples, images }: ShardWork): void {
-    const { frame, payload } = createFrame(
-      { type: 'assign', step, version: step, index, first, samples },
-      images.length,
-    );
-    payload.set(images);
+  #sendShard({ round, index, batches, data }: Unit): void {
+    const { frame, payload } = createFrame({ type: 'assign', round, index, batches: [...batches] }, data.length);
+    payload.set(data);
     this.#socket.send(frame);
   }
 

@@ -1,5 +1,5 @@
 import type { RunJson } from './run-config.ts';
-import type { AcceptedNode } from '../scheduling/step-result.ts';
+import type { AcceptedNode } from '../scheduling/round-result.ts';
 
 type ClassRecord = Pick<RunJson, 'numericClasses' | 'bitIdentical'>;
 

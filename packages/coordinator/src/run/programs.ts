@@ -1,47 +1,32 @@
 import { compile, type ConvolutionForm } from '@gantry/compiler';
-import { NOISE_SIZE, shardSizes, stepInputSpecs, type DataPlan, type Program } from '@gantry/core';
-import {
-  createModels,
-  disposeModels,
-  manifestOf,
-  movingStatisticVariables,
-  trainableVariables,
-  trainingStep,
-  type ModelVariable,
-  type Models,
-} from '@gantry/core/tfjs';
+import { inputSpecs, phaseNamed, shardSizes, type DataPlan, type Program } from '@gantry/core';
+import { manifestOf, modelVariables, runPhase, variablesOf, type Model, type ModelVariable } from '@gantry/core/tfjs';
 import type { Tensor } from '@tensorflow/tfjs-core';
 
 function byName(variables: readonly ModelVariable[]) {
   return Object.fromEntries(variables.map(({ name, variable }) => [name, variable]));
 }
 
-function withModels<T>(use: (models: Models) => T): T {
-  const models = createModels();
-  try {
-    return use(models);
-  } finally {
-    disposeModels(models);
-  }
-}
-
 /**
- * Compiles the training step for every shard size of the plan. Takes about 0.3 s for each.
+ * Compiles the phases of a model for every shard size of the plan. Takes about 0.3 s for each of the DCGAN's.
  * @param convolutions how they are computed; the results differ in rounding
  */
-export function compileTraining(plan: DataPlan, seed: number, convolutions: ConvolutionForm = 'fastest'): Program {
-  return withModels((models) => {
-    const manifest = manifestOf(models);
-    const variants = shardSizes(plan).map((samples) => ({
-      samples,
-      onnx: compile((inputs) => trainingStep(models, inputs), {
-        inputs: stepInputSpecs(manifest, samples),
-        variables: byName(trainableVariables(models)),
-        convolutions,
-      }).onnx,
-    }));
-    return { seed, manifest, variants };
-  });
+export function compileTraining(
+  model: Model,
+  plan: DataPlan,
+  seed: number,
+  convolutions: ConvolutionForm = 'fastest',
+): Program {
+  const manifest = manifestOf(model);
+  const variables = byName(modelVariables(model, true));
+  const variants = shardSizes(plan).flatMap((samples) =>
+    model.phases.map((phase) => {
+      const inputs = inputSpecs(phaseNamed(manifest, phase.name), samples);
+      const { onnx } = compile((tensors) => runPhase(model, phase, tensors), { inputs, variables, convolutions });
+      return { phase: phase.name, samples, onnx };
+    }),
+  );
+  return { seed, manifest, variants };
 }
 
 /**
@@ -53,23 +38,28 @@ export function convolutionsOn(device: string): ConvolutionForm {
 }
 
 /** The programs of a run by device, each compiled when it is first asked for. */
-export function trainingPrograms(plan: DataPlan, seed: number): (device: string) => Program {
+export function trainingPrograms(model: Model, plan: DataPlan, seed: number): (device: string) => Program {
   const compiled = new Map<ConvolutionForm, Program>();
   return (device) => {
     const convolutions = convolutionsOn(device);
-    const program = compiled.get(convolutions) ?? compileTraining(plan, seed, convolutions);
+    const program = compiled.get(convolutions) ?? compileTraining(model, plan, seed, convolutions);
     compiled.set(convolutions, program);
     return program;
   };
 }
 
-/** Compiles the generator in inference mode: `noise` [samples,100] and its weights to `images` [samples,28,28,1]. */
-export function compileGenerator(samples: number): Uint8Array {
-  return withModels((models) => {
-    const variables = [...trainableVariables(models), ...movingStatisticVariables(models)];
-    return compile(({ noise }) => ({ images: models.generator.predict(noise as Tensor) as Tensor }), {
-      inputs: { noise: { shape: [samples, NOISE_SIZE] } },
-      variables: byName(variables.filter(({ name }) => name.startsWith('generator/'))),
-    }).onnx;
-  });
+/** Compiles the network that makes pictures, in inference mode: `noise` [samples,...] and its weights to `images` [samples,...]. */
+export function compileGenerator(model: Model, samples: number): Uint8Array {
+  const { network, noiseShape } = previewOf(model);
+  return compile(({ noise }) => ({ images: network.predict(noise as Tensor) as Tensor }), {
+    inputs: { noise: { shape: [samples, ...noiseShape] } },
+    variables: byName([...variablesOf(network, true), ...variablesOf(network, false)]),
+  }).onnx;
+}
+
+/** How a model's pictures are made. @throws TypeError if its preview names what it does not have */
+export function previewOf({ preview, draws, networks }: Model) {
+  const [draw, network] = [draws[preview.draw], networks[preview.network]];
+  if (!draw || !network) throw new TypeError('the preview names no draw or network of the model');
+  return { network, noiseShape: draw.shape, imageShape: network.outputShape.slice(1) as number[] };
 }

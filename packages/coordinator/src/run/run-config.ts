@@ -3,7 +3,6 @@ import {
   GantryError,
   resultConfigSchema,
   trainConfigSchema,
-  type OptimizerSpecs,
   type Schedule,
   type TrainConfig,
 } from '@gantry/core';
@@ -17,7 +16,7 @@ type GivenOptimizer = Readonly<Record<string, unknown>>;
 
 /** Settings by name, as a user gave them; what is absent takes its default, or on resume what the run recorded. */
 export type GivenConfig = { readonly [K in Exclude<keyof TrainConfig, 'optimizers'>]?: TrainConfig[K] | undefined } & {
-  readonly optimizers?: Readonly<Record<keyof OptimizerSpecs, GivenOptimizer>> | undefined;
+  readonly optimizers?: Readonly<Record<keyof TrainConfig['optimizers'], GivenOptimizer>> | undefined;
 };
 
 /** `shardSize` → `--shard-size`, an optimizer's `name` → `--optimizer`: errors speak the user's language. */
@@ -35,7 +34,7 @@ function merged(before: TrainConfig | undefined, given: GivenConfig): Record<str
   const { optimizers } = given;
   if (!optimizers) return { ...before, ...present };
   const base = before?.optimizers ?? DEFAULT_OPTIMIZERS;
-  const laidOver = (network: keyof OptimizerSpecs) => {
+  const laidOver = (network: keyof TrainConfig['optimizers']) => {
     const own = optimizers[network];
     const isAnother = own['name'] !== undefined && own['name'] !== base[network].name;
     const { warmUp, cosine, ...settings } = own;
@@ -84,7 +83,7 @@ function settingText(value: unknown): string {
 }
 
 /** A specification with the options of its schedule among its own. */
-function flattened({ schedule, ...settings }: OptimizerSpecs['generator']): Record<string, unknown> {
+function flattened({ schedule, ...settings }: TrainConfig['optimizers']['generator']): Record<string, unknown> {
   if (!schedule) return settings;
   return { ...settings, warmUp: schedule.warmUpSteps, ...(schedule.kind === 'cosine' && { cosine: schedule.steps }) };
 }

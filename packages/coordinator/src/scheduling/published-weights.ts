@@ -1,10 +1,9 @@
-import { allocatePayload, floatsOf, frameAround, type TrainingState } from '@gantry/core';
+import { allocatePayload, floatsOf, frameAround } from '@gantry/core';
 
-/** The weights of one step, made once for all workers. */
+/** What is published for one round, made once for all workers. */
 export interface PublishedWeights {
-  /** Steps done. */
-  readonly version: number;
-  /** As `manifest.trainable`; does not change while the step is under way. */
+  readonly round: number;
+  /** As `manifest.trainable`; does not change while the round is under way. */
   readonly values: Float32Array;
   /** The `weights` message that carries them. */
   readonly frame: Uint8Array<ArrayBuffer>;
@@ -18,12 +17,12 @@ interface Block {
   holders: number;
 }
 
-/** Makes each step's `weights` message, in memory of an earlier one that has been sent to everyone. */
+/** Makes each round's `weights` message, in memory of an earlier one that has been sent to everyone. */
 export class WeightsPublisher {
   readonly #blocks: Block[] = [];
 
-  /** The step before has to be over. */
-  publish({ step, weights }: TrainingState): PublishedWeights {
+  /** The round before has to be over. */
+  publish(round: number, weights: Float32Array): PublishedWeights {
     const block = this.#blocks.find(({ holders }) => holders === 0) ?? this.#allocate(weights.byteLength);
     const values = floatsOf(block.payload);
     values.set(weights);
@@ -31,7 +30,7 @@ export class WeightsPublisher {
       block.holders++;
       return () => void block.holders--;
     };
-    return { version: step, values, frame: frameAround({ type: 'weights', version: step }, block.payload), hold };
+    return { round, values, frame: frameAround({ type: 'weights', round }, block.payload), hold };
   }
 
   #allocate(bytes: number): Block {

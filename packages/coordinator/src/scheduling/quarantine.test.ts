@@ -1,4 +1,4 @@
-import { GantryError, IMAGE_PIXELS, type ShardWork } from '@gantry/core';
+import { GantryError, IMAGE_PIXELS, type Unit } from '@gantry/core';
 import { describe, expect, it } from 'vitest';
 import { Quarantine } from './quarantine.ts';
 import type { RunEvent } from '../storage/run-lines.ts';
@@ -45,24 +45,24 @@ describe('a worker that comes back', () => {
     const run = new Run();
     const bad = run.join('bad');
     const honest = run.join('honest', 1000);
-    const step = run.step(2);
+    const round = run.round(2);
     for (const index of run.heldBy(bad)) run.answer(bad, index, NaN);
     run.scheduler.leave(bad, 'the connection was closed');
     const back = run.join('bad');
     // It is fast, and would take over what the slow one has not begun.
     for (const index of run.heldBy(back)) run.answer(back, index, NaN);
     for (const index of run.heldBy(honest)) run.answer(honest, index, GOOD);
-    expect((await step).root).toEqual(Float32Array.of(2 * GOOD));
+    expect((await round).root).toEqual(Float32Array.of(2 * GOOD));
   });
 
   it('has to do for a second opinion where nobody else is there', async () => {
     const run = new Run();
-    const step = run.step(1);
+    const round = run.round(1);
     const first = run.join('only');
     run.answer(first, 0, NaN);
     run.scheduler.leave(first, 'the connection was closed');
     run.answer(run.join('only'), 0, NaN);
-    await expect(step).rejects.toMatchObject({ code: 'E_DIVERGED' });
+    await expect(round).rejects.toMatchObject({ code: 'E_DIVERGED' });
   });
 });
 
@@ -95,24 +95,24 @@ class Run {
     return link;
   }
 
-  /** Shards of the step that a worker was given and has to answer. */
+  /** Shards of the round that a worker was given and has to answer. */
   heldBy(link: WorkerLink): readonly number[] {
     return [...(this.#held.get(link) ?? [])];
   }
 
-  step(shards: number) {
-    const work: ShardWork[] = Array.from({ length: shards }, (_, index) => {
+  round(shards: number) {
+    const work: Unit[] = Array.from({ length: shards }, (_, index) => {
       const images = new Uint8Array(SAMPLES * IMAGE_PIXELS);
-      return { step: 0, index, first: index * SAMPLES, samples: SAMPLES, images };
+      return { round: 0, index, first: index * SAMPLES, samples: SAMPLES, images };
     });
     const weights = { version: 0, values: new Float32Array(1), frame: new Uint8Array(0), hold: () => () => undefined };
-    return this.scheduler.runStep(weights, work, [], new AbortController().signal);
+    return this.scheduler.runRound(weights, work, [], new AbortController().signal);
   }
 
   answer(link: WorkerLink, index: number, value: number): void {
     const held = this.#held.get(link) ?? [];
     held.splice(held.indexOf(index), 1);
     const sum = Float32Array.of(value);
-    this.scheduler.result(link, { step: 0, level: 0, index, samples: SAMPLES, sum, computeMs: 1, waitMs: 0 });
+    this.scheduler.result(link, { round: 0, level: 0, index, samples: SAMPLES, sum, computeMs: 1, waitMs: 0 });
   }
 }

@@ -1,11 +1,10 @@
-import { GantryError, allFinite, type ShardWork } from '@gantry/core';
+import { GantryError, allFinite, type Unit } from '@gantry/core';
 import { deal, describeStalls, findLate, findTheft } from './assignment.ts';
 import type { PublishedWeights } from './published-weights.ts';
 import { Quarantine } from './quarantine.ts';
 import { RecentPace, WorkerRegistry, type RegisteredWorker, type ShardState } from './worker-registry.ts';
-import type { RunEvent } from '../storage/run-lines.ts';
-import type { StepResult } from './step-result.ts';
-import { StepInProgress, hashOf, newShard } from './step-in-progress.ts';
+import type { RoundResult } from './round-result.ts';
+import { RoundInProgress, hashOf, newShard } from './round-in-progress.ts';
 import type { NodeResult, ShardComputed, WorkerLink } from './worker-link.ts';
 
 /** How often lateness and stalls are looked for. */
@@ -13,22 +12,22 @@ const WATCH_MS = 50;
 
 /** How things stand, for those who watch; it is live. */
 export interface SchedulerView {
-  /** Steps begun. */
-  readonly step: number;
+  /** Rounds begun. */
+  readonly round: number;
   readonly roster: WorkerRegistry;
-  /** Of the step under way. */
+  /** Of the round under way. */
   readonly shards: readonly ShardState[];
-  /** Since something was accepted, or the step began; 0 between steps. */
+  /** Since something was accepted, or the round began; 0 between rounds. */
   readonly silentMs: number;
   /** Median over all workers; undefined before the first result. */
   readonly msPerSample: number | undefined;
 }
 
-/** What happened, without the step, which the scheduler adds. */
-type SchedulerEvent = { readonly type: string; readonly [detail: string]: unknown };
+/** What happened, without the step, which whoever is told adds. */
+export type SchedulerEvent = { readonly type: string; readonly [detail: string]: unknown };
 
 /**
- * Distributes the shards of each step over whatever workers there are and reduces what comes back. Workers may join,
+ * Distributes the shards of each round over whatever workers there are and reduces what comes back. Workers may join,
  * leave, fail, freeze and answer twice at any moment: which worker computes a shard never changes the result.
  *
  * Every worker gets its share at once, in proportion to its measured speed. Who runs dry takes over what others have
@@ -38,17 +37,17 @@ export class Scheduler {
   readonly quarantine = new Quarantine();
   readonly #roster = new WorkerRegistry();
   readonly #pace = new RecentPace();
-  readonly #onEvent: (event: RunEvent) => void;
-  #current: StepInProgress | undefined;
-  /** Steps begun. */
-  #step = 0;
-  /** Shards of the step after the current one: given to idle workers ahead, so that they prepare the inputs. */
+  readonly #onEvent: (event: SchedulerEvent) => void;
+  #current: RoundInProgress | undefined;
+  /** Rounds begun. */
+  #round = 0;
+  /** Shards of the round after the current one: given to idle workers ahead, so that they prepare the inputs. */
   #ahead: readonly ShardState[] = [];
-  /** Memory of sums, used again with every step; the last result's is in use until the next one begins. */
+  /** Memory of sums, used again with every round; the last result's is in use until the next one begins. */
   readonly #freeVectors: Float32Array[] = [];
   #root: Float32Array | undefined;
 
-  constructor(onEvent: (event: RunEvent) => void) {
+  constructor(onEvent: (event: SchedulerEvent) => void) {
     this.#onEvent = onEvent;
   }
 
@@ -59,7 +58,7 @@ export class Scheduler {
   get view(): SchedulerView {
     const current = this.#current;
     return {
-      step: this.#step,
+      round: this.#round,
       roster: this.#roster,
       shards: current?.shards ?? [],
       silentMs: current?.silentMs ?? 0,
@@ -102,29 +101,29 @@ export class Scheduler {
   }
 
   /**
-   * Computes one step. One step at a time.
-   * @param ahead the shards of the next step, for workers that have nothing else to do
+   * Computes one round. One round at a time.
+   * @param ahead the shards of the next round, for workers that have nothing else to do
    * @throws GantryError E_DIVERGED if a shard's gradients are not finite and a second answer confirms it; E_TIMEOUT if
    *   `signal` aborts while there is no worker
    */
-  async runStep(
+  async runRound(
     weights: PublishedWeights,
-    shards: readonly ShardWork[],
-    ahead: readonly ShardWork[],
+    shards: readonly Unit[],
+    ahead: readonly Unit[],
     signal: AbortSignal,
-  ): Promise<StepResult> {
+  ): Promise<RoundResult> {
     if (this.#root) this.#freeVectors.push(this.#root);
     this.#root = undefined;
     const prepared = this.#ahead;
     this.#ahead = ahead.map(newShard);
-    this.#step = weights.version;
+    this.#round = weights.round;
     const states = shards.map((work) => prepared.find((shard) => sameShard(shard.work, work)) ?? newShard(work));
-    const current = new StepInProgress(weights, states, this.#freeVectors);
+    const current = new RoundInProgress(weights, states, this.#freeVectors);
     this.#current = current;
     const watch = setInterval(() => this.#watch(current, signal), WATCH_MS);
     try {
       for (const entry of this.#roster.values()) {
-        entry.beginStep(this.#pace.medianMsPerSample);
+        entry.beginRound(this.#pace.medianMsPerSample);
         entry.link.setWeights(weights);
       }
       this.#distribute();
@@ -138,12 +137,12 @@ export class Scheduler {
   }
 
   /** A worker has computed a shard that it will answer together with others. */
-  computed(link: WorkerLink, { step, index, computeMs, waitMs }: ShardComputed): void {
+  computed(link: WorkerLink, { round, index, computeMs, waitMs }: ShardComputed): void {
     const entry = this.#roster.get(link);
     const current = this.#current;
-    if (!entry || step !== current?.step) return;
+    if (!entry || round !== current?.round) return;
     const now = performance.now();
-    const shard = entry.computed(step, index, { computeMs, waitMs, atMs: now });
+    const shard = entry.computed(round, index, { computeMs, waitMs, atMs: now });
     // Where it was taken back meanwhile, the worker will hear of it.
     if (!shard) return;
     this.#measure(entry, shard, computeMs, now);
@@ -155,33 +154,33 @@ export class Scheduler {
   result(link: WorkerLink, result: NodeResult): void {
     const entry = this.#roster.get(link);
     if (!entry) return;
-    const { step, level, index } = result;
+    const { round, level, index } = result;
     const current = this.#current;
     const indices = Array.from({ length: 2 ** level }, (_, i) => index * 2 ** level + i);
-    const wrong = indices.filter((shard) => !entry.answered(step, shard));
+    const wrong = indices.filter((shard) => !entry.answered(round, shard));
     if (wrong.length > 0) {
-      const code = step < this.#step ? 'E_STALE_STEP' : 'E_NOT_ASSIGNED';
+      const code = round < this.#round ? 'E_STALE_STEP' : 'E_NOT_ASSIGNED';
       const shards = `shard${wrong.length > 1 ? 's' : ''} ${wrong.slice(0, 4).join(', ')}`;
-      this.#release(entry, this.#heldAmong(entry, step, indices), 'it was in a sum with a shard of someone else');
-      this.#invalid(entry, new GantryError(code, `${link.name} was not given ${shards} of step ${step}`));
-    } else if (step === current?.step) {
+      this.#release(entry, this.#heldAmong(entry, round, indices), 'it was in a sum with a shard of someone else');
+      this.#invalid(entry, new GantryError(code, `${link.name} was not given ${shards} of round ${round}`));
+    } else if (round === current?.round) {
       const shards = indices.flatMap((shard) => current.shards[shard] ?? []);
       this.#answer(current, shards, entry, result);
-    } else if (step > this.#step) {
-      const early = new GantryError('E_STALE_STEP', `step ${step} has no weights yet`);
-      this.#refuse(entry, this.#heldAmong(entry, step, indices), early);
+    } else if (round > this.#round) {
+      const early = new GantryError('E_STALE_STEP', `round ${round} has no weights yet`);
+      this.#refuse(entry, this.#heldAmong(entry, round, indices), early);
     }
-    // What remains came too late for its step, and that is nobody's fault.
+    // What remains came too late for its round, and that is nobody's fault.
     this.#distribute();
   }
 
   /** A worker says that something went wrong, where it concerns a shard with this one. */
-  failure(link: WorkerLink, error: GantryError, step?: number, index?: number): void {
+  failure(link: WorkerLink, error: GantryError, round?: number, index?: number): void {
     const entry = this.#roster.get(link);
     if (!entry) return;
-    const shard = entry.heldShards.find(({ work }) => work.step === step && work.index === index);
+    const shard = entry.heldShards.find(({ work }) => work.round === round && work.index === index);
     if (shard) {
-      entry.answered(shard.work.step, shard.work.index);
+      entry.answered(shard.work.round, shard.work.index);
       this.#release(entry, [shard], error.message);
     }
     this.#invalid(entry, error);
@@ -195,7 +194,7 @@ export class Scheduler {
     this.leave(link, `${error.message} [${error.code}]`, quarantined ? 'quarantined' : 'left');
   }
 
-  #answer(current: StepInProgress, shards: readonly ShardState[], entry: RegisteredWorker, result: NodeResult): void {
+  #answer(current: RoundInProgress, shards: readonly ShardState[], entry: RegisteredWorker, result: NodeResult): void {
     const { level, sum, samples, computeMs } = result;
     const receivedMs = performance.now();
     const expected = shards.reduce((total, shard) => total + shard.samples, 0);
@@ -229,8 +228,8 @@ export class Scheduler {
     this.#pace.record(shard.samples, Math.max(computeMs, entry.timeOn(shard, now)));
   }
 
-  #heldAmong(entry: RegisteredWorker, step: number, indices: readonly number[]): readonly ShardState[] {
-    return entry.heldShards.filter(({ work }) => work.step === step && indices.includes(work.index));
+  #heldAmong(entry: RegisteredWorker, round: number, indices: readonly number[]): readonly ShardState[] {
+    return entry.heldShards.filter(({ work }) => work.round === round && indices.includes(work.index));
   }
 
   /** A second answer to a shard: between workers of one numeric class it must have the same bits. */
@@ -246,7 +245,7 @@ export class Scheduler {
     }
   }
 
-  #notFinite(current: StepInProgress, shards: readonly ShardState[], entry: RegisteredWorker): void {
+  #notFinite(current: RoundInProgress, shards: readonly ShardState[], entry: RegisteredWorker): void {
     for (const shard of shards) {
       const failed = ({ identity }: WorkerLink) => shard.nonFinite.has(identity);
       // Where nobody else is there, a worker's second answer has to do for a second opinion.
@@ -254,7 +253,7 @@ export class Scheduler {
       shard.nonFinite.set(entry.link.identity, entry.link.name);
       if (!confirmed || shard.accepted) continue;
       const workers = [...shard.nonFinite.values()].join(' and ');
-      const where = `training diverged in step ${current.step + 1}`;
+      const where = `training diverged in step ${stepOf(shards)}`;
       current.fail(new GantryError('E_DIVERGED', `${where}: ${workers} found gradients that are not finite`));
       return;
     }
@@ -293,8 +292,8 @@ export class Scheduler {
       entry.take(shard);
       if (shard.accepted) continue;
       shard.requeued = true;
-      const { index, step } = shard.work;
-      this.#event({ type: 'requeued', shard: index, of: step + 1, worker: entry.link.name, cause });
+      const { index } = shard.work;
+      this.#event({ type: 'requeued', shard: index, of: stepOf([shard]), worker: entry.link.name, cause });
     }
   }
 
@@ -304,7 +303,7 @@ export class Scheduler {
     if (current) {
       const orphans = current.shards.filter(({ accepted, holders }) => !accepted && holders.size === 0);
       for (const [entry, shards] of deal(entries, orphans)) for (const shard of shards) entry.give(shard);
-      for (const entry of entries) this.#steal(entry, current.step);
+      for (const entry of entries) this.#steal(entry, current.round);
     }
     for (const entry of entries) {
       while (entry.toCompute().length < entry.link.slots) {
@@ -314,33 +313,33 @@ export class Scheduler {
         if (!shard) break;
         entry.give(shard);
       }
-      entry.noteStarts(current?.step ?? -1, performance.now());
+      entry.noteStarts(current?.round ?? -1, performance.now());
     }
   }
 
   /** Keeps a worker busy with what others have not begun. */
-  #steal(thief: RegisteredWorker, step: number): void {
-    while (thief.toCompute(step).length < thief.link.slots) {
-      const theft = findTheft(this.#roster.values(), thief, step);
+  #steal(thief: RegisteredWorker, round: number): void {
+    while (thief.toCompute(round).length < thief.link.slots) {
+      const theft = findTheft(this.#roster.values(), thief, round);
       if (!theft) return;
       const { victim, shard } = theft;
       victim.take(shard);
-      victim.link.cancel(step, shard.work.index);
+      victim.link.cancel(round, shard.work.index);
       this.#event({ type: 'stolen', shard: shard.work.index, from: victim.link.name, worker: thief.link.name });
       thief.give(shard);
     }
   }
 
-  #watch(current: StepInProgress, signal: AbortSignal): void {
+  #watch(current: RoundInProgress, signal: AbortSignal): void {
     if (signal.aborted && this.#roster.size === 0) {
       current.fail(new GantryError('E_TIMEOUT', 'stopped while there was no worker'));
     }
     const now = performance.now();
     const seconds = (ms: number) => (ms / 1000).toFixed(1);
-    for (const late of findLate(this.#roster.values(), current.step, this.#pace.medianMsPerSample, now)) {
+    for (const late of findLate(this.#roster.values(), current.round, this.#pace.medianMsPerSample, now)) {
       const { shard, holder } = late;
       const idle = [...this.#roster.values()].find(
-        (entry) => entry !== holder && entry.toCompute(current.step).length === 0,
+        (entry) => entry !== holder && entry.toCompute(current.round).length === 0,
       );
       if (!idle) break;
       const cause = `no answer for ${seconds(late.elapsedMs)} s where ${seconds(late.usualMs)} s is usual`;
@@ -348,7 +347,7 @@ export class Scheduler {
       this.#event({ type: 'duplicated', shard: shard.work.index, ...names, cause });
       shard.duplicated = true;
       idle.give(shard);
-      idle.noteStarts(current.step, now);
+      idle.noteStarts(current.round, now);
     }
     if (!current.takeStall()) return;
     for (const stall of describeStalls(current.shards, this.#roster.size, current.silentMs)) {
@@ -357,10 +356,15 @@ export class Scheduler {
   }
 
   #event(event: SchedulerEvent): void {
-    this.#onEvent({ step: this.#step, ...event });
+    this.#onEvent(event);
   }
 }
 
-function sameShard(a: ShardWork, b: ShardWork): boolean {
-  return a.step === b.step && a.index === b.index;
+/** The step of shards, from 1, as people count. */
+function stepOf(shards: readonly ShardState[]): number {
+  return (shards[0]?.work.batches[0]?.step ?? 0) + 1;
+}
+
+function sameShard(a: Unit, b: Unit): boolean {
+  return a.round === b.round && a.index === b.index;
 }

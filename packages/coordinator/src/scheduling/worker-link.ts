@@ -1,4 +1,4 @@
-import type { GantryError, ShardWork, TreeNode } from '@gantry/core';
+import type { GantryError, Unit, TreeNode } from '@gantry/core';
 import type { PublishedWeights } from './published-weights.ts';
 
 /** Where a worker computes, for people. */
@@ -39,12 +39,12 @@ export interface WorkerLink {
   /** How its connection fares. */
   traffic(): Traffic;
 
-  /** Hands over the weights of a step. */
+  /** Hands over the weights of a round. */
   setWeights(weights: PublishedWeights): void;
-  /** Hands over a shard; it is computed once the weights of its step are there. */
-  assign(shard: ShardWork): void;
+  /** Hands over a shard; it is computed once the weights of its round are there. */
+  assign(shard: Unit): void;
   /** Says that a shard's result is no longer wanted; it may come all the same. */
-  cancel(step: number, shard: number): void;
+  cancel(round: number, shard: number): void;
   /** Says that an answer was not accepted. */
   refuse(cause: GantryError): void;
   /** Ends the relation: it cannot be trusted. */
@@ -62,13 +62,13 @@ export interface ShardTimes {
 
 /** A worker has a shard's leaf, and will send it as part of a sum. */
 export interface ShardComputed extends ShardTimes {
-  readonly step: number;
+  readonly round: number;
   readonly index: number;
 }
 
 /** The answer to the shards under one tree node; the times are those of the last one. */
 export interface NodeResult extends ShardTimes, TreeNode {
-  readonly step: number;
+  readonly round: number;
   readonly samples: number;
   /** Laid out as `contributionLayout(manifest)`; the scheduler does not keep it. */
   readonly sum: Float32Array;

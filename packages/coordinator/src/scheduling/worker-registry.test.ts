@@ -28,7 +28,7 @@ function link(name: string, msPerSample: number): WorkerLink {
 
 function shard(): ShardState {
   return {
-    work: { step: 0, index: 0, first: 0, samples: SAMPLES, images: new Uint8Array(SAMPLES * IMAGE_PIXELS) },
+    work: { round: 0, index: 0, first: 0, samples: SAMPLES, images: new Uint8Array(SAMPLES * IMAGE_PIXELS) },
     samples: SAMPLES,
     holders: new Set(),
     nonFinite: new Map(),
@@ -41,19 +41,19 @@ function shard(): ShardState {
 describe('a worker that seemed slow', () => {
   test('is believed to be as fast as the others in the end, and is measured again', () => {
     const entry = new RegisteredWorker(link('slow at its probe', 100));
-    entry.beginStep(5);
-    for (let step = 0; step < 200; step++) entry.beginStep(5);
+    entry.beginRound(5);
+    for (let round = 0; round < 200; round++) entry.beginRound(5);
     expect(entry.msPerSample).toBeLessThan(6);
     entry.measured(SAMPLES, 100 * SAMPLES);
     expect(entry.msPerSample).toBeGreaterThan(30);
     const measured = entry.msPerSample;
-    entry.beginStep(5);
+    entry.beginRound(5);
     expect(entry.msPerSample).toBe(measured);
   });
 
   test('is never believed to be faster than the others, nor a fast one slower', () => {
     const entry = new RegisteredWorker(link('fast', 2));
-    for (let step = 0; step < 200; step++) entry.beginStep(5);
+    for (let round = 0; round < 200; round++) entry.beginRound(5);
     expect(entry.msPerSample).toBe(2);
   });
 });

@@ -1,18 +1,18 @@
-import type { ShardWork } from '@gantry/core';
+import type { Unit } from '@gantry/core';
 import type { ShardTimes, WorkerLink } from './worker-link.ts';
 
 /** How much a new measurement of a worker's speed counts. */
 const SPEED_WEIGHT = 0.3;
-/** How much nearer to the others a worker without work is believed to be after each step. */
+/** How much nearer to the others a worker without work is believed to be after each round. */
 const BENEFIT_OF_DOUBT = 0.03;
 /** A worker may answer long after others did; of so many of its assignments that is remembered. */
 const UNANSWERED_REMEMBERED = 4096;
 /** Workers that left and are still shown. */
 const DEPARTED_REMEMBERED = 20;
 
-/** A shard of a step on its way from "nobody has it" to "accepted". */
+/** A shard of a round on its way from "nobody has it" to "accepted". */
 export interface ShardState {
-  readonly work: ShardWork;
+  readonly work: Unit;
   readonly samples: number;
   /** Workers that were given it and whose answer is awaited. */
   readonly holders: Set<RegisteredWorker>;
@@ -60,7 +60,7 @@ export class RegisteredWorker {
   /** All it was given and has not answered, also what no longer counts. */
   readonly #unanswered = new Set<string>();
   #msPerSample: number;
-  #measuredSinceStep = true;
+  #measuredSinceRound = true;
 
   constructor(link: WorkerLink) {
     this.link = link;
@@ -72,41 +72,41 @@ export class RegisteredWorker {
   }
 
   /**
-   * A step begins. A worker that seemed slow gets no work, and would never be measured again: with each step it is
+   * A round begins. A worker that seemed slow gets no work, and would never be measured again: with each round it is
    * believed a little more to be as fast as others.
    * @param usualMsPerSample undefined before the first result
    */
-  beginStep(usualMsPerSample: number | undefined): void {
+  beginRound(usualMsPerSample: number | undefined): void {
     const msPerSample = this.#msPerSample;
-    if (!this.#measuredSinceStep && usualMsPerSample !== undefined && usualMsPerSample < msPerSample) {
+    if (!this.#measuredSinceRound && usualMsPerSample !== undefined && usualMsPerSample < msPerSample) {
       this.#msPerSample += BENEFIT_OF_DOUBT * (usualMsPerSample - msPerSample);
     }
-    this.#measuredSinceStep = false;
+    this.#measuredSinceRound = false;
   }
 
   /** Learns from a result. */
   measured(samples: number, computeMs: number): void {
-    this.#measuredSinceStep = true;
+    this.#measuredSinceRound = true;
     this.#msPerSample += SPEED_WEIGHT * (computeMs / samples - this.#msPerSample);
   }
 
-  /** The held shards of one step, oldest first. */
-  heldOf(step: number): readonly HeldShard[] {
-    return this.#held.filter(({ shard }) => shard.work.step === step);
+  /** The held shards of one round, oldest first. */
+  heldOf(round: number): readonly HeldShard[] {
+    return this.#held.filter(({ shard }) => shard.work.round === round);
   }
 
   get heldShards(): readonly ShardState[] {
     return this.#held.map(({ shard }) => shard);
   }
 
-  /** Shards that it has still to compute. @param step of this step only; absent: of any */
-  toCompute(step?: number): readonly HeldShard[] {
-    return this.#held.filter(({ shard, computed }) => !computed && (step === undefined || shard.work.step === step));
+  /** Shards that it has still to compute. @param round of this round only; absent: of any */
+  toCompute(round?: number): readonly HeldShard[] {
+    return this.#held.filter(({ shard, computed }) => !computed && (round === undefined || shard.work.round === round));
   }
 
   /** It has computed a shard and keeps the leaf for a sum. @returns whether it is one that it holds */
-  computed(step: number, index: number, computed: ComputedShard): ShardState | undefined {
-    const held = this.toCompute(step).find(({ shard }) => shard.work.index === index);
+  computed(round: number, index: number, computed: ComputedShard): ShardState | undefined {
+    const held = this.toCompute(round).find(({ shard }) => shard.work.index === index);
     if (held) held.computed = computed;
     return held?.shard;
   }
@@ -118,7 +118,7 @@ export class RegisteredWorker {
 
   give(shard: ShardState): void {
     this.#held.push({ shard, startedMs: undefined, computed: undefined });
-    this.#unanswered.add(keyOf(shard.work.step, shard.work.index));
+    this.#unanswered.add(keyOf(shard.work.round, shard.work.index));
     const [oldest] = this.#unanswered;
     if (oldest !== undefined && this.#unanswered.size > UNANSWERED_REMEMBERED) this.#unanswered.delete(oldest);
     shard.holders.add(this);
@@ -137,18 +137,18 @@ export class RegisteredWorker {
   }
 
   /** Whether an answer to this shard was awaited; it no longer is. */
-  answered(step: number, index: number): boolean {
-    return this.#unanswered.delete(keyOf(step, index));
+  answered(round: number, index: number): boolean {
+    return this.#unanswered.delete(keyOf(round, index));
   }
 
-  /** Notes which shards of the step have come to the front, where they are computed. */
-  noteStarts(step: number, now: number): void {
-    for (const held of this.toCompute(step).slice(0, this.link.slots)) held.startedMs ??= now;
+  /** Notes which shards of the round have come to the front, where they are computed. */
+  noteStarts(round: number, now: number): void {
+    for (const held of this.toCompute(round).slice(0, this.link.slots)) held.startedMs ??= now;
   }
 
-  /** Expected time until it has computed all that it has to compute of a step and `samples` more, in ms. */
-  expectedMs(step: number, samples = 0): number {
-    const held = this.toCompute(step).reduce((sum, { shard }) => sum + shard.samples, 0);
+  /** Expected time until it has computed all that it has to compute of a round and `samples` more, in ms. */
+  expectedMs(round: number, samples = 0): number {
+    const held = this.toCompute(round).reduce((sum, { shard }) => sum + shard.samples, 0);
     return ((held + samples) * this.#msPerSample) / this.link.slots;
   }
 }
@@ -191,8 +191,8 @@ export class WorkerRegistry {
   }
 }
 
-function keyOf(step: number, index: number): string {
-  return `${step}/${index}`;
+function keyOf(round: number, index: number): string {
+  return `${round}/${index}`;
 }
 
 /**

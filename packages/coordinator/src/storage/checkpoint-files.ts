@@ -5,6 +5,7 @@ import {
   GantryError,
   decodeSafetensors,
   encodeSafetensors,
+  networkOf,
   viewOf,
   type NamedTensor,
   type OptimizerState,
@@ -14,11 +15,14 @@ import {
 } from '@gantry/core';
 import { z } from 'zod';
 import { messageOf, systemErrorCode } from './durable-files.ts';
-import type { GeneratorWeights } from '../run/pictures.ts';
 
 const FORMAT = 2;
-const TENSOR_FILES = ['generator.safetensors', 'discriminator.safetensors', 'optimizer.safetensors'] as const;
-type TensorFile = (typeof TENSOR_FILES)[number];
+const OPTIMIZER_FILE = 'optimizer.safetensors';
+
+/** The file of a network's weights and moving statistics. */
+function networkFile(network: string): string {
+  return `${network}.safetensors`;
+}
 
 const sha256Schema = z.string().regex(/^[0-9a-f]{64}$/);
 /** What an optimizer keeps for a network: names of the vectors in optimizer.safetensors, and numbers. */
@@ -32,19 +36,15 @@ const commonFields = {
   /** Epochs done, if this is the end of one. */
   epoch: z.int().min(1).nullable(),
 };
-const hashFields = {
-  sha256: z.strictObject({
-    'generator.safetensors': sha256Schema,
-    'discriminator.safetensors': sha256Schema,
-    'optimizer.safetensors': sha256Schema,
-  }),
-};
+const hashFields = { sha256: z.record(z.string(), sha256Schema) };
 const recordSchema = z.strictObject({
   format: z.literal(FORMAT),
   ...commonFields,
-  optimizers: z.strictObject({ generator: optimizerSchema, discriminator: optimizerSchema }),
+  /** By network. */
+  optimizers: z.record(z.string(), optimizerSchema),
   ...hashFields,
 });
+type OptimizerRecord = z.infer<typeof optimizerSchema>;
 /** What state.json holds, besides a checksum of itself. */
 type StateRecord = z.infer<typeof recordSchema>;
 
@@ -84,48 +84,55 @@ function views(flat: Float32Array, parameters: readonly Parameter[]): NamedTenso
   }));
 }
 
-/** The tensors of each file; they share the state's memory. */
-function tensorsOf(state: TrainingState, manifest: ModelManifest): Record<TensorFile, NamedTensor[]> {
+/** The tensors of each file, by its name; they share the state's memory. */
+function tensorsOf(state: TrainingState, manifest: ModelManifest): Map<string, NamedTensor[]> {
   const all = [
     ...views(state.weights, manifest.trainable),
     ...views(state.movingStatistics, manifest.movingStatistics),
   ];
-  const split = manifest.discriminatorOffset;
-  const optimizer = manifest.trainable.flatMap((parameter) => {
-    const { name, shape, offset } = parameter;
-    const { moments } = offset < split ? state.optimizers.generator : state.optimizers.discriminator;
-    const place = { ...parameter, offset: offset < split ? offset : offset - split };
-    return Object.entries(moments).map(([moment, flat]) => ({
-      name: `${name}/${moment}`,
-      shape,
-      data: viewOf(flat, place),
-    }));
-  });
-  return {
-    'generator.safetensors': all.filter(({ name }) => name.startsWith('generator/')),
-    'discriminator.safetensors': all.filter(({ name }) => name.startsWith('discriminator/')),
-    'optimizer.safetensors': optimizer,
-  };
+  const files = new Map<string, NamedTensor[]>();
+  const ofOptimizers: NamedTensor[] = [];
+  for (const { name: network, weights } of manifest.networks) {
+    files.set(
+      networkFile(network),
+      all.filter((tensor) => networkOf(tensor) === network),
+    );
+    const moments = Object.entries(state.optimizers[network]?.moments ?? {});
+    for (const parameter of manifest.trainable.filter((each) => networkOf(each) === network)) {
+      const place = { ...parameter, offset: parameter.offset - weights.offset };
+      for (const [moment, flat] of moments) {
+        ofOptimizers.push({ name: `${parameter.name}/${moment}`, shape: parameter.shape, data: viewOf(flat, place) });
+      }
+    }
+  }
+  return files.set(OPTIMIZER_FILE, ofOptimizers);
 }
 
+/** @throws GantryError E_CHECKPOINT if it is of other networks */
 function emptyState(manifest: ModelManifest, { step, optimizers }: StateRecord): TrainingState {
-  const { trainableSize: size, discriminatorOffset: split } = manifest;
+  const names = manifest.networks.map(({ name }) => name);
+  const found = Object.keys(optimizers);
+  if (found.length !== names.length || !names.every((name) => optimizers[name])) {
+    throw damaged(`state.json is of another model: it has the networks ${found.join(', ')}, not ${names.join(', ')}`);
+  }
   return {
     step,
-    weights: new Float32Array(size),
+    weights: new Float32Array(manifest.trainableSize),
     movingStatistics: new Float32Array(manifest.movingStatisticsSize),
-    optimizers: {
-      generator: emptyOptimizer(split, optimizers.generator),
-      discriminator: emptyOptimizer(size - split, optimizers.discriminator),
-    },
+    optimizers: Object.fromEntries(
+      manifest.networks.flatMap(({ name, weights }) => {
+        const kept = optimizers[name];
+        return kept ? [[name, emptyOptimizer(weights.size, kept)]] : [];
+      }),
+    ),
   };
 }
 
-function emptyOptimizer(size: number, { moments, scalars }: StateRecord['optimizers']['generator']): OptimizerState {
+function emptyOptimizer(size: number, { moments, scalars }: OptimizerRecord): OptimizerState {
   return { moments: Object.fromEntries(moments.map((name) => [name, new Float32Array(size)])), scalars };
 }
 
-function optimizerRecord({ moments, scalars }: OptimizerState): StateRecord['optimizers']['generator'] {
+function optimizerRecord({ moments, scalars }: OptimizerState): OptimizerRecord {
   return { moments: Object.keys(moments), scalars: { ...scalars } };
 }
 
@@ -135,31 +142,22 @@ export function encodeCheckpoint(
   manifest: ModelManifest,
   epoch: number | null,
 ): Map<string, string | Uint8Array> {
-  const tensors = tensorsOf(state, manifest);
-  const encode = (file: TensorFile) => encodeSafetensors(tensors[file]);
-  const generator = encode('generator.safetensors');
-  const discriminator = encode('discriminator.safetensors');
-  const optimizer = encode('optimizer.safetensors');
-  const stateJson = toStateJson({
+  const files = new Map<string, string | Uint8Array>();
+  const hashes: Record<string, string> = {};
+  for (const [file, tensors] of tensorsOf(state, manifest)) {
+    const bytes = encodeSafetensors(tensors);
+    files.set(file, bytes);
+    hashes[file] = sha256(bytes);
+  }
+  const optimizers = Object.entries(state.optimizers).map(([name, each]) => [name, optimizerRecord(each)] as const);
+  const record: StateRecord = {
     format: FORMAT,
     step: state.step,
     epoch,
-    optimizers: {
-      generator: optimizerRecord(state.optimizers.generator),
-      discriminator: optimizerRecord(state.optimizers.discriminator),
-    },
-    sha256: {
-      'generator.safetensors': sha256(generator),
-      'discriminator.safetensors': sha256(discriminator),
-      'optimizer.safetensors': sha256(optimizer),
-    },
-  });
-  return new Map<string, string | Uint8Array>([
-    ['generator.safetensors', generator],
-    ['discriminator.safetensors', discriminator],
-    ['optimizer.safetensors', optimizer],
-    ['state.json', stateJson],
-  ]);
+    optimizers: Object.fromEntries(optimizers),
+    sha256: hashes,
+  };
+  return files.set('state.json', toStateJson(record));
 }
 
 function damaged(problem: string, cause?: unknown): GantryError {
@@ -202,7 +200,7 @@ function shapeText(tensor: NamedTensor | undefined): string {
 }
 
 /** Fills one file's tensors from the disk. */
-async function fill(directory: string, file: TensorFile, record: StateRecord, tensors: NamedTensor[]): Promise<void> {
+async function fill(directory: string, file: string, record: StateRecord, tensors: NamedTensor[]): Promise<void> {
   const bytes = await read(directory, file);
   if (sha256(bytes) !== record.sha256[file]) throw damaged(`${file} is damaged: its sha256 is not that of state.json`);
   const found = new Map(decodeSafetensors(bytes).tensors.map((tensor) => [tensor.name, tensor]));
@@ -221,23 +219,30 @@ async function fill(directory: string, file: TensorFile, record: StateRecord, te
 export async function readCheckpoint(directory: string, manifest: ModelManifest): Promise<TrainingState> {
   const record = await readStateRecord(directory);
   const state = emptyState(manifest, record);
-  const tensors = tensorsOf(state, manifest);
-  for (const file of TENSOR_FILES) await fill(directory, file, record, tensors[file]);
+  for (const [file, tensors] of tensorsOf(state, manifest)) await fill(directory, file, record, tensors);
   return state;
 }
 
 /** The generator of a checkpoint. */
-export interface SavedGenerator extends GeneratorWeights {
+export interface SavedGenerator {
+  /** As `manifest.trainable`; only the generator's are there. */
+  readonly weights: Float32Array;
+  /** As `manifest.movingStatistics`; likewise. */
+  readonly movingStatistics: Float32Array;
   /** Steps done when it was saved. */
   readonly step: number;
 }
 
-/** Reads the generator alone. @throws GantryError E_CHECKPOINT if anything of it is not as it was written */
-export async function readGeneratorFile(directory: string, manifest: ModelManifest): Promise<SavedGenerator> {
+/** Reads one network alone: the generator. @throws GantryError E_CHECKPOINT if anything of it is not as it was written */
+export async function readGeneratorFile(
+  directory: string,
+  manifest: ModelManifest,
+  network: string,
+): Promise<SavedGenerator> {
   const record = await readStateRecord(directory);
   const state = emptyState(manifest, record);
-  const file = 'generator.safetensors';
-  await fill(directory, file, record, tensorsOf(state, manifest)[file]);
+  const file = networkFile(network);
+  await fill(directory, file, record, tensorsOf(state, manifest).get(file) ?? []);
   const { step, weights, movingStatistics } = state;
   return { step, weights, movingStatistics };
 }

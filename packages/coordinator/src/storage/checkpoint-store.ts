@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { GantryError, positionOf, type DataPlan, type ModelManifest, type TrainingState } from '@gantry/core';
+import { GantryError, epochsAfter, type DataPlan, type ModelManifest, type TrainingState } from '@gantry/core';
 import {
   encodeCheckpoint,
   readCheckpoint,
@@ -165,9 +165,13 @@ export class CheckpointStore {
  * Reads the generator from a run directory (its newest valid checkpoint) or from one checkpoint.
  * @throws GantryError E_CHECKPOINT if there is none that is valid
  */
-export async function readGenerator(path: string, manifest: ModelManifest): Promise<SavedGenerator> {
+export async function readGenerator(
+  path: string,
+  manifest: ModelManifest,
+  network = 'generator',
+): Promise<SavedGenerator> {
   const absolute = resolve(path);
-  const read = (directory: string) => readGeneratorFile(directory, manifest);
+  const read = (directory: string) => readGeneratorFile(directory, manifest, network);
   if (await exists(join(absolute, 'state.json'))) {
     try {
       return await read(absolute);
@@ -191,8 +195,8 @@ export function weightsDigest({ weights, movingStatistics }: TrainingState): str
 /** The number of epochs done, if `step` steps end one. */
 function epochEndedBy(step: number, plan: DataPlan): number | null {
   if (step === 0) return null;
-  const { epoch, lastOfEpoch } = positionOf(step - 1, plan);
-  return lastOfEpoch ? epoch + 1 : null;
+  const epoch = epochsAfter(step, plan);
+  return epoch > epochsAfter(step - 1, plan) ? epoch : null;
 }
 
 async function newestValid<T extends { readonly step: number }>(

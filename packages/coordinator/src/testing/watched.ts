@@ -6,6 +6,7 @@ import { RunWatch } from '../monitoring/run-watch.ts';
 import { Scheduler } from '../scheduling/scheduler.ts';
 
 const config: TrainConfig = {
+  model: 'dcgan',
   epochs: 100,
   batch: 128,
   shardSize: 64,
@@ -14,6 +15,9 @@ const config: TrainConfig = {
   checkpointEvery: 100,
   optimizers: DEFAULT_OPTIMIZERS,
 };
+
+/** As the default model has them. */
+const REPORTS = ['generatorLoss', 'discriminatorLoss'].map((name) => ({ name, chart: 'Loss', label: name }));
 
 export function metricsLine(step: number): MetricsLine {
   return {
@@ -57,5 +61,9 @@ export function watchedRun(): { watch: RunWatch; control: RunControl; scheduler:
   const scheduler = new Scheduler(() => undefined);
   const control = new RunControl(scheduler);
   const plan = { images: 1280, epochs: 100, batch: 128, shardSize: 64 };
-  return { watch: new RunWatch({ name: 'test', config, plan, scheduler, control }), control, scheduler };
+  return {
+    watch: new RunWatch({ name: 'test', config, plan, reports: REPORTS, scheduler, control }),
+    control,
+    scheduler,
+  };
 }

@@ -1,14 +1,15 @@
 import { GantryError } from '../errors.ts';
-import { IMAGE_SIDE } from '../dimensions.ts';
 
 /** An IDX file of images: unsigned bytes, three dimensions (http://yann.lecun.com/exdb/mnist/, "file formats"). */
 const MAGIC = 0x00000803;
 const HEADER_BYTES = 16;
 
-/** A set of 28×28 grey images. */
+/** A set of grey images. */
 export interface ImageSet {
   readonly count: number;
-  /** [count,28,28], 0 = background … 255 = ink */
+  readonly rows: number;
+  readonly columns: number;
+  /** [count,rows,columns], 0 = background … 255 = ink */
   readonly pixels: Uint8Array;
 }
 
@@ -29,17 +30,14 @@ export function decodeIdxImages(file: Uint8Array, name: string): ImageSet {
     throw fail(`magic number ${hex(magic)} where ${hex(MAGIC)} (IDX images) was expected; is this the images file?`);
   }
   const [count, rows, columns] = [header.getUint32(4), header.getUint32(8), header.getUint32(12)];
-  if (rows !== IMAGE_SIDE || columns !== IMAGE_SIDE) {
-    throw fail(`images of ${rows}×${columns} where ${IMAGE_SIDE}×${IMAGE_SIDE} was expected`);
-  }
   const expected = HEADER_BYTES + count * rows * columns;
   if (file.length !== expected) {
     throw fail(`${file.length} bytes where ${count} images take ${expected}; the file is damaged: fetch it again`);
   }
-  return { count, pixels: file.subarray(HEADER_BYTES) };
+  return { count, rows, columns, pixels: file.subarray(HEADER_BYTES) };
 }
 
 /** The first `limit` images. */
-export function takeImages({ pixels }: ImageSet, limit: number): ImageSet {
-  return { count: limit, pixels: pixels.subarray(0, limit * IMAGE_SIDE * IMAGE_SIDE) };
+export function takeImages({ pixels, rows, columns }: ImageSet, limit: number): ImageSet {
+  return { count: limit, rows, columns, pixels: pixels.subarray(0, limit * rows * columns) };
 }

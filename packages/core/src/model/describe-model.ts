@@ -1,78 +1,98 @@
-import type * as layers from '@tensorflow/tfjs-layers';
 import { GantryError } from '../errors.ts';
-import { disposeModels, createModels, movingStatisticVariables, trainableVariables, type Models } from './model.ts';
-import { dropoutsOf, requireSupported, type DropoutLayer, type ModelVariable } from './network-layers.ts';
-import { layOutManifest, type ModelManifest, type StepInput } from './manifest.ts';
 import { Stream } from '../numerics/random.ts';
+import { layOutManifest, type Draw, type ModelManifest, type PhaseInput, type PhaseManifest } from './manifest.ts';
+import type { Model, Phase } from './model.ts';
+import { gradientNormReport, type Report } from './report.ts';
+import { dropoutsOf, requireSupported, variablesOf, type ModelVariable } from './network-layers.ts';
 
-/** What `trainingStep` reports. */
-const SUMS = ['generatorLoss', 'discriminatorLoss', 'dReal', 'dFake'] as const;
+/** All variables of a model, network by network, in the order of the layers. */
+export function modelVariables({ networks }: Model, trainable: boolean): ModelVariable[] {
+  return Object.values(networks).flatMap((network) => variablesOf(network, trainable));
+}
 
 /**
- * The manifest of the given models.
- * @throws GantryError E_CONFIG that names the layer which is not supported
+ * The manifest of a model: all that others have to know of it, as data.
+ * @throws GantryError E_CONFIG that names what is not supported, by network and layer
  */
-export function manifestOf(models: Models): ModelManifest {
-  const { generator, discriminator } = models;
-  requireSupported(generator);
-  requireSupported(discriminator);
-  requireIndependentSamples(discriminator);
+export function manifestOf(model: Model): ModelManifest {
+  for (const [name, network] of Object.entries(model.networks)) {
+    if (network.name !== name) {
+      throw new GantryError('E_CONFIG', `the network '${name}' is named '${network.name}': give it the same name`);
+    }
+    requireSupported(network);
+  }
+  const streams = drawStreams(model);
   return layOutManifest({
-    trainable: trainableVariables(models).map(parameterOf),
-    movingStatistics: movingStatisticVariables(models).map((each) => ({
+    model: model.name,
+    trainable: modelVariables(model, true).map(parameterOf),
+    movingStatistics: modelVariables(model, false).map((each) => ({
       ...parameterOf(each),
       momentum: each.momentum ?? NaN,
     })),
-    inputs: [
-      { name: 'images', shape: sampleShape(discriminator), from: 'data' },
-      { name: 'noise', shape: sampleShape(generator), from: 'normal', streams: [Stream.noise] },
-      ...masksOf(models),
-    ],
-    sums: SUMS,
+    phases: model.phases.map((phase) => phaseManifest(model, phase, streams)),
   });
 }
 
-/** The manifest of freshly made models. */
-export function modelManifest(): ModelManifest {
-  const models = createModels();
-  try {
-    return manifestOf(models);
-  } finally {
-    disposeModels(models);
-  }
+/** All numbers that a step of a model reports, and how they are shown. */
+export function reportsOf({ phases, networks }: Model): Report[] {
+  const updated = Object.keys(networks).filter((name) => phases.some(({ updates }) => updates.includes(name)));
+  return [...phases.flatMap(({ reports }) => reports), ...updated.map(gradientNormReport)];
 }
 
 function parameterOf({ name, variable, initializer }: ModelVariable) {
   return { name, shape: variable.shape, initializer };
 }
 
-function sampleShape(network: layers.Sequential): number[] {
-  return network.inputs[0]?.shape.slice(1) as number[];
-}
-
-/** The discriminator sees real samples and fake ones, the generator's dropouts fake ones only. */
-function masksOf({ generator, discriminator }: Models): StepInput[] {
-  const judging = dropoutsOf(discriminator);
-  const maskOf = ({ mask, shape, rate }: DropoutLayer, streams: number[]): StepInput => {
-    return { name: mask, shape, from: 'keepMask', rate, streams };
-  };
-  return [
-    ...judging.map((each, i) => maskOf(each, [dropoutStream(i), dropoutStream(i) + 1])),
-    ...dropoutsOf(generator).map((each, i) => maskOf(each, [dropoutStream(judging.length + i)])),
+function phaseManifest(model: Model, phase: Phase, streams: ReadonlyMap<string, readonly number[]>): PhaseManifest {
+  const unknown = [...phase.updates, ...Object.keys(phase.batchesThrough ?? {})].find((name) => !model.networks[name]);
+  if (unknown !== undefined) throw new GantryError('E_CONFIG', `phase ${phase.name}: there is no network '${unknown}'`);
+  const inputs: PhaseInput[] = [
+    ...Object.entries(model.data).map(([name, shape]) => ({ name, shape, from: 'data' as const })),
+    ...Object.entries(model.draws).map(([name, draw]) => ({ name, ...draw, streams: streamsOf(name, streams) })),
+    ...masksOf(model).map(({ network, ...mask }) => ({
+      ...mask,
+      streams: streamsOf(mask.name, streams).slice(0, phase.batchesThrough?.[network] ?? 1),
+    })),
   ];
+  const { name, times = 1, updates, reports } = phase;
+  return { name, times, updates, inputs, sums: reports.map((report) => report.name) };
 }
 
-/** The first of the two streams of a dropout. @param number from 0 over all networks */
-function dropoutStream(number: number): number {
-  return [Stream.dropout1, Stream.dropout2][number] ?? Stream.furtherDropouts + 2 * (number - 2);
+function streamsOf(name: string, streams: ReadonlyMap<string, readonly number[]>): readonly number[] {
+  const found = streams.get(name);
+  if (!found) throw new Error(`${name} has no streams`);
+  return found;
 }
 
-/** One backward pass serves both networks only where the discriminator judges each sample by itself. */
-function requireIndependentSamples(discriminator: layers.Sequential): void {
-  const coupling = discriminator.layers.find((layer) => layer.getClassName() === 'BatchNormalization');
-  if (!coupling) return;
-  throw new GantryError(
-    'E_CONFIG',
-    `layer discriminator/${coupling.name} (BatchNormalization): a discriminator must not couple samples, as one backward pass serves both networks`,
-  );
+type Mask = Omit<Draw & { readonly from: 'keepMask' }, 'streams'> & { readonly network: string };
+
+/** The dropouts' masks: those of networks that judge come before those of what they judge, the last network first. */
+function masksOf({ networks }: Model): Mask[] {
+  return Object.values(networks)
+    .toReversed()
+    .flatMap((network) =>
+      dropoutsOf(network).map(({ mask: name, shape, rate }) => {
+        return { name, shape, from: 'keepMask' as const, rate, network: network.name };
+      }),
+    );
+}
+
+/**
+ * Streams of random numbers for each draw of a model: the first draw has the noise's, the first two dropouts have two each;
+ * all others have new ones, as many as batches go through the network at most.
+ */
+function drawStreams(model: Model): Map<string, readonly number[]> {
+  const streams = new Map<string, readonly number[]>();
+  let next: number = Stream.further;
+  const furtherStreams = (count: number) => Array.from({ length: count }, () => next++);
+  for (const name of Object.keys(model.draws)) {
+    streams.set(name, streams.size === 0 ? [Stream.noise] : furtherStreams(1));
+  }
+  masksOf(model).forEach(({ name, network }, i) => {
+    const most = Math.max(...model.phases.map(({ batchesThrough }) => batchesThrough?.[network] ?? 1));
+    const first = [Stream.dropout1, Stream.dropout2][i];
+    const isKnown = first !== undefined && most <= 2;
+    streams.set(name, isKnown ? Array.from({ length: most }, (_, k) => first + k) : furtherStreams(most));
+  });
+  return streams;
 }

@@ -19,50 +19,83 @@ export interface Parameter {
 }
 
 /** A moving mean or variance of a batch normalization. */
-interface MovingStatistic extends Parameter {
+export interface MovingStatistic extends Parameter {
   /** What is kept of the old value in each step, 0 … 1. */
   readonly momentum: number;
 }
 
 /**
- * An input of the training step on B samples, as data. `shape` is that of one sample.
+ * An input of a phase on a batch of B samples, as data. `shape` is that of one sample.
  *
- * - `data`: what is sent with a shard, uint8, scaled to [−1, 1] as float32: [B, ...shape]
- * - `normal`: standard normals, float32; `keepMask`: a dropout mask, bool, 0 with probability `rate`. Both are drawn: B rows for
- *   each of the streams, one stream after the other, [streams·B, ...shape]
+ * - `data`: what is sent with a unit, uint8, scaled to [−1, 1] as float32: [B, ...shape]
+ * - draws, which are not sent: `normal`, standard normals, float32; `keepMask`, a dropout mask, bool, 0 with probability
+ *   `rate`. B rows for each of the streams, one stream after the other: [streams·B, ...shape]. A row is a pure function of
+ *   (seed, stream, step, iteration, sample)
  */
-export type StepInput = { readonly name: string; readonly shape: readonly number[] } & (
-  | { readonly from: 'data' }
-  | { readonly from: 'normal'; readonly streams: readonly number[] }
-  | { readonly from: 'keepMask'; readonly streams: readonly number[]; readonly rate: number }
-);
+export type PhaseInput = DataInput | Draw;
+
+interface Named {
+  readonly name: string;
+  readonly shape: readonly number[];
+}
+export type DataInput = Named & { readonly from: 'data' };
+export type Draw = Named & { readonly streams: readonly number[] } & (
+    { readonly from: 'normal' } | { readonly from: 'keepMask'; readonly rate: number }
+  );
+
+/** What a round of training computes, as data: its programs take these inputs and give a contribution. */
+export interface PhaseManifest {
+  readonly name: string;
+  /** Rounds of it in a step, 1 or more. */
+  readonly times: number;
+  /** Networks whose weights it changes. */
+  readonly updates: readonly string[];
+  readonly inputs: readonly PhaseInput[];
+  /** Names of the sums over samples that it reports, each a scalar output of its programs. */
+  readonly sums: readonly string[];
+}
+
+/** A range of a flat vector. */
+export interface Section {
+  readonly offset: number;
+  /** Number of elements. */
+  readonly size: number;
+}
+
+/** A network, and where its parameters lie in the flat vectors. */
+export interface NetworkManifest {
+  readonly name: string;
+  /** In `trainable`. */
+  readonly weights: Section;
+  /** In `movingStatistics`. */
+  readonly statistics: Section;
+}
 
 /**
  * All that those who compute, store and show need to know of a model. Weights, gradients and the optimizer's moments share the
- * layout `trainable` (the generator's parameters first, then the discriminator's); moving statistics have the layout
- * `movingStatistics` (mean, variance per layer).
+ * layout `trainable`, network by network; moving statistics have the layout `movingStatistics` (mean, variance per layer).
  */
 export interface ModelManifest {
+  /** The model's name. */
+  readonly model: string;
+  readonly networks: readonly NetworkManifest[];
   readonly trainable: readonly Parameter[];
   readonly trainableSize: number;
-  /** Where the discriminator's parameters begin in `trainable`. */
-  readonly discriminatorOffset: number;
   readonly movingStatistics: readonly MovingStatistic[];
   readonly movingStatisticsSize: number;
-  readonly inputs: readonly StepInput[];
-  /** Names of the sums over samples that a step reports, each a scalar output of the training step. */
-  readonly sums: readonly string[];
+  /** In the order of a step. */
+  readonly phases: readonly PhaseManifest[];
 }
 
 /** A parameter without its place. */
 type Unplaced<P extends Parameter> = Omit<P, 'offset' | 'size'>;
 
-/** What a manifest is made of: lists in their order, the generator's parameters before the discriminator's. */
+/** What a manifest is made of: lists in their order, each network's parameters together, `NETWORK/…` their names. */
 export interface ManifestParts {
+  readonly model: string;
   readonly trainable: readonly Unplaced<Parameter>[];
   readonly movingStatistics: readonly Unplaced<MovingStatistic>[];
-  readonly inputs: readonly StepInput[];
-  readonly sums: readonly string[];
+  readonly phases: readonly PhaseManifest[];
 }
 
 /** Number of elements of a tensor. */
@@ -81,27 +114,69 @@ function layOut<P extends Parameter>(list: readonly Unplaced<P>[]): { parameters
   return { parameters, size: offset };
 }
 
-export function layOutManifest({ trainable, movingStatistics, inputs, sums }: ManifestParts): ModelManifest {
+/** The network that a parameter belongs to. */
+export function networkOf({ name }: { readonly name: string }): string {
+  return name.slice(0, name.indexOf('/'));
+}
+
+/** Where the parameters of one network lie. @throws RangeError if another's lie between them */
+function sectionOf(network: string, parameters: readonly Parameter[]): Section {
+  const own = parameters.filter((each) => networkOf(each) === network);
+  const offset = own[0]?.offset ?? 0;
+  const size = own.reduce((sum, each) => sum + each.size, 0);
+  const last = own.at(-1);
+  if (last && last.offset + last.size !== offset + size) throw new RangeError(`parameters of ${network} lie apart`);
+  return { offset, size };
+}
+
+/** @throws RangeError if the parameters of a network do not lie together */
+export function layOutManifest({ model, trainable, movingStatistics, phases }: ManifestParts): ModelManifest {
   const placed = layOut<Parameter>(trainable);
   const moving = layOut<MovingStatistic>(movingStatistics);
-  const first = placed.parameters.find(({ name }) => name.startsWith('discriminator/'));
+  const names = [...new Set(trainable.map(networkOf))];
   return {
+    model,
+    networks: names.map((name) => ({
+      name,
+      weights: sectionOf(name, placed.parameters),
+      statistics: sectionOf(name, moving.parameters),
+    })),
     trainable: placed.parameters,
     trainableSize: placed.size,
-    discriminatorOffset: first?.offset ?? placed.size,
     movingStatistics: moving.parameters,
     movingStatisticsSize: moving.size,
-    inputs,
-    sums,
+    phases,
   };
 }
 
-/** The part of a flat vector that holds one parameter; shares its memory. */
-export function viewOf(flat: Float32Array, { offset, size }: Pick<Parameter, 'offset' | 'size'>): Float32Array {
+/** Rounds of a step: all phases, each so many times. */
+export function roundsPerStep({ phases }: Pick<ModelManifest, 'phases'>): number {
+  return phases.reduce((sum, { times }) => sum + times, 0);
+}
+
+/** The phase of a step's round. @param iteration from 0 within the step @throws RangeError beyond the step's rounds */
+export function phaseAt({ phases }: Pick<ModelManifest, 'phases'>, iteration: number): PhaseManifest {
+  let first = 0;
+  for (const phase of phases) {
+    first += phase.times;
+    if (iteration < first) return phase;
+  }
+  throw new RangeError(`a step has ${first} rounds; there is no round ${iteration}`);
+}
+
+/** @throws RangeError if there is no such phase */
+export function phaseNamed({ phases }: Pick<ModelManifest, 'phases'>, name: string): PhaseManifest {
+  const phase = phases.find((each) => each.name === name);
+  if (!phase) throw new RangeError(`there is no phase ${name}`);
+  return phase;
+}
+
+/** The part of a flat vector that holds one parameter or section; shares its memory. */
+export function viewOf(flat: Float32Array, { offset, size }: Section): Float32Array {
   return flat.subarray(offset, offset + size);
 }
 
-/** What `trainingStep` calls the gradient of a parameter. */
+/** What a phase's programs call the gradient of a parameter. */
 export function gradientName(parameter: string): string {
   return `gradient/${parameter}`;
 }

@@ -1,107 +1,83 @@
-import * as tf from '@tensorflow/tfjs-core';
-// Plain JavaScript, so that variables can be made anywhere; engines choose where the mathematics runs.
-import '@tensorflow/tfjs-backend-cpu';
-import * as layers from '@tensorflow/tfjs-layers';
-import { IMAGE_SIDE, NOISE_SIZE } from '../dimensions.ts';
-import { variablesOf, type ModelVariable } from './network-layers.ts';
+import type * as tf from '@tensorflow/tfjs-core';
+import type * as layers from '@tensorflow/tfjs-layers';
+import type { Report } from './report.ts';
 
-// Without it, tfjs advertises tfjs-node on the console.
-tf.enableProdMode();
+/** A network: layers one after the other. Its name and those of its layers give the names of its parameters. */
+export type Network = layers.Sequential;
 
-const LEAKY_RELU_SLOPE = 0.3;
-const BATCH_NORM_MOMENTUM = 0.99;
-const DROPOUT_RATE = 0.3;
+/** What a phase calls to apply a network in training mode. */
+export interface NetworkInTraining {
+  /**
+   * Batch normalization by the batch's own statistics, which update the moving ones; dropouts by the next rows of their masks.
+   * @param x [rows, ...]
+   * @throws GantryError E_CONFIG beyond the rows that the phase's `batchesThrough` promises
+   */
+  apply(x: tf.Tensor): tf.Tensor;
+  /** The trainable variables, with the names of their parameters, such as `generator/dense/kernel`. */
+  readonly variables: readonly { readonly name: string; readonly variable: tf.Variable }[];
+}
 
-export interface Models {
-  /** noise [B,100] → images [B,28,28,1] in [−1, 1] */
-  readonly generator: layers.Sequential;
-  /** images [B,28,28,1] → logits [B,1] */
-  readonly discriminator: layers.Sequential;
+/** What a phase computes of one shard of B samples. Nothing is averaged: shards are added, and divided by the samples once. */
+export interface PhaseResult {
+  /** By parameter, of each network that is updated: the gradient of a sum over the samples. */
+  readonly gradients: Readonly<Record<string, tf.Tensor>>;
+  /** [] each: sums over the samples, one for each of `Phase.reports`. */
+  readonly sums: Readonly<Record<string, tf.Tensor>>;
+}
+
+/** One kind of round: it takes the next batch and updates some of the networks. */
+export interface Phase {
+  readonly name: string;
+  /** Rounds of it in a step; default 1. */
+  readonly times?: number;
+  /** Networks whose weights and moving statistics it updates. */
+  readonly updates: readonly string[];
+  /** How many batches of B samples go through a network in a round, in one call or several; default 1. Fixes its dropouts' masks. */
+  readonly batchesThrough?: Readonly<Record<string, number>>;
+  /** Means over the samples that it reports. */
+  readonly reports: readonly Report[];
+  /**
+   * A pure function of the networks' variables and its inputs, run once by the compiler for each shard size.
+   * @param inputs the model's data and draws by name: [B, ...]
+   */
+  gradients(
+    networks: Readonly<Record<string, NetworkInTraining>>,
+    inputs: Readonly<Record<string, tf.Tensor>>,
+  ): PhaseResult;
+}
+
+/** Random numbers that a phase takes: one row for each sample. */
+export interface DrawSpec {
+  readonly from: 'normal';
+  /** Of one sample. */
+  readonly shape: readonly number[];
 }
 
 /**
- * The two networks of the Keras DCGAN tutorial (https://www.tensorflow.org/tutorials/generative/dcgan) with Keras'
- * defaults. Layer names give the parameter names of the manifest.
+ * What is trained, and how: a value. It lives where it was made; workers get its phases compiled, and all others its manifest.
+ * The names of networks and layers may contain letters, digits, `_` and `-`.
  */
-export function createModels(): Models {
-  const glorotUniform = { kernelInitializer: 'glorotUniform' } as const; // tfjs's own default is another
-  const leakyRelu = () => layers.layers.leakyReLU({ alpha: LEAKY_RELU_SLOPE });
-  const batchNorm = (name: string) =>
-    layers.layers.batchNormalization({ name, momentum: BATCH_NORM_MOMENTUM, epsilon: 1e-3 });
-  const convTranspose = (name: string, filters: number, strides: number, activation: 'linear' | 'tanh' = 'linear') =>
-    layers.layers.conv2dTranspose({
-      ...glorotUniform,
-      name,
-      filters,
-      kernelSize: 5,
-      strides,
-      padding: 'same',
-      useBias: false,
-      activation,
-    });
-  const conv = (name: string, filters: number, inputShape?: number[]) =>
-    layers.layers.conv2d({
-      ...glorotUniform,
-      name,
-      filters,
-      kernelSize: 5,
-      strides: 2,
-      padding: 'same',
-      ...(inputShape && { inputShape }),
-    });
-  const dropout = (name: string) => layers.layers.dropout({ name, rate: DROPOUT_RATE });
-
-  const generator = layers.sequential({
-    name: 'generator',
-    layers: [
-      layers.layers.dense({
-        ...glorotUniform,
-        name: 'dense',
-        units: 7 * 7 * 256,
-        useBias: false,
-        inputShape: [NOISE_SIZE],
-      }),
-      batchNorm('bn0'),
-      leakyRelu(),
-      layers.layers.reshape({ targetShape: [7, 7, 256] }),
-      convTranspose('convT1', 128, 1), // [7,7,128]
-      batchNorm('bn1'),
-      leakyRelu(),
-      convTranspose('convT2', 64, 2), // [14,14,64]
-      batchNorm('bn2'),
-      leakyRelu(),
-      convTranspose('convT3', 1, 2, 'tanh'), // [28,28,1]
-    ],
-  });
-
-  const discriminator = layers.sequential({
-    name: 'discriminator',
-    layers: [
-      conv('conv1', 64, [IMAGE_SIDE, IMAGE_SIDE, 1]), // [14,14,64]
-      leakyRelu(),
-      dropout('dropout1'),
-      conv('conv2', 128), // [7,7,128]
-      leakyRelu(),
-      dropout('dropout2'),
-      layers.layers.flatten(),
-      layers.layers.dense({ ...glorotUniform, name: 'dense', units: 1 }),
-    ],
-  });
-  return { generator, discriminator };
+export interface Model {
+  readonly name: string;
+  /** Of at least one parameter each; initial weights come from the layers' own initializers. */
+  readonly networks: Readonly<Record<string, Network>>;
+  /** What one sample is: one tensor of bytes, scaled to [−1, 1]. An image is [height, width, channels]. */
+  readonly data: Readonly<Record<string, readonly number[]>>;
+  readonly draws: Readonly<Record<string, DrawSpec>>;
+  /** In the order of a step. */
+  readonly phases: readonly Phase[];
+  readonly preview: Preview;
 }
 
-/** The trainable variables, the generator's first, in the order of the layers. */
-export function trainableVariables({ generator, discriminator }: Models): ModelVariable[] {
-  return [...variablesOf(generator, true), ...variablesOf(discriminator, true)];
+/** How sample pictures are made. */
+export interface Preview {
+  /** The draw that they are made from. */
+  readonly draw: string;
+  /** The network that makes them, in inference mode: a draw's rows → [rows, height, width, channels] in [−1, 1]. */
+  readonly network: string;
 }
 
-/** Moving mean and moving variance of each batch normalization, in the order of the layers. */
-export function movingStatisticVariables({ generator, discriminator }: Models): ModelVariable[] {
-  return [...variablesOf(generator, false), ...variablesOf(discriminator, false)];
-}
-
-/** Frees the models' variables. */
-export function disposeModels({ generator, discriminator }: Models): void {
-  generator.dispose();
-  discriminator.dispose();
+/** Frees a model's variables. */
+export function disposeModel({ networks }: Model): void {
+  for (const network of Object.values(networks)) network.dispose();
 }

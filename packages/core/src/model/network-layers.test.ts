@@ -5,7 +5,7 @@ import { newContribution } from '../training/contribution.ts';
 import { disposeModels, type Models } from './model.ts';
 import { manifestOf } from './describe-model.ts';
 import { applyInTraining } from './network-layers.ts';
-import { shardInputs, stepInputSpecs } from './step-inputs.ts';
+import { shardInputs, stepInputSpecs } from './batch-inputs.ts';
 import { applyStep, initialState } from '../training/training-state.ts';
 import { trainingStep } from './training-step.ts';
 import { viewOf } from './manifest.ts';

@@ -18,9 +18,17 @@ export const Stream = {
   dropout2: 5,
   /** Noise of sample grids and of `gantry generate`; index = picture. */
   pictures: 7,
-  /** Further dropouts, two streams each; index = sample in the batch. */
-  furtherDropouts: 8,
+  /** From here on: the further draws and dropouts of a model; index = sample in the batch. */
+  further: 8,
 } as const;
+
+/** Streams of one round of a step. Of the draws' stream word, the upper half counts a step's rounds. */
+const STREAMS = 2 ** 16;
+
+/** The stream word of a draw in a round of a step. @param iteration round of the step, from 0 */
+export function streamAt(stream: number, iteration: number): number {
+  return stream + iteration * STREAMS;
+}
 
 /** The upper bound of seeds: they are exact as doubles. */
 export const MAX_SEED = Number.MAX_SAFE_INTEGER;

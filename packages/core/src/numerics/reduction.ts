@@ -78,7 +78,8 @@ export class ReductionTree {
   }
 
   #copy(sum: Float32Array): Float32Array {
-    const copy = this.#free.pop() ?? new Float32Array(sum.length);
+    const at = this.#free.findLastIndex(({ length }) => length === sum.length);
+    const [copy = new Float32Array(sum.length)] = at < 0 ? [] : this.#free.splice(at, 1);
     copy.set(sum);
     return copy;
   }

@@ -12,15 +12,12 @@ export const optimizerSpecSchema = z.discriminatedUnion('name', [adamSpecSchema,
 });
 export type OptimizerSpec = z.infer<typeof optimizerSpecSchema>;
 
-/** The optimizer of each network. */
-export interface OptimizerSpecs {
-  readonly generator: OptimizerSpec;
-  readonly discriminator: OptimizerSpec;
-}
+/** The optimizer of each network, by its name. */
+export type OptimizerSpecs = Readonly<Record<string, OptimizerSpec>>;
 
 const ADAM: OptimizerSpec = adamSpecSchema.parse({ name: 'adam' });
 /** The tutorial's. */
-export const DEFAULT_OPTIMIZERS: OptimizerSpecs = { generator: ADAM, discriminator: ADAM };
+export const DEFAULT_OPTIMIZERS = { generator: ADAM, discriminator: ADAM } satisfies OptimizerSpecs;
 
 /** Works on flat float32 vectors. */
 export interface Optimizer {

@@ -1,7 +1,7 @@
 import type { z } from 'zod';
 import { GantryError } from '../errors.ts';
 import { PROTOCOL_VERSION, layFrame, layFrameAround, readFrame, versionError, type Frame } from './frame.ts';
-import { sampleBytes } from '../model/step-inputs.ts';
+import { sampleBytes } from '../model/batch-inputs.ts';
 import { manifestFromWire } from './manifest.ts';
 import {
   coordinatorMessageSchema,
@@ -12,6 +12,7 @@ import {
   type MessageOf,
   type WorkerMessage,
 } from './messages.ts';
+import { samplesIn } from '../training/unit.ts';
 import { plainText } from './text.ts';
 
 /** A decoded frame. */
@@ -51,13 +52,17 @@ export function encodeFrame(message: Message, payload?: Uint8Array | Float32Arra
 
 /**
  * Decodes what a worker sent.
- * @param contributionLength float32 numbers in a leaf, `contributionLayout(manifest).length`
+ * @param contributionLength float32 numbers of a contribution in a round
  * @throws GantryError E_PROTOCOL, E_VERSION, E_TOO_LARGE, or E_BAD_SHAPE for a payload of the wrong length; never another
  */
-export function decodeFromWorker(frame: Uint8Array, contributionLength: number): Received<WorkerMessage> {
+export function decodeFromWorker(
+  frame: Uint8Array,
+  contributionLength: (round: number) => number,
+): Received<WorkerMessage> {
   const { header, payload } = readFrame(frame);
   const message = validate(workerMessageSchema, header);
-  requireBytes(message, fixedBytes(message) ?? contributionLength * 4, payload.length);
+  const expected = message.type === 'result' ? 4 * contributionLength(message.round) : 0;
+  requireBytes(message, expected, payload.length);
   return { message, payload };
 }
 
@@ -127,10 +132,11 @@ function fixedBytes(message: Message): number | undefined {
 /** Length of a payload that the welcome has announced. */
 function promisedBytes(message: CoordinatorMessage, welcome: MessageOf<'welcome'> | undefined): number {
   if (!welcome) throw new GantryError('E_PROTOCOL', `a message of type ${message.type} came before the welcome`);
-  if (message.type === 'assign') return message.samples * sampleBytes(manifestFromWire(welcome.manifest));
+  if (message.type === 'assign') return samplesIn(message) * sampleBytes(manifestFromWire(welcome.manifest));
   if (message.type !== 'program') return manifestFromWire(welcome.manifest).trainableSize * 4;
-  const promised = welcome.programs.find(({ samples }) => samples === message.samples);
-  if (!promised) throw new GantryError('E_PROTOCOL', `no program for ${message.samples} samples was announced`);
+  const { phase, samples } = message;
+  const promised = welcome.programs.find((each) => each.phase === phase && each.samples === samples);
+  if (!promised) throw new GantryError('E_PROTOCOL', `no program of ${phase} for ${samples} samples was announced`);
   return promised.bytes;
 }
 

@@ -1,6 +1,6 @@
 import { GantryError } from '../errors.ts';
-import { layOutManifest, sizeOf, type ModelManifest, type Parameter } from '../model/manifest.ts';
-import { dataInput } from '../model/step-inputs.ts';
+import { dataInput } from '../model/batch-inputs.ts';
+import { layOutManifest, sizeOf, type ModelManifest, type Parameter, type PhaseInput } from '../model/manifest.ts';
 import { MAX_PAYLOAD_BYTES } from './frame.ts';
 import type { MessageOf } from './messages.ts';
 
@@ -8,18 +8,22 @@ type Welcome = MessageOf<'welcome'>;
 
 /** The manifest as `welcome` carries it: offsets and sizes follow from order and shapes. */
 export function manifestToWire(manifest: ModelManifest): Welcome['manifest'] {
-  const { trainable, movingStatistics, inputs, sums } = manifest;
+  const { model, trainable, movingStatistics, phases } = manifest;
   return {
+    model,
     trainable: trainable.map(parameterToWire),
     movingStatistics: movingStatistics.map((each) => ({ ...parameterToWire(each), momentum: each.momentum })),
-    inputs: inputs.map((input) => {
-      const common = { name: input.name, shape: [...input.shape] };
-      if (input.from === 'data') return { ...common, from: 'data' };
-      const drawn = { ...common, streams: [...input.streams] };
-      return input.from === 'normal' ? { ...drawn, from: 'normal' } : { ...drawn, from: 'keepMask', rate: input.rate };
+    phases: phases.map(({ name, times, updates, inputs, sums }) => {
+      return { name, times, updates: [...updates], inputs: inputs.map(inputToWire), sums: [...sums] };
     }),
-    sums: [...sums],
   };
+}
+
+function inputToWire(input: PhaseInput): Welcome['manifest']['phases'][number]['inputs'][number] {
+  const common = { name: input.name, shape: [...input.shape] };
+  if (input.from === 'data') return { ...common, from: 'data' };
+  const drawn = { ...common, streams: [...input.streams] };
+  return input.from === 'normal' ? { ...drawn, from: 'normal' } : { ...drawn, from: 'keepMask', rate: input.rate };
 }
 
 function parameterToWire({ name, shape, initializer }: Parameter) {
@@ -27,16 +31,44 @@ function parameterToWire({ name, shape, initializer }: Parameter) {
 }
 
 /**
- * @throws GantryError E_MANIFEST if a name comes twice, the parameters or the inputs of a sample are too large for a frame, or
- *   there is not exactly one input that is sent
+ * @throws GantryError E_MANIFEST if a name comes twice, the parameters or the inputs of a sample are too large for a frame, a
+ *   network's parameters do not lie together, or phases do not take exactly one input that is sent, of one shape
  */
 export function manifestFromWire(wire: Welcome['manifest']): ModelManifest {
   check(wire.trainable, 4);
   check(wire.movingStatistics, 4);
-  check(wire.inputs, 1);
-  dataInput(wire);
-  if (new Set(wire.sums).size < wire.sums.length) throw new GantryError('E_MANIFEST', 'a sum comes twice');
-  return layOutManifest(wire);
+  const dataShapes = wire.phases.map((phase) => {
+    check(phase.inputs, 1);
+    requireDistinct(phase.sums, 'sum');
+    return JSON.stringify(dataInput(phase).shape);
+  });
+  requireDistinct(
+    wire.phases.map(({ name }) => name),
+    'phase',
+  );
+  if (new Set(dataShapes).size > 1) throw new GantryError('E_MANIFEST', 'phases take data of different shapes');
+  try {
+    const manifest = layOutManifest(wire);
+    requireNetworks(manifest);
+    return manifest;
+  } catch (cause) {
+    if (!(cause instanceof RangeError)) throw cause;
+    throw new GantryError('E_MANIFEST', cause.message, { cause });
+  }
+}
+
+function requireDistinct(names: readonly string[], what: string): void {
+  if (new Set(names).size < names.length) throw new GantryError('E_MANIFEST', `a ${what} comes twice`);
+}
+
+function requireNetworks({ networks, phases }: ModelManifest): void {
+  const names = new Set(networks.map(({ name }) => name));
+  for (const { name, updates } of phases) {
+    requireDistinct(updates, `network that ${name} updates`);
+    const unknown = updates.find((network) => !names.has(network));
+    if (unknown !== undefined)
+      throw new GantryError('E_MANIFEST', `${name} updates ${unknown}, which has no parameters`);
+  }
 }
 
 function check(list: readonly { readonly name: string; readonly shape: readonly number[] }[], bytesEach: number): void {
@@ -56,13 +88,13 @@ function check(list: readonly { readonly name: string; readonly shape: readonly 
 export function manifestBytes(manifest: ModelManifest): Uint8Array<ArrayBuffer> {
   const rows = (list: readonly Parameter[]) =>
     list.map(({ name, shape, initializer }) => [name, 'float32', shape, sortedEntries(initializer)]);
-  const { trainable, movingStatistics, inputs, sums } = manifest;
+  const { model, trainable, movingStatistics, phases } = manifest;
   const all = [
+    model,
     rows(trainable),
     rows(movingStatistics),
     movingStatistics.map(({ momentum }) => momentum),
-    inputs.map(sortedEntries),
-    sums,
+    phases.map(({ name, times, updates, inputs, sums }) => [name, times, updates, inputs.map(sortedEntries), sums]),
   ];
   return new TextEncoder().encode(JSON.stringify(all));
 }
@@ -74,7 +106,7 @@ function sortedEntries(object: object): [string, unknown][] {
 
 /** The programs of a run in the order of `welcome`, as the bytes whose sha256 both ends compare. */
 export function programsBytes(programs: Welcome['programs']): Uint8Array<ArrayBuffer> {
-  const rows = programs.map(({ samples, bytes, sha256: digest }) => [samples, bytes, digest]);
+  const rows = programs.map(({ phase, samples, bytes, sha256: digest }) => [phase, samples, bytes, digest]);
   return new TextEncoder().encode(JSON.stringify(rows));
 }
 

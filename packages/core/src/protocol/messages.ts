@@ -10,6 +10,8 @@ z.config({ jitless: true });
 /** The configuration allows no larger batch, nor shards of one sample. */
 const MAX_BATCH = 60_000;
 const MAX_SHARD = 4096;
+/** Rounds of a step: the streams of draws have room for no more. */
+const MAX_ITERATIONS = 2 ** 16 - 1;
 
 /** Text to be shown, see `plainText`; the length counts UTF-16 units and holds after stripping. */
 const text = (maxLength: number) => z.string().transform(plainText).pipe(z.string().min(1).max(maxLength));
@@ -20,14 +22,15 @@ const sha256Hex = z.string().regex(/^[0-9a-f]{64}$/);
 const errorCode = z.enum(ERROR_CODES);
 /** Version of the protocol; any is parsed, so that another than ours can be named. */
 const protocol = z.int().min(0).max(65_535);
-/** Step of the run, counted from 0. */
-const step = z.int().min(0);
+/** Round of the run, counted from 0; one round makes a step of the default model. */
+const round = z.int().min(0);
 /** Index of the shard, or of the tree node on its level. */
 const index = z.int().min(0).max(MAX_BATCH);
 /** Samples of a shard. */
 const shardSamples = z.int().min(2).max(MAX_SHARD);
 
 const tensorName = z.string().regex(/^[\w./-]{1,200}$/);
+const networkName = z.string().regex(/^[\w.-]{1,100}$/);
 const shape = z.array(z.int().min(1).max(MAX_PAYLOAD_BYTES)).max(8);
 const finite = z.number().min(-1e9).max(1e9);
 /** Where the values of a parameter begin, see `Initializer`. */
@@ -44,22 +47,30 @@ const streams = z
     z
       .int()
       .min(0)
-      .max(2 ** 32 - 1),
+      .max(2 ** 16 - 1),
   )
   .min(1)
-  .max(4);
-/** An input of the training step, see `StepInput`. */
-const stepInput = z.discriminatedUnion('from', [
+  .max(16);
+/** An input of a phase, see `PhaseInput`. */
+const phaseInput = z.discriminatedUnion('from', [
   z.strictObject({ from: z.literal('data'), name: tensorName, shape }),
   z.strictObject({ from: z.literal('normal'), name: tensorName, shape, streams }),
   z.strictObject({ from: z.literal('keepMask'), name: tensorName, shape, streams, rate: z.number().min(0).max(0.99) }),
 ]);
+/** What a round computes, see `PhaseManifest`. */
+const phase = z.strictObject({
+  name: tensorName,
+  times: z.int().min(1).max(1000),
+  updates: z.array(networkName).min(1).max(16),
+  inputs: z.array(phaseInput).min(1).max(64),
+  sums: z.array(tensorName).max(64),
+});
 /** What the receiver has to know of the model, see `ModelManifest`: offsets and sizes follow from order and shapes. */
 const manifest = z.strictObject({
+  model: networkName,
   trainable: z.array(parameter).min(1).max(128),
   movingStatistics: z.array(movingStatistic).max(128),
-  inputs: z.array(stepInput).min(1).max(64),
-  sums: z.array(tensorName).max(64),
+  phases: z.array(phase).min(1).max(16),
 });
 
 /** First message of a worker. No payload. */
@@ -96,7 +107,7 @@ const ready = z.strictObject({
  */
 const computed = z.strictObject({
   type: z.literal('computed'),
-  step,
+  round,
   index,
   /** Time spent computing. */
   computeMs: milliseconds,
@@ -107,7 +118,7 @@ const computed = z.strictObject({
 /** The sum of the leaves under one tree node, each of a shard that the worker was given. Payload: a leaf, float32. */
 const result = z.strictObject({
   type: z.literal('result'),
-  step,
+  round,
   /** Level 0 holds the shards; a node of level n holds 2ⁿ of them. */
   level: z.int().min(0).max(16),
   index,
@@ -124,8 +135,8 @@ const failure = z.strictObject({
   type: z.literal('failure'),
   code: errorCode,
   message: explanation,
-  /** Step and shard concerned, where it was about one. */
-  step: z.exactOptional(step),
+  /** Round and unit concerned, where it was about one. */
+  round: z.exactOptional(round),
   index: z.exactOptional(index),
 });
 
@@ -144,10 +155,11 @@ const welcome = z.strictObject({
   heartbeatMs: z.int().min(1).max(3_600_000),
   /** Parameters, inputs and sums of the model, see `manifestFromWire`. */
   manifest,
-  /** What follows in `program` messages, one per shard size. */
+  /** What follows in `program` messages, one per phase and shard size. */
   programs: z
     .array(
       z.strictObject({
+        phase: tensorName,
         samples: shardSamples,
         /** Length of the program. */
         bytes: z.int().min(1).max(MAX_PAYLOAD_BYTES),
@@ -157,32 +169,36 @@ const welcome = z.strictObject({
     .max(16),
 });
 
-/** The compiled training step for one shard size. Payload: an ONNX model. */
-const program = z.strictObject({ type: z.literal('program'), samples: shardSamples });
+/** A phase, compiled for one shard size. Payload: an ONNX model. */
+const program = z.strictObject({ type: z.literal('program'), phase: tensorName, samples: shardSamples });
 
 /** Weights to compute with from now on. Payload: all trainable parameters, float32. */
 const weights = z.strictObject({
   type: z.literal('weights'),
-  /** Steps done. */
-  version: step,
+  /** The round that is computed with them. */
+  round,
 });
 
-/** One shard to compute. Payload: the data of its samples, uint8. */
-const assign = z
-  .strictObject({
-    type: z.literal('assign'),
-    step,
-    /** Version of the weights to compute with; equals `step`. */
-    version: step,
-    index,
-    /** Place of the shard's first sample in the batch. */
-    first: z.int().min(0).max(MAX_BATCH),
-    samples: shardSamples,
-  })
-  .refine((message) => message.version === message.step, 'a step is computed with the weights of its own version');
+/** A slice of the global batch of one round, see `Batch`. */
+const batch = z.strictObject({
+  step: z.int().min(0),
+  /** Round of the step, from 0. */
+  iteration: z.int().min(0).max(MAX_ITERATIONS),
+  /** Place of its first sample in the global batch. */
+  first: z.int().min(0).max(MAX_BATCH),
+  samples: shardSamples,
+});
+
+/** A unit to compute with the weights of its round. Payload: the data of its samples, batch by batch, uint8. */
+const assign = z.strictObject({
+  type: z.literal('assign'),
+  round,
+  index,
+  batches: z.array(batch).length(1),
+});
 
 /** The result of this shard is no longer wanted. No payload. */
-const cancel = z.strictObject({ type: z.literal('cancel'), step, index });
+const cancel = z.strictObject({ type: z.literal('cancel'), round, index });
 
 /** Last message of the coordinator: the worker reconnects after `stopped` only. No payload. */
 const bye = z.strictObject({

@@ -3,7 +3,7 @@
  * of it. A watcher gets a snapshot first, then updates, and a new snapshot where it was too slow for all updates.
  */
 import { z } from 'zod';
-import type { StepMetrics } from '../training/training-state.ts';
+import type { Report } from '../model/report.ts';
 
 /** How a run is doing. */
 export type RunState = 'waiting' | 'training' | 'paused' | 'stopping' | 'stopped' | 'finished' | 'failed';
@@ -24,6 +24,8 @@ export interface WatchedRun {
   readonly batch: number;
   readonly shardSize: number;
   readonly seed: number;
+  /** What each step reports, and how it is shown. */
+  readonly reports: readonly Report[];
   /** Of the last step, and of the steps of this process. */
   readonly imagesPerSecond: number;
   readonly averageImagesPerSecond: number;
@@ -76,29 +78,38 @@ export interface WatchedWorker {
   readonly lastSeenMs: number;
 }
 
-/** A line of metrics.jsonl: one step. */
-export interface WatchedMetrics extends StepMetrics {
+/** Where the time of a step went, in milliseconds. */
+export interface StepTimes {
+  /** In which a worker had nothing to compute; mean over the workers. */
+  readonly wait: number;
+  /** In which the busiest worker computed. */
+  readonly compute: number;
+  /** Checking and adding contributions, on the coordinator. */
+  readonly reduce: number;
+  /** The steps of the optimizers. */
+  readonly adam: number;
+  /** What is left of `total`: messages on their way, checkpoints, sample grids. */
+  readonly wire: number;
+  /** From the end of the step before. */
+  readonly total: number;
+}
+
+/** A line of metrics.jsonl: one step, with what the model reports under its names (`WatchedRun.reports`). */
+export interface WatchedMetrics {
   /** Counted from 1. */
   readonly step: number;
   /** Counted from 1. */
   readonly epoch: number;
   readonly imagesPerSecond: number;
   readonly workers: number;
-  /** Milliseconds by phase. */
-  readonly ms: {
-    /** In which a worker had nothing to compute; mean over the workers. */
-    readonly wait: number;
-    /** In which the busiest worker computed. */
-    readonly compute: number;
-    /** Checking and adding leaves, on the coordinator. */
-    readonly reduce: number;
-    /** Both Adam steps. */
-    readonly adam: number;
-    /** What is left of `total`: messages on their way, checkpoints, sample grids. */
-    readonly wire: number;
-    /** From the end of the step before. */
-    readonly total: number;
-  };
+  readonly ms: StepTimes;
+  readonly [report: string]: number | StepTimes;
+}
+
+/** A number that a step reported; undefined where it reported none of this name. */
+export function metricOf(line: WatchedMetrics, name: string): number | undefined {
+  const value = line[name];
+  return typeof value === 'number' ? value : undefined;
 }
 
 /** A line of events.jsonl. Who watches is not told of the type `stolen`. */

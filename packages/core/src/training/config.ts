@@ -9,9 +9,11 @@ const positiveInteger = z.int().min(1);
  * `epochs` only says how far to go.
  */
 export const resultConfigSchema = z.strictObject({
+  /** Name of the model. */
+  model: z.string().min(1).max(100).default('dcgan'),
   /** 0 … 2⁵³−1; all randomness derives from it. */
   seed: z.int().min(0).max(MAX_SEED).default(0),
-  /** Images per step over all workers. */
+  /** Images per round over all workers. */
   batch: positiveInteger.max(60_000).default(256),
   /** Samples per shard; batch-norm statistics are taken per shard, so this is part of the result. */
   shardSize: positiveInteger.min(2).max(4096).default(64),

@@ -1,78 +1,110 @@
+import {
+  gradientName,
+  networkOf,
+  viewOf,
+  type ModelManifest,
+  type PhaseManifest,
+  type Section,
+} from '../model/manifest.ts';
 import { allocatePayload } from '../protocol/frame.ts';
-import { gradientName, viewOf, type ModelManifest } from '../model/manifest.ts';
 
 /**
- * The layout of a leaf, the result of one shard, and of every sum of leaves: one flat float32 vector
- * `[gradients | batch-norm statistics × samples | sums | samples]`, so that reducing is nothing but adding vectors.
- * Gradients lie as `manifest.trainable`, statistics as `manifest.movingStatistics` (mean, biased variance), sums as
- * `manifest.sums`. The last number counts the samples.
+ * The layout of a contribution, the result of one batch in a phase, and of every sum of contributions: one flat float32 vector
+ * `[gradients | batch-norm statistics × samples | sums | samples]`, so that reducing is nothing but adding vectors. Gradients
+ * and statistics (mean, biased variance) are those of the networks that the phase updates, in the manifest's order. The last
+ * number counts the samples.
  */
 export interface ContributionLayout {
   readonly length: number;
-  readonly statisticsOffset: number;
-  readonly sumsOffset: number;
-  /** Names of the sums, in order. */
-  readonly sums: readonly string[];
+  /** By network that the phase updates. */
+  readonly gradients: Readonly<Record<string, Section>>;
+  readonly statistics: Readonly<Record<string, Section>>;
+  /** By name, one number each. */
+  readonly sums: Readonly<Record<string, Section>>;
+  readonly samples: Section;
 }
 
-export function contributionLayout(manifest: ModelManifest): ContributionLayout {
-  const sumsOffset = manifest.trainableSize + manifest.movingStatisticsSize;
-  const { sums, trainableSize: statisticsOffset } = manifest;
-  return { statisticsOffset, sumsOffset, sums, length: sumsOffset + sums.length + 1 };
+/** The layout of a phase's contributions. */
+export function contributionLayout(manifest: ModelManifest, phase: PhaseManifest): ContributionLayout {
+  let length = 0;
+  const section = (size: number): Section => {
+    const offset = length;
+    length += size;
+    return { offset, size };
+  };
+  const networks = manifest.networks.filter(({ name }) => phase.updates.includes(name));
+  const gradients = Object.fromEntries(networks.map(({ name, weights }) => [name, section(weights.size)]));
+  const statistics = Object.fromEntries(networks.map(({ name, statistics: { size } }) => [name, section(size)]));
+  const sums = Object.fromEntries(phase.sums.map((name) => [name, section(1)]));
+  const samples = section(1);
+  return { length, gradients, statistics, sums, samples };
 }
 
-/** Memory for a leaf, in zeros, with room before it for the header of the message that carries it. */
-export function newContribution(manifest: ModelManifest): Float32Array<ArrayBuffer> {
-  const { length } = contributionLayout(manifest);
+/** Memory for a phase's contribution, in zeros, with room before it for the header of the message that carries it. */
+export function newContribution(manifest: ModelManifest, phase: PhaseManifest): Float32Array<ArrayBuffer> {
+  const { length } = contributionLayout(manifest, phase);
   const { buffer, byteOffset } = allocatePayload(4 * length);
   return new Float32Array(buffer, byteOffset, length);
 }
 
-/** One of the sums of a leaf or node. @throws RangeError if the model reports none of this name */
-export function sumOf(vector: Float32Array, { sums, sumsOffset, length }: ContributionLayout, name: string): number {
-  const index = sums.indexOf(name);
-  if (index < 0) throw new RangeError(`the model reports no ${name}`);
-  return numberAt(vector, sumsOffset + index, length);
-}
-
-/** The samples summed up in a leaf or node. */
-export function samplesOf(vector: Float32Array, { length }: ContributionLayout): number {
-  return numberAt(vector, length - 1, length);
-}
-
-function numberAt(vector: Float32Array, index: number, length: number): number {
-  const value = vector[index];
-  if (value === undefined) throw new RangeError(`a leaf of ${length} numbers was expected, got ${vector.length}`);
+/** The one number of a section. @throws RangeError if the vector is too short */
+export function numberIn(vector: Float32Array, { offset }: Section): number {
+  const value = vector[offset];
+  if (value === undefined) throw new RangeError(`more than ${vector.length} numbers were expected`);
   return value;
 }
 
-/** A part of a leaf under the name of the output of `trainingStep` that belongs there; shares the leaf's memory. */
+/** A part of a contribution under the name of the output of `runPhase` that belongs there; shares its memory. */
 export interface ContributionPart {
   readonly name: string;
   readonly shape: readonly number[];
   readonly values: Float32Array;
 }
 
-/** The parts of a leaf: gradients, batch statistics (to be multiplied by the number of samples) and sums. */
-export function contributionParts(leaf: Float32Array, manifest: ModelManifest): ContributionPart[] {
-  const { statisticsOffset, sumsOffset } = contributionLayout(manifest);
-  const statistics = leaf.subarray(statisticsOffset, sumsOffset);
+/** The parts of a contribution: gradients, batch statistics (to be multiplied by the number of samples) and sums. */
+export function contributionParts(
+  contribution: Float32Array,
+  manifest: ModelManifest,
+  phase: PhaseManifest,
+): ContributionPart[] {
+  const layout = contributionLayout(manifest, phase);
+  const parts = (
+    list: ModelManifest['trainable'],
+    sections: Readonly<Record<string, Section>>,
+    of: 'weights' | 'statistics',
+  ) =>
+    manifest.networks.flatMap((network) => {
+      const section = sections[network.name];
+      if (!section) return [];
+      return list
+        .filter((parameter) => networkOf(parameter) === network.name)
+        .map(({ name, shape, offset, size }) => ({
+          name: of === 'weights' ? gradientName(name) : name,
+          shape,
+          values: viewOf(contribution, { offset: section.offset + offset - network[of].offset, size }),
+        }));
+    });
   return [
-    ...manifest.trainable.map((parameter) => {
-      return { name: gradientName(parameter.name), shape: parameter.shape, values: viewOf(leaf, parameter) };
-    }),
-    ...manifest.movingStatistics.map((parameter) => {
-      return { name: parameter.name, shape: parameter.shape, values: viewOf(statistics, parameter) };
-    }),
-    ...manifest.sums.map((name, i) => {
-      return { name, shape: [], values: leaf.subarray(sumsOffset + i, sumsOffset + i + 1) };
-    }),
+    ...parts(manifest.trainable, layout.gradients, 'weights'),
+    ...parts(manifest.movingStatistics, layout.statistics, 'statistics'),
+    ...Object.entries(layout.sums).map(([name, section]) => ({
+      name,
+      shape: [],
+      values: viewOf(contribution, section),
+    })),
   ];
 }
 
-/** Completes a leaf whose parts hold the outputs of `trainingStep`: statistics become sums, and the samples are counted. */
-export function completeContribution(leaf: Float32Array, manifest: ModelManifest, samples: number): void {
-  const { statisticsOffset, sumsOffset, length } = contributionLayout(manifest);
-  for (let i = statisticsOffset; i < sumsOffset; i++) leaf[i] = (leaf[i] as number) * samples;
-  leaf[length - 1] = samples;
+/** Completes a contribution whose parts hold what `runPhase` gives: statistics become sums, and the samples are counted. */
+export function completeContribution(
+  contribution: Float32Array,
+  manifest: ModelManifest,
+  phase: PhaseManifest,
+  samples: number,
+): void {
+  const layout = contributionLayout(manifest, phase);
+  for (const { offset, size } of Object.values(layout.statistics)) {
+    for (let i = offset; i < offset + size; i++) contribution[i] = (contribution[i] as number) * samples;
+  }
+  contribution[layout.samples.offset] = samples;
 }

@@ -1,9 +1,9 @@
+import type { BatchInputs } from '../model/batch-inputs.ts';
 import type { ModelManifest } from '../model/manifest.ts';
-import type { ShardInputs } from '../model/step-inputs.ts';
 
 /**
- * What computes gradients. An engine turns (weights, shard) into a leaf and keeps nothing else: the same call gives the
- * same bits, so a shard may be computed anywhere, again, or twice. It does not average, reduce or optimize.
+ * What computes gradients. An engine turns (weights, batch) into a contribution and keeps nothing else: the same call gives the
+ * same bits, so a batch may be computed anywhere, again, or twice. It does not average, reduce or optimize.
  *
  * Calls on one engine are made one after another.
  */
@@ -15,20 +15,21 @@ export interface GradientEngine {
   setWeights(flat: Float32Array): Promise<void>;
 
   /**
-   * Computes one shard with the weights last set.
-   * @param leaf memory for the result, overwritten; absent: a new one
-   * @returns laid out as `contributionLayout(manifest)`; the caller owns it
+   * Computes one batch with the weights last set.
+   * @param into memory for the result, overwritten; absent: a new one
+   * @returns laid out as `contributionLayout(manifest, inputs.phase)`; the caller owns it
    */
-  gradients(inputs: ShardInputs, leaf?: Float32Array<ArrayBuffer>): Promise<Float32Array<ArrayBuffer>>;
+  gradients(inputs: BatchInputs, into?: Float32Array<ArrayBuffer>): Promise<Float32Array<ArrayBuffer>>;
 
   dispose(): Promise<void>;
 }
 
-/** A compiled training step for one shard size. */
+/** A phase, compiled for one shard size. */
 export interface ProgramVariant {
+  readonly phase: string;
   /** Samples in the shard; baked into the graph's shapes. */
   readonly samples: number;
-  /** ONNX model whose inputs and outputs carry the names of `trainingStep`. */
+  /** ONNX model whose inputs and outputs carry the names of `runPhase`. */
   readonly onnx: Uint8Array;
 }
 

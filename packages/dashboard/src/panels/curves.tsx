@@ -1,8 +1,8 @@
-import type { WatchedMetrics } from '@gantry/core';
+import { metricOf, type Report, type WatchedMetrics } from '@gantry/core';
 import { memo, useCallback, useMemo, useState } from 'react';
 import type { Api } from '../api.ts';
 import { Chart, type ChartSpec } from '../chart.tsx';
-import type { Range } from '../chart-options.ts';
+import { seriesColor, type Range } from '../chart-options.ts';
 import { whole } from '../format.ts';
 import { useLines, type Part } from '../history-part.ts';
 import { Panel } from './panel.tsx';
@@ -16,50 +16,49 @@ interface Curve extends ChartSpec {
   readonly of: readonly ((line: WatchedMetrics) => number)[];
 }
 
-const CHARTS: readonly Curve[] = [
-  {
-    title: 'Loss',
-    series: [
-      { name: 'generator', color: 1 },
-      { name: 'discriminator', color: 2 },
-    ],
-    limits: {},
-    of: [({ generatorLoss }) => generatorLoss, ({ discriminatorLoss }) => discriminatorLoss],
-  },
-  {
-    title: 'Probability of real',
-    series: [
-      { name: 'D(real)', color: 1 },
-      { name: 'D(fake)', color: 2 },
-    ],
-    limits: { min: 0, max: 1 },
-    of: [({ dReal }) => dReal, ({ dFake }) => dFake],
-  },
-  {
-    title: 'Gradient norm',
-    series: [
-      { name: 'generator', color: 1 },
-      { name: 'discriminator', color: 2 },
-    ],
-    limits: {},
-    of: [({ generatorGradNorm }) => generatorGradNorm, ({ discriminatorGradNorm }) => discriminatorGradNorm],
-  },
-  {
-    title: 'Speed',
-    series: [{ name: 'images/s', color: 3 }],
-    limits: { min: 0 },
-    of: [({ imagesPerSecond }) => imagesPerSecond],
-  },
-];
+const SPEED: Curve = {
+  title: 'Speed',
+  series: [{ name: 'images/s', color: 3 }],
+  limits: { min: 0 },
+  of: [({ imagesPerSecond }) => imagesPerSecond],
+};
+
+/** The charts of what a model reports, in the order in which it does, and of the speed. */
+function chartsOf(reports: readonly Report[]): readonly Curve[] {
+  const titles = [...new Set(reports.map(({ chart }) => chart))];
+  const ofModel = titles.map((title) => {
+    const own = reports.filter(({ chart }) => chart === title);
+    return {
+      title,
+      series: own.map(({ label }, i) => ({ name: label, color: seriesColor(i) })),
+      limits: Object.assign({}, ...own.map(({ limits }) => limits)) as Curve['limits'],
+      of: own.map(
+        ({ name }) =>
+          (line: WatchedMetrics) =>
+            metricOf(line, name) ?? NaN,
+      ),
+    };
+  });
+  return [...ofModel, SPEED];
+}
 
 /** The whole history of the run; a part that is zoomed into is fetched in more detail. */
-export const Curves = memo(function Curves({ metrics, api }: { metrics: readonly WatchedMetrics[]; api: Api }) {
+export const Curves = memo(function Curves({
+  metrics,
+  reports,
+  api,
+}: {
+  metrics: readonly WatchedMetrics[];
+  reports: readonly Report[];
+  api: Api;
+}) {
+  const charts = useMemo(() => chartsOf(reports), [reports]);
   const [smoothing, setSmoothing] = useState(0);
   const [logarithmic, setLogarithmic] = useState(false);
   const [part, setPart] = useState<Part>();
   const { lines, range } = useLines(api, metrics, part);
   const steps = useMemo(() => lines.map(({ step }) => step), [lines]);
-  const values = useMemo(() => CHARTS.map(({ of }) => of.map((each) => lines.map(each))), [lines]);
+  const values = useMemo(() => charts.map(({ of }) => of.map((each) => lines.map(each))), [charts, lines]);
   const zoom = useCallback((to: Range | undefined) => setPart(to), []);
   const span = SPANS[smoothing] ?? 0;
   const spanText = span === 0 ? 'none' : `${whole(span)} steps`;
@@ -90,7 +89,7 @@ export const Curves = memo(function Curves({ metrics, api }: { metrics: readonly
       }
     >
       <div className="charts" hidden={lines.length === 0}>
-        {(lines.length === 0 ? [] : CHARTS).map((spec, i) => (
+        {(lines.length === 0 ? [] : charts).map((spec, i) => (
           <Chart
             key={spec.title}
             spec={spec}

@@ -4,19 +4,21 @@ import {
   completeContribution,
   contributionParts,
   newContribution,
+  phaseNamed,
   viewOf,
   type GradientEngine,
   type Program,
-  type ShardInputs,
+  type BatchInputs,
 } from '@gantry/core';
-import { variantFor } from './variants.ts';
+import { variantFor, variantKey } from './variants.ts';
 
 interface Loaded {
   readonly program: Program;
-  readonly variants: ReadonlyMap<number, Promise<NativeProgram>>;
+  /** By `variantKey`. */
+  readonly variants: ReadonlyMap<string, Promise<NativeProgram>>;
 }
 
-/** The compiled training step as machine code for this processor. `gradients` blocks the thread that calls it. */
+/** The compiled phases as machine code for this processor. `gradients` blocks the thread that calls it. */
 export class NativeEngine implements GradientEngine {
   #loaded: Loaded | undefined;
   #weights: Float32Array | undefined;
@@ -25,19 +27,21 @@ export class NativeEngine implements GradientEngine {
 
   async load(program: Program): Promise<void> {
     const { manifest } = program;
-    const outputs = contributionParts(newContribution(manifest), manifest).map(({ name }) => name);
-    const variants = new Map<number, Promise<NativeProgram>>();
+    const variants = new Map<string, Promise<NativeProgram>>();
     let previous: Promise<unknown> = Promise.resolve();
-    for (const { samples, onnx } of program.variants) {
+    for (const { phase: name, samples, onnx } of program.variants) {
+      const phase = phaseNamed(manifest, name);
+      const outputs = contributionParts(newContribution(manifest, phase), manifest, phase).map((part) => part.name);
       const compiled = previous.then(() => compileNative(onnx, outputs));
-      variants.set(samples, compiled);
+      variants.set(variantKey(name, samples), compiled);
       // Whoever needs it is told.
       previous = compiled.catch(() => undefined);
     }
     this.#loaded = { program, variants };
     this.#weights = undefined;
     // The others, of the last shard of an epoch, are compiled while this one computes.
-    await variants.get(program.variants[0]?.samples ?? 0);
+    const [first] = program.variants;
+    if (first) await variants.get(variantKey(first.phase, first.samples));
   }
 
   setWeights(flat: Float32Array): Promise<void> {
@@ -45,16 +49,16 @@ export class NativeEngine implements GradientEngine {
     return Promise.resolve();
   }
 
-  async gradients(inputs: ShardInputs, leaf?: Float32Array<ArrayBuffer>): Promise<Float32Array<ArrayBuffer>> {
+  async gradients(inputs: BatchInputs, into?: Float32Array<ArrayBuffer>): Promise<Float32Array<ArrayBuffer>> {
     if (!this.#loaded || !this.#weights) throw new Error('no program is loaded, or no weights are set');
     const weights = this.#weights;
     const { program, variants } = this.#loaded;
     const { manifest } = program;
-    const { samples, tensors } = inputs;
-    const variant = await variantFor(variants, samples);
+    const { phase, samples, tensors } = inputs;
+    const variant = await variantFor(variants, inputs);
     const fed = new Map<string, TensorData>(Object.entries(tensors));
     for (const parameter of manifest.trainable) fed.set(parameter.name, viewOf(weights, parameter));
-    const result = leaf ?? newContribution(manifest);
+    const result = into ?? newContribution(manifest, phase);
     if (this.#scratch.length < variant.scratchBytes) this.#scratch = new Uint8Array(variant.scratchBytes);
     variant.run(
       this.#scratch,
@@ -63,9 +67,9 @@ export class NativeEngine implements GradientEngine {
         if (!values) throw new GantryError('E_ENGINE', `the program takes '${name}', which no shard has`);
         return values;
       }),
-      contributionParts(result, manifest).map(({ values }) => values),
+      contributionParts(result, manifest, phase).map(({ values }) => values),
     );
-    completeContribution(result, manifest, samples);
+    completeContribution(result, manifest, phase, samples);
     return result;
   }
 

@@ -1,4 +1,4 @@
-import { initialState, sampleBytes, sha256, type Program, type ShardWork } from '@gantry/core';
+import { initialWeights, sampleBytes, sha256, type Program, type Unit } from '@gantry/core';
 import type { EngineHost } from '../slots/engine-host.ts';
 
 /**
@@ -8,14 +8,15 @@ import type { EngineHost } from '../slots/engine-host.ts';
  * @returns the first 16 hexadecimal digits of a sha256
  */
 export async function probeNumericClass(engine: EngineHost, program: Program): Promise<string> {
-  await engine.setWeights(initialState(program.manifest, 0).weights);
+  await engine.setWeights(initialWeights(program.manifest, 0));
   const samples = program.variants[0]?.samples ?? 0;
-  const images = Uint8Array.from(
+  const data = Uint8Array.from(
     { length: samples * sampleBytes(program.manifest) },
     (_, i) => Math.imul(i, 0x9e3779b1) >>> 24,
   );
-  const probe: ShardWork = { step: 0, index: 0, first: 0, samples, images };
-  const leaf = await engine.gradients(probe);
-  const hash = await sha256(new Uint8Array(leaf.buffer, leaf.byteOffset, leaf.byteLength));
+  const probe: Unit = { round: 0, index: 0, batches: [{ step: 0, iteration: 0, first: 0, samples }], data };
+  const contribution = await engine.gradients(probe);
+  const { buffer, byteOffset, byteLength } = contribution;
+  const hash = await sha256(new Uint8Array(buffer, byteOffset, byteLength));
   return hash.slice(0, 16);
 }

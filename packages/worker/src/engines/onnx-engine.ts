@@ -2,14 +2,14 @@ import {
   completeContribution,
   contributionParts,
   newContribution,
-  stepInputSpecs,
+  inputSpecs,
   viewOf,
   type GradientEngine,
   type Program,
-  type ShardInputs,
+  type BatchInputs,
 } from '@gantry/core';
 import type { InferenceSession, Tensor, TensorConstructor } from 'onnxruntime-common';
-import { variantFor } from './variants.ts';
+import { variantFor, variantKey } from './variants.ts';
 
 /** What differs between ONNX Runtime's packages, and between devices. */
 export interface OnnxRuntime {
@@ -22,12 +22,13 @@ export interface OnnxRuntime {
 
 interface Loaded {
   readonly program: Program;
-  readonly sessions: ReadonlyMap<number, InferenceSession>;
+  /** By `variantKey`. */
+  readonly sessions: ReadonlyMap<string, InferenceSession>;
   readonly weights: Float32Array;
   readonly weightFeeds: Readonly<Record<string, Tensor>>;
 }
 
-/** The compiled training step on ONNX Runtime. On a CPU, `gradients` blocks the thread that calls it. */
+/** The compiled phases on ONNX Runtime. On a CPU, `gradients` blocks the thread that calls it. */
 export class OnnxEngine implements GradientEngine {
   readonly #runtime: OnnxRuntime;
   #loaded: Loaded | undefined;
@@ -38,9 +39,9 @@ export class OnnxEngine implements GradientEngine {
 
   async load(program: Program): Promise<void> {
     await this.dispose();
-    const sessions = new Map<number, InferenceSession>();
-    for (const { samples, onnx } of program.variants) {
-      sessions.set(samples, await this.#runtime.open(onnx));
+    const sessions = new Map<string, InferenceSession>();
+    for (const { phase, samples, onnx } of program.variants) {
+      sessions.set(variantKey(phase, samples), await this.#runtime.open(onnx));
     }
     const { Tensor } = this.#runtime;
     const weights = new Float32Array(program.manifest.trainableSize);
@@ -59,14 +60,14 @@ export class OnnxEngine implements GradientEngine {
   }
 
   async gradients(
-    inputs: ShardInputs,
-    leaf = newContribution(this.#loadedOrThrow().program.manifest),
+    inputs: BatchInputs,
+    into = newContribution(this.#loadedOrThrow().program.manifest, inputs.phase),
   ): Promise<Float32Array<ArrayBuffer>> {
     const { program, sessions, weightFeeds } = this.#loadedOrThrow();
-    const { samples } = inputs;
-    const session = variantFor(sessions, samples);
+    const { phase, samples } = inputs;
+    const session = variantFor(sessions, inputs);
     const { Tensor, fillsOutputs } = this.#runtime;
-    const specs = stepInputSpecs(program.manifest, samples);
+    const specs = inputSpecs(phase, samples);
     const feeds: Record<string, Tensor> = {
       ...weightFeeds,
     };
@@ -74,7 +75,7 @@ export class OnnxEngine implements GradientEngine {
       const values = inputs.tensors[name] as Float32Array & Uint8Array;
       feeds[name] = dtype === 'bool' ? new Tensor(dtype, values, shape) : new Tensor(dtype, values, shape);
     }
-    const parts = contributionParts(leaf, program.manifest);
+    const parts = contributionParts(into, program.manifest, phase);
     if (fillsOutputs) {
       const tensors = parts.map(({ name, shape, values }) => [name, new Tensor('float32', values, shape)] as const);
       await session.run(feeds, Object.fromEntries(tensors));
@@ -85,8 +86,8 @@ export class OnnxEngine implements GradientEngine {
       );
       for (const { name, values } of parts) values.set(outputs[name]?.data as Float32Array);
     }
-    completeContribution(leaf, program.manifest, samples);
-    return leaf;
+    completeContribution(into, program.manifest, phase, samples);
+    return into;
   }
 
   async dispose(): Promise<void> {

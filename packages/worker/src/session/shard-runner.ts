@@ -1,4 +1,14 @@
-import { GantryError, encodeFrame, frameAround, type MessageOf, type ShardWork } from '@gantry/core';
+import {
+  GantryError,
+  contributionLayout,
+  encodeFrame,
+  frameAround,
+  phaseAt,
+  samplesIn,
+  type MessageOf,
+  type ModelManifest,
+  type Unit,
+} from '@gantry/core';
 import type { EngineSlot } from '../slots/engine-slot.ts';
 import type { EnginePool } from '../slots/engine-pool.ts';
 import { SubtreeSums, type NodeSum } from './subtree-sums.ts';
@@ -10,6 +20,7 @@ import type { WorkerObserver } from './worker-options.ts';
 const MAX_UNSENT_RESULTS = 8;
 
 export interface ShardRunnerOptions {
+  readonly manifest: ModelManifest;
   readonly pool: EnginePool;
   readonly tally: ShardTally;
   readonly observer: WorkerObserver;
@@ -27,7 +38,7 @@ interface Times {
 
 /** A shard that a thread computes. */
 interface Job {
-  readonly work: ShardWork;
+  readonly work: Unit;
   cancelled: boolean;
 }
 
@@ -37,12 +48,12 @@ export class ShardRunner {
   readonly #queue = new WorkQueue<EngineSlot>();
   readonly #jobs = new Set<Job>();
   readonly #startedAt = performance.now();
-  #weights: { readonly version: number; readonly values: Float32Array<SharedArrayBuffer> } | undefined;
+  #weights: { readonly round: number; readonly values: Float32Array<SharedArrayBuffer> } | undefined;
   /** Memory of the weights before: when the next ones come, no answer still counts that is computed from them. */
   #recycledWeights: SharedArrayBuffer | undefined;
-  /** Leaves that have been sent: fresh memory for each would cost more than the computing of some layers. */
-  readonly #recycledLeaves: Float32Array<ArrayBuffer>[] = [];
-  /** Of the step of the weights. */
+  /** Contributions that have been sent: fresh memory for each would cost more than the computing of some layers. */
+  readonly #recycled: Float32Array<ArrayBuffer>[] = [];
+  /** Of the round of the weights. */
   readonly #sums = new SubtreeSums();
   #unsentResults = 0;
   #stopped = false;
@@ -54,42 +65,42 @@ export class ShardRunner {
   }
 
   /** @throws GantryError E_STALE_STEP for weights older than those that are here */
-  setWeights({ version }: MessageOf<'weights'>, payload: Uint8Array): void {
-    const current = this.#weights?.version ?? -1;
-    if (version < current) throw new GantryError('E_STALE_STEP', `weights of step ${version} came after ${current}`);
+  setWeights({ round }: MessageOf<'weights'>, payload: Uint8Array): void {
+    const current = this.#weights?.round ?? -1;
+    if (round < current) throw new GantryError('E_STALE_STEP', `weights of round ${round} came after ${current}`);
     // In shared memory the threads read them without a copy each. Two blocks in turn: the last one may be in use.
     const memory = this.#recycledWeights ?? new SharedArrayBuffer(payload.length);
     new Uint8Array(memory).set(payload);
     const values = new Float32Array(memory);
     this.#recycledWeights = this.#weights?.values.buffer;
-    this.#weights = { version, values };
-    this.#queue.dropBefore(version);
-    if (version > current) this.#recycledLeaves.push(...this.#sums.takeAll().map(({ sum }) => sum));
+    this.#weights = { round, values };
+    this.#queue.dropBefore(round);
+    if (round > current) this.#recycled.push(...this.#sums.takeAll().map(({ sum }) => sum));
     this.#startShards();
   }
 
-  assign({ step, index, first, samples }: MessageOf<'assign'>, images: Uint8Array): void {
-    const current = this.#weights?.version ?? -1;
-    const work: ShardWork = { step, index, first, samples, images };
+  assign({ round, index, batches }: MessageOf<'assign'>, data: Uint8Array): void {
+    const current = this.#weights?.round ?? -1;
+    const work: Unit = { round, index, batches, data };
     try {
-      if (step < current) throw new GantryError('E_STALE_STEP', `the weights here are of step ${current} already`);
+      if (round < current) throw new GantryError('E_STALE_STEP', `the weights here are of round ${current} already`);
       this.#queue.add(work);
     } catch (error) {
       return this.#reportFailure(work, error);
     }
-    if (step === current) this.#startShards();
-    else this.#queue.laneForLast(this.#options.pool.lanes)?.prepare(work);
+    if (round === current) this.#startShards();
+    else this.#queue.slotForLast(this.#options.pool.slots)?.prepare(work);
   }
 
   /**
    * Drops a shard that waits; one that is being computed is finished, and its result not sent. Where it is part of a sum, that
    * is sent all the same, and the coordinator has the other shards of it computed again.
    */
-  cancel({ step, index }: MessageOf<'cancel'>): void {
-    this.#queue.cancel(step, index);
-    for (const job of this.#jobs) job.cancelled ||= job.work.step === step && job.work.index === index;
-    const kept = step === this.#weights?.version ? this.#sums.takeLeaf(index) : undefined;
-    if (kept) this.#recycledLeaves.push(kept.sum);
+  cancel({ round, index }: MessageOf<'cancel'>): void {
+    this.#queue.cancel(round, index);
+    for (const job of this.#jobs) job.cancelled ||= job.work.round === round && job.work.index === index;
+    const kept = round === this.#weights?.round ? this.#sums.takeLeaf(index) : undefined;
+    if (kept) this.#recycled.push(kept.sum);
     this.#sendReady();
   }
 
@@ -104,78 +115,89 @@ export class ShardRunner {
   /** Gives work to every thread that has none. */
   #startShards(): void {
     if (this.#stopped || !this.#weights) return;
-    for (const lane of this.#options.pool.lanes) {
-      if (lane.busy || this.#unsentResults >= MAX_UNSENT_RESULTS) continue;
-      const work = this.#queue.takeFor(lane, this.#weights.version);
-      if (work) void this.#compute(lane, work, this.#weights.values).catch((error) => this.#options.failed(error));
+    for (const slot of this.#options.pool.slots) {
+      if (slot.busy || this.#unsentResults >= MAX_UNSENT_RESULTS) continue;
+      const work = this.#queue.takeFor(slot, this.#weights.round);
+      if (work) void this.#compute(slot, work, this.#weights.values).catch((error) => this.#options.failed(error));
     }
   }
 
-  async #compute(lane: EngineSlot, work: ShardWork, weights: Float32Array): Promise<void> {
+  async #compute(slot: EngineSlot, work: Unit, weights: Float32Array): Promise<void> {
     const job: Job = { work, cancelled: false };
     const started = performance.now();
-    const waitMs = started - Math.max(lane.idleSince, this.#startedAt);
+    const waitMs = started - Math.max(slot.idleSince, this.#startedAt);
     this.#jobs.add(job);
     try {
-      // When it comes back, the lane has begun its next shard already.
-      const leaf = await lane.compute(work, weights, this.#recycledLeaves.pop());
+      // When it comes back, the slot has begun its next shard already.
+      const contribution = await slot.compute(work, weights, this.#takeRecycled(work));
       this.#jobs.delete(job);
-      if (job.cancelled) this.#recycledLeaves.push(leaf);
-      else this.#keep(work, leaf, { computeMs: lane.idleSince - started, waitMs });
+      if (job.cancelled) this.#recycled.push(contribution);
+      else this.#keep(work, contribution, { computeMs: slot.idleSince - started, waitMs });
     } catch (error) {
       this.#jobs.delete(job);
       if (!job.cancelled) this.#reportFailure(work, error);
-      if (lane.dead) throw error;
+      if (slot.dead) throw error;
     }
     this.#sendReady();
   }
 
-  /** Whether a shard of the step of the weights is still to be computed here. */
+  /** Memory of a contribution that is as long as this unit's: phases may differ. */
+  #takeRecycled({ batches: [batch] }: Unit): Float32Array<ArrayBuffer> | undefined {
+    const { manifest } = this.#options;
+    const { length } = contributionLayout(manifest, phaseAt(manifest, batch?.iteration ?? 0));
+    const at = this.#recycled.findLastIndex((each) => each.length === length);
+    return at < 0 ? undefined : this.#recycled.splice(at, 1)[0];
+  }
+
+  /** Whether a shard of the round of the weights is still to be computed here. */
   readonly #isPending = (index: number): boolean => {
-    const step = this.#weights?.version;
-    const isIt = (work: ShardWork) => work.step === step && work.index === index;
+    const round = this.#weights?.round;
+    const isIt = (work: Unit) => work.round === round && work.index === index;
     return this.#queue.some(isIt) || [...this.#jobs].some(({ work, cancelled }) => !cancelled && isIt(work));
   };
 
   /** Sends what a shard completes, or says that it is computed and kept. */
-  #keep({ step, index, samples }: ShardWork, leaf: Float32Array<ArrayBuffer>, times: Times): void {
+  #keep(unit: Unit, contribution: Float32Array<ArrayBuffer>, times: Times): void {
     const { tally, observer, send } = this.#options;
-    const node = { level: 0, index, sum: leaf, samples };
-    if (step !== this.#weights?.version) this.#sendResult(step, node, times);
+    const { round, index } = unit;
+    const samples = samplesIn(unit);
+    const node = { level: 0, index, sum: contribution, samples };
+    if (round !== this.#weights?.round) this.#sendResult(round, node, times);
     else {
-      this.#recycledLeaves.push(...this.#sums.add(node));
+      this.#recycled.push(...this.#sums.add(node));
       const ready = this.#sums.takeReady(this.#isPending);
       const isKept = !ready.some(({ level, index: of }) => index >> level === of);
-      if (isKept) send(encodeFrame({ type: 'computed', step, index, ...times }));
-      for (const sum of ready) this.#sendResult(step, sum, times);
+      if (isKept) send(encodeFrame({ type: 'computed', round, index, ...times }));
+      for (const sum of ready) this.#sendResult(round, sum, times);
     }
+    const step = unit.batches[0]?.step ?? 0;
     observer.shardDone({ step, index, samples, ...times, ...tally.add(samples, times.computeMs) });
   }
 
   /** Sends what no longer has anything to wait for. */
   #sendReady(): void {
     if (this.#stopped || !this.#weights) return;
-    const { version } = this.#weights;
+    const { round } = this.#weights;
     for (const sum of this.#sums.takeReady(this.#isPending)) {
-      this.#sendResult(version, sum, { computeMs: 0, waitMs: 0 });
+      this.#sendResult(round, sum, { computeMs: 0, waitMs: 0 });
     }
   }
 
-  #sendResult(step: number, { level, index, sum, samples }: NodeSum, times: Times): void {
+  #sendResult(round: number, { level, index, sum, samples }: NodeSum, times: Times): void {
     this.#unsentResults++;
     const payload = new Uint8Array(sum.buffer, sum.byteOffset, sum.byteLength);
-    this.#options.send(frameAround({ type: 'result', step, level, index, samples, ...times }, payload), () => {
+    this.#options.send(frameAround({ type: 'result', round, level, index, samples, ...times }, payload), () => {
       this.#unsentResults--;
-      this.#recycledLeaves.push(sum);
+      this.#recycled.push(sum);
       this.#startShards();
     });
   }
 
   /** Says that a shard could not be computed; anything but a GantryError is a bug and thrown on. */
-  #reportFailure({ step, index }: ShardWork, error: unknown): void {
+  #reportFailure({ round, index }: Unit, error: unknown): void {
     if (!(error instanceof GantryError)) throw error;
     const { code, message } = error;
-    this.#options.observer.notice(`step ${step}, shard ${index}: ${message} [${code}]`);
-    this.#options.send(encodeFrame({ type: 'failure', code, message, step, index }));
+    this.#options.observer.notice(`round ${round}, shard ${index}: ${message} [${code}]`);
+    this.#options.send(encodeFrame({ type: 'failure', code, message, round, index }));
   }
 }

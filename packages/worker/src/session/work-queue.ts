@@ -1,57 +1,57 @@
-import { GantryError, type ShardWork } from '@gantry/core';
+import { GantryError, type Unit } from '@gantry/core';
 
 const MAX_QUEUED = 4096;
-/** Shards that one lane prepares at most; its thread keeps no more. */
-const MAX_PREPARED_PER_LANE = 4;
+/** Shards that one slot prepares at most; its thread keeps no more. */
+const MAX_PREPARED_PER_SLOT = 4;
 
-interface Entry<Lane> {
-  readonly work: ShardWork;
-  /** The lane that prepares the shard. */
-  lane: Lane | undefined;
+interface Entry<Slot> {
+  readonly work: Unit;
+  /** The slot that prepares the shard. */
+  slot: Slot | undefined;
 }
 
 /** Shards that wait to be computed, in order of arrival. */
-export class WorkQueue<Lane> {
-  #entries: Entry<Lane>[] = [];
+export class WorkQueue<Slot> {
+  #entries: Entry<Slot>[] = [];
 
   /** @throws GantryError E_TOO_LARGE if too many are waiting */
-  add(work: ShardWork): void {
+  add(work: Unit): void {
     if (this.#entries.length >= MAX_QUEUED) {
       throw new GantryError('E_TOO_LARGE', `more than ${MAX_QUEUED} shards are waiting here`);
     }
-    this.#entries.push({ work, lane: undefined });
+    this.#entries.push({ work, slot: undefined });
   }
 
-  /** Chooses which lane is to prepare the shard that came last: the one with the fewest, unless all have enough. */
-  laneForLast(lanes: readonly Lane[]): Lane | undefined {
+  /** Chooses which slot is to prepare the shard that came last: the one with the fewest, unless all have enough. */
+  slotForLast(slots: readonly Slot[]): Slot | undefined {
     const last = this.#entries.at(-1);
-    const prepared = (lane: Lane) => this.#entries.filter((entry) => entry.lane === lane).length;
-    const lane = lanes.toSorted((a, b) => prepared(a) - prepared(b))[0];
-    if (!last || lane === undefined || prepared(lane) >= MAX_PREPARED_PER_LANE) return undefined;
-    last.lane = lane;
-    return lane;
+    const prepared = (slot: Slot) => this.#entries.filter((entry) => entry.slot === slot).length;
+    const slot = slots.toSorted((a, b) => prepared(a) - prepared(b))[0];
+    if (!last || slot === undefined || prepared(slot) >= MAX_PREPARED_PER_SLOT) return undefined;
+    last.slot = slot;
+    return slot;
   }
 
-  /** Takes the next shard of a step for a lane: one that it has prepared, else one that nobody has, else any. */
-  takeFor(lane: Lane, step: number): ShardWork | undefined {
-    const ofStep = this.#entries.filter(({ work }) => work.step === step);
+  /** Takes the next shard of a round for a slot: one that it has prepared, else one that nobody has, else any. */
+  takeFor(slot: Slot, round: number): Unit | undefined {
+    const ofRound = this.#entries.filter(({ work }) => work.round === round);
     const chosen =
-      ofStep.find((entry) => entry.lane === lane) ?? ofStep.find((entry) => entry.lane === undefined) ?? ofStep[0];
+      ofRound.find((entry) => entry.slot === slot) ?? ofRound.find((entry) => entry.slot === undefined) ?? ofRound[0];
     this.#entries = this.#entries.filter((entry) => entry !== chosen);
     return chosen?.work;
   }
 
-  some(predicate: (work: ShardWork) => boolean): boolean {
+  some(predicate: (work: Unit) => boolean): boolean {
     return this.#entries.some(({ work }) => predicate(work));
   }
 
-  cancel(step: number, index: number): void {
-    this.#entries = this.#entries.filter(({ work }) => work.step !== step || work.index !== index);
+  cancel(round: number, index: number): void {
+    this.#entries = this.#entries.filter(({ work }) => work.round !== round || work.index !== index);
   }
 
-  /** Drops the shards of earlier steps. */
-  dropBefore(step: number): void {
-    this.#entries = this.#entries.filter(({ work }) => work.step >= step);
+  /** Drops the shards of earlier rounds. */
+  dropBefore(round: number): void {
+    this.#entries = this.#entries.filter(({ work }) => work.round >= round);
   }
 
   clear(): void {

@@ -14,6 +14,7 @@ import {
   type MessageOf,
   type WorkerMessage,
 } from '@gantry/core';
+import { variantKey } from '../engines/variants.ts';
 import { ConnectionError, type Connection } from './connection.ts';
 import type { EnginePool } from '../slots/engine-pool.ts';
 import { ShardRunner } from './shard-runner.ts';
@@ -49,7 +50,8 @@ export class WorkerSession {
   readonly #options: WorkOptions;
   readonly #tools: SessionTools;
   readonly #connection: Connection;
-  readonly #programs = new Map<number, Uint8Array>();
+  /** By phase and samples. */
+  readonly #programs = new Map<string, Uint8Array>();
   #welcome: MessageOf<'welcome'> | undefined;
   /** Takes work once the worker is ready. */
   #runner: ShardRunner | undefined;
@@ -139,10 +141,11 @@ export class WorkerSession {
     this.#expectWithin(PROGRAMS_TIMEOUT_MS, 'programs');
   }
 
-  #receiveProgram({ samples }: MessageOf<'program'>, payload: Uint8Array): void {
+  #receiveProgram({ phase, samples }: MessageOf<'program'>, payload: Uint8Array): void {
     const { programs } = this.#welcomeOrThrow();
-    if (this.#programs.has(samples)) throw outOfTurn(`a second program for ${samples} samples`);
-    this.#programs.set(samples, payload);
+    const key = variantKey(phase, samples);
+    if (this.#programs.has(key)) throw outOfTurn(`a second program of ${phase} for ${samples} samples`);
+    this.#programs.set(key, payload);
     if (this.#programs.size < programs.length) return;
     clearTimeout(this.#deadline);
     void this.#getReady().catch((error: unknown) => this.#refuse(error));
@@ -152,12 +155,15 @@ export class WorkerSession {
   async #getReady(): Promise<void> {
     const { manifest: wire, programs, seed, run } = this.#welcomeOrThrow();
     const manifest = manifestFromWire(wire);
-    const variants = programs.map(({ samples }) => ({
+    const variants = programs.map(({ phase, samples }) => ({
+      phase,
       samples,
-      onnx: this.#programs.get(samples) ?? new Uint8Array(),
+      onnx: this.#programs.get(variantKey(phase, samples)) ?? new Uint8Array(),
     }));
     const received = await Promise.all(
-      variants.map(async ({ samples, onnx }) => ({ samples, bytes: onnx.length, sha256: await sha256(onnx) })),
+      variants.map(async ({ phase, samples, onnx }) => {
+        return { phase, samples, bytes: onnx.length, sha256: await sha256(onnx) };
+      }),
     );
     const wrong = received.find(({ sha256: digest }, i) => digest !== programs[i]?.sha256);
     if (wrong) {
@@ -173,6 +179,7 @@ export class WorkerSession {
     if (this.#over) return;
     this.#runner = new ShardRunner({
       ...this.#tools,
+      manifest,
       observer: this.#options.observer,
       send: (frame, sent) => this.#connection.send(frame, sent),
       failed: (error) => this.#fail(error),

@@ -1,4 +1,4 @@
-import type { Program, ShardWork } from '@gantry/core';
+import type { Program, Unit } from '@gantry/core';
 
 /**
  * Where an engine runs. Calls are carried out in the order in which they are made; all reject with E_ENGINE once it is
@@ -14,13 +14,13 @@ export interface EngineHost {
   setWeights(flat: Float32Array): Promise<void>;
 
   /** Builds the inputs of a shard ahead, so that `gradients` finds them; a few at most are kept. */
-  prepare(shard: ShardWork): Promise<void>;
+  prepare(shard: Unit): Promise<void>;
 
   /**
    * The leaf of one shard, with the weights last set.
    * @param recycled a leaf that is not needed any more: its memory is used again, and lost where this rejects
    */
-  gradients(shard: ShardWork, recycled?: Float32Array<ArrayBuffer>): Promise<Float32Array<ArrayBuffer>>;
+  gradients(shard: Unit, recycled?: Float32Array<ArrayBuffer>): Promise<Float32Array<ArrayBuffer>>;
 
   dispose(): Promise<void>;
 }

@@ -15,8 +15,8 @@ export interface Probe {
 
 /** The engines of a worker. They outlive its connections, so that reconnecting costs nothing. */
 export class EnginePool {
-  readonly lanes: readonly EngineSlot[];
-  /** Called when a lane has become free; the current session sets it. */
+  readonly slots: readonly EngineSlot[];
+  /** Called when a slot has become free; the current session sets it. */
   onFree: () => void = () => undefined;
   #loaded: { readonly key: string; readonly probe: Promise<Probe> } | undefined;
 
@@ -26,7 +26,7 @@ export class EnginePool {
    */
   constructor(start: () => EngineHost, threads: number, notice: (text: string) => void) {
     const free = () => this.onFree();
-    this.lanes = Array.from({ length: threads }, () => new EngineSlot(start, { free, notice }));
+    this.slots = Array.from({ length: threads }, () => new EngineSlot(start, { free, notice }));
   }
 
   /**
@@ -45,15 +45,15 @@ export class EnginePool {
 
   async dispose(): Promise<void> {
     const limit = new AbortController();
-    const disposed = Promise.allSettled(this.lanes.map((lane) => lane.dispose()));
+    const disposed = Promise.allSettled(this.slots.map((slot) => slot.dispose()));
     await Promise.race([disposed, delay(DISPOSE_TIMEOUT_MS, limit.signal)]);
     limit.abort();
   }
 
   async #loadAfter(previous: Promise<unknown> | undefined, program: Program): Promise<Probe> {
     await previous;
-    await Promise.all(this.lanes.map((lane) => lane.load(program)));
-    const [first] = this.lanes;
+    await Promise.all(this.slots.map((slot) => slot.load(program)));
+    const [first] = this.slots;
     if (!first) throw new RangeError('a pool without threads');
     const started = performance.now();
     const numericClass = await probeNumericClass(first.host, program);

@@ -1,8 +1,8 @@
-import { GantryError, type Program, type ShardWork } from '@gantry/core';
+import { GantryError, type Program, type Unit } from '@gantry/core';
 import type { EngineHost } from './engine-host.ts';
 
 export interface SlotEvents {
-  /** The lane has nothing to compute any more. */
+  /** The slot has nothing to compute any more. */
   free(): void;
   /** Something that people should know. */
   notice(text: string): void;
@@ -52,19 +52,19 @@ export class EngineSlot {
   }
 
   /** Lets the engine build a shard's inputs while it has nothing else to do. */
-  prepare(shard: ShardWork): void {
+  prepare(shard: Unit): void {
     // If it fails, computing the shard fails in the same way, and there it is reported.
     void this.#host.prepare(shard).catch(() => undefined);
   }
 
   /**
-   * Computes a shard. If the engine dies of it, a new one tries once more; if that dies too, the lane is `dead`.
-   * @param weights in shared memory; does not change until all lanes have newer ones
+   * Computes a shard. If the engine dies of it, a new one tries once more; if that dies too, the slot is `dead`.
+   * @param weights in shared memory; does not change until all slots have newer ones
    * @param recycled a leaf whose memory is used again
    * @throws GantryError E_ENGINE
    */
   async compute(
-    shard: ShardWork,
+    shard: Unit,
     weights: Float32Array,
     recycled?: Float32Array<ArrayBuffer>,
   ): Promise<Float32Array<ArrayBuffer>> {
@@ -88,7 +88,7 @@ export class EngineSlot {
   }
 
   async #gradients(
-    shard: ShardWork,
+    shard: Unit,
     weights: Float32Array,
     recycled?: Float32Array<ArrayBuffer>,
   ): Promise<Float32Array<ArrayBuffer>> {
@@ -99,8 +99,8 @@ export class EngineSlot {
     return leaf;
   }
 
-  async #computeAnew(shard: ShardWork, weights: Float32Array, cause: string) {
-    const where = `step ${shard.step}, shard ${shard.index}`;
+  async #computeAnew(shard: Unit, weights: Float32Array, cause: string) {
+    const where = `round ${shard.round}, shard ${shard.index}`;
     this.#events.notice(`${where}: ${cause}; trying again with a new one`);
     this.#host = this.#start();
     this.#weights = undefined;

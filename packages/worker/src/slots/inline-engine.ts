@@ -1,4 +1,4 @@
-import type { GradientEngine, Program, ShardWork } from '@gantry/core';
+import type { GradientEngine, Program, Unit } from '@gantry/core';
 import type { EngineHost } from './engine-host.ts';
 import { PreparedInputs } from './prepared-inputs.ts';
 
@@ -25,11 +25,11 @@ export class InlineEngine implements EngineHost {
     return this.#next(() => this.#engine.setWeights(flat));
   }
 
-  prepare(shard: ShardWork): Promise<void> {
+  prepare(shard: Unit): Promise<void> {
     return this.#next(() => this.#inputs?.prepare(shard));
   }
 
-  gradients(shard: ShardWork, recycled?: Float32Array<ArrayBuffer>): Promise<Float32Array<ArrayBuffer>> {
+  gradients(shard: Unit, recycled?: Float32Array<ArrayBuffer>): Promise<Float32Array<ArrayBuffer>> {
     return this.#next(async () => {
       const inputs = this.#inputs;
       if (!inputs) throw new Error('no program is loaded');

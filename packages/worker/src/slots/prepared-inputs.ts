@@ -1,23 +1,24 @@
-import { scaleData, shardInputs, type Program, type ShardInputs, type ShardWork } from '@gantry/core';
+import { batchInputs, phaseAt, scaleData, type Batch, type BatchInputs, type Program, type Unit } from '@gantry/core';
 
-/** Shards built ahead; those of 64 samples take 2.4 MB each. */
+/** Batches built ahead; those of 64 samples take 2.4 MB each. */
 const MAX_PREPARED = 4;
 
-/** The inputs of shards, built ahead of need, in memory that is used again: noise and masks of 64 samples take about 8 ms. */
+/** The inputs of batches, built ahead of need, in memory that is used again: noise and masks of 64 samples take about 8 ms. */
 export class PreparedInputs {
   readonly #program: Pick<Program, 'manifest' | 'seed'>;
-  readonly #prepared = new Map<string, ShardInputs>();
-  readonly #recycled: ShardInputs[] = [];
+  readonly #prepared = new Map<string, BatchInputs>();
+  readonly #recycled: BatchInputs[] = [];
 
   constructor(program: Pick<Program, 'manifest' | 'seed'>) {
     this.#program = program;
   }
 
   /** Builds inputs ahead; when there are too many, the oldest are dropped. */
-  prepare(shard: ShardWork): void {
-    const key = keyOf(shard);
+  prepare(unit: Unit): void {
+    const batch = batchIn(unit);
+    const key = keyOf(batch);
     if (this.#prepared.has(key)) return;
-    this.#prepared.set(key, this.#build(shard));
+    this.#prepared.set(key, this.#build(batch, unit.data));
     const [oldest] = this.#prepared;
     if (oldest !== undefined && this.#prepared.size > MAX_PREPARED) {
       this.#prepared.delete(oldest[0]);
@@ -25,30 +26,38 @@ export class PreparedInputs {
     }
   }
 
-  /** The inputs of a shard, built now unless they were built ahead: the same bits either way. */
-  take(shard: ShardWork): ShardInputs {
-    const key = keyOf(shard);
+  /** The inputs of a unit's batch, built now unless they were built ahead: the same bits either way. */
+  take(unit: Unit): BatchInputs {
+    const batch = batchIn(unit);
+    const key = keyOf(batch);
     const prepared = this.#prepared.get(key);
-    if (!prepared) return this.#build(shard);
+    if (!prepared) return this.#build(batch, unit.data);
     this.#prepared.delete(key);
-    // Noise and masks follow from the key alone, the images do not: after a restart of the coordinator it may differ.
-    scaleData(shard.images, prepared, this.#program.manifest);
+    // Draws follow from the key alone, the data does not: after a restart of the coordinator it may differ.
+    scaleData(unit.data, prepared, prepared.phase);
     return prepared;
   }
 
   /** Inputs that were taken and are not needed any more. */
-  recycle(inputs: ShardInputs): void {
+  recycle(inputs: BatchInputs): void {
     if (this.#recycled.length < MAX_PREPARED) this.#recycled.push(inputs);
   }
 
-  #build(shard: ShardWork): ShardInputs {
+  #build(batch: Batch, data: Uint8Array): BatchInputs {
     const { manifest, seed } = this.#program;
-    const at = this.#recycled.findIndex(({ samples }) => samples === shard.samples);
+    const phase = phaseAt(manifest, batch.iteration);
+    const at = this.#recycled.findIndex((each) => each.samples === batch.samples && each.phase === phase);
     const [memory] = at < 0 ? [] : this.#recycled.splice(at, 1);
-    return shardInputs(shard, manifest, seed, memory);
+    return batchInputs(batch, data, manifest, seed, memory);
   }
 }
 
-function keyOf({ step, first, samples }: ShardWork): string {
-  return `${step}/${first}/${samples}`;
+/** The one batch that a unit of synchronous training has. */
+function batchIn({ batches: [batch] }: Unit): Batch {
+  if (!batch) throw new RangeError('a unit without a batch');
+  return batch;
+}
+
+function keyOf({ step, iteration, first, samples }: Batch): string {
+  return `${step}/${iteration}/${first}/${samples}`;
 }

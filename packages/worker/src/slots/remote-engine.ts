@@ -1,15 +1,15 @@
-import { GantryError, type ErrorCode, type Program, type ShardWork } from '@gantry/core';
+import { GantryError, type ErrorCode, type Program, type Unit } from '@gantry/core';
 import type { EngineHost } from './engine-host.ts';
 
 /** What an engine in another thread is asked; answers carry the same id. */
 export type EngineRequest =
   | { readonly id: number; readonly call: 'load'; readonly program: Program }
   | { readonly id: number; readonly call: 'setWeights'; readonly flat: Float32Array }
-  | { readonly id: number; readonly call: 'prepare'; readonly shard: ShardWork }
+  | { readonly id: number; readonly call: 'prepare'; readonly shard: Unit }
   | {
       readonly id: number;
       readonly call: 'gradients';
-      readonly shard: ShardWork;
+      readonly shard: Unit;
       /** Memory for the leaf. */
       readonly leaf: Float32Array<ArrayBuffer> | undefined;
     }
@@ -70,11 +70,11 @@ export class RemoteEngine implements EngineHost {
     await this.#request({ call: 'setWeights', flat });
   }
 
-  async prepare(shard: ShardWork): Promise<void> {
+  async prepare(shard: Unit): Promise<void> {
     await this.#request({ call: 'prepare', shard });
   }
 
-  async gradients(shard: ShardWork, recycled?: Float32Array<ArrayBuffer>): Promise<Float32Array<ArrayBuffer>> {
+  async gradients(shard: Unit, recycled?: Float32Array<ArrayBuffer>): Promise<Float32Array<ArrayBuffer>> {
     const transfer = recycled ? [recycled.buffer] : [];
     const leaf = await this.#request({ call: 'gradients', shard, leaf: recycled }, transfer);
     if (!leaf) throw new Error('the engine gave no leaf');

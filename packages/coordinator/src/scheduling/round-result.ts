@@ -1,7 +1,6 @@
-import type { TreeNode } from '@gantry/core';
-import type { MetricsLine } from '../storage/run-lines.ts';
+import type { StepTimes, TreeNode } from '@gantry/core';
 
-/** One accepted tree node of a step, for the record. */
+/** One accepted tree node of a round, for the record. */
 export interface AcceptedNode extends TreeNode {
   readonly worker: string;
   readonly numericClass: string;
@@ -12,7 +11,7 @@ export interface AcceptedNode extends TreeNode {
   readonly computeMs: number;
 }
 
-/** One shard of a step whose leaf was accepted, alone or in a sum. */
+/** One shard of a round whose leaf was accepted, alone or in a sum. */
 export interface AcceptedWork {
   readonly shard: number;
   readonly worker: string;
@@ -21,7 +20,7 @@ export interface AcceptedWork {
   readonly computeMs: number;
   /** Time in which the worker had nothing to compute before this shard. */
   readonly waitMs: number;
-  /** When it was said to be computed, in ms since the step began. */
+  /** When it was said to be computed, in ms since the round began. */
   readonly endMs: number;
   /** A worker that held it before was lost, or failed at it. */
   readonly requeued: boolean;
@@ -29,8 +28,8 @@ export interface AcceptedWork {
   readonly duplicated: boolean;
 }
 
-export interface StepResult {
-  /** Sum of the leaves; its memory is used again in the next step. */
+export interface RoundResult {
+  /** Sum of the leaves; its memory is used again in the next round. */
   readonly root: Float32Array;
   readonly work: readonly AcceptedWork[];
   readonly nodes: readonly AcceptedNode[];
@@ -41,12 +40,7 @@ export interface StepResult {
 }
 
 /** Where the time of a step went. @param work at least one leaf @param total ms, as `reduce` and `adam` */
-export function phasesOf(
-  work: readonly AcceptedWork[],
-  reduce: number,
-  adam: number,
-  total: number,
-): MetricsLine['ms'] {
+export function timesOf(work: readonly AcceptedWork[], reduce: number, adam: number, total: number): StepTimes {
   const busy = new Map<string, { compute: number; wait: number }>();
   for (const { worker, computeMs, waitMs } of work) {
     const { compute, wait } = busy.get(worker) ?? { compute: 0, wait: 0 };
@@ -57,4 +51,16 @@ export function phasesOf(
   const wait = workers.reduce((sum, worker) => sum + worker.wait, 0) / workers.length;
   const wire = Math.max(0, total - compute - reduce - adam);
   return { wait, compute, wire, reduce, adam, total };
+}
+
+/** The results of the rounds of one step, as one: what was done in them follows one after the other. */
+export function joined(results: readonly RoundResult[]): Omit<RoundResult, 'root'> {
+  let elapsedMs = 0;
+  const work = results.flatMap((result) => {
+    const beginMs = elapsedMs;
+    elapsedMs += result.elapsedMs;
+    return result.work.map((each) => ({ ...each, endMs: beginMs + each.endMs }));
+  });
+  const reduceMs = results.reduce((sum, each) => sum + each.reduceMs, 0);
+  return { work, nodes: results.flatMap(({ nodes }) => nodes), reduceMs, elapsedMs };
 }

@@ -1,19 +1,19 @@
 import { createHash } from 'node:crypto';
-import { ReductionTree, type GantryError, type ShardWork } from '@gantry/core';
+import { ReductionTree, samplesIn, type GantryError, type Unit } from '@gantry/core';
 import type { PublishedWeights } from './published-weights.ts';
 import type { ComputedShard, RegisteredWorker, ShardState } from './worker-registry.ts';
-import type { AcceptedNode, AcceptedWork, StepResult } from './step-result.ts';
+import type { AcceptedNode, AcceptedWork, RoundResult } from './round-result.ts';
 import type { NodeResult } from './worker-link.ts';
 
 /** Without an accepted result for so long a stall is reported, and again each time so much more has passed. */
 export const STALL_MS = 4000;
 
-/** The step that is being computed: its shards, what was accepted of them, and their sum so far. */
-export class StepInProgress {
+/** The round that is being computed: its shards, what was accepted of them, and their sum so far. */
+export class RoundInProgress {
   readonly weights: PublishedWeights;
   readonly shards: readonly ShardState[];
   /** Rejects with what `fail` is given. */
-  readonly result: Promise<StepResult>;
+  readonly result: Promise<RoundResult>;
   readonly #tree: ReductionTree;
   readonly #work: AcceptedWork[] = [];
   readonly #nodes: AcceptedNode[] = [];
@@ -21,7 +21,7 @@ export class StepInProgress {
   #reduceMs = 0;
   #lastProgressMs = this.#beginMs;
   #stallsReported = 0;
-  #resolve!: (result: StepResult) => void;
+  #resolve!: (result: RoundResult) => void;
   #reject!: (error: GantryError) => void;
 
   /** @param free vectors whose memory the sums use */
@@ -35,8 +35,8 @@ export class StepInProgress {
     });
   }
 
-  get step(): number {
-    return this.weights.version;
+  get round(): number {
+    return this.weights.round;
   }
 
   get isComplete(): boolean {
@@ -62,7 +62,7 @@ export class StepInProgress {
   }
 
   /**
-   * Adds the sum of some shards, which other holders need not answer any more; the last one completes the step.
+   * Adds the sum of some shards, which other holders need not answer any more; the last one completes the round.
    * @param times what the worker said of shards that it had computed before it sent their sum
    * @param receivedMs when the answer came, by performance.now()
    */
@@ -80,7 +80,7 @@ export class StepInProgress {
       shard.accepted = { worker: entry, hash: isComparable ? hashOf(sum) : undefined };
       for (const other of shard.holders) {
         other.take(shard);
-        other.link.cancel(this.step, shard.work.index);
+        other.link.cancel(this.round, shard.work.index);
       }
       const own = times.get(shard) ?? { computeMs, waitMs, atMs: receivedMs };
       this.#work.push({
@@ -117,11 +117,10 @@ export class StepInProgress {
   }
 }
 
-export function newShard(work: ShardWork): ShardState {
-  const { samples } = work;
+export function newShard(work: Unit): ShardState {
   return {
     work,
-    samples,
+    samples: samplesIn(work),
     holders: new Set(),
     nonFinite: new Map(),
     accepted: undefined,

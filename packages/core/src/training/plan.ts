@@ -8,6 +8,8 @@ export interface DataPlan {
   /** Images per step (the global batch); the last batch of an epoch may be smaller. */
   readonly batch: number;
   readonly shardSize: number;
+  /** Rounds of a step, each of which takes a batch; default 1. */
+  readonly roundsPerStep?: number;
 }
 
 /** A slice of the batch: samples `first` … `first + samples − 1`. */
@@ -17,35 +19,50 @@ export interface Shard {
   readonly samples: number;
 }
 
-/** Where a step stands. */
-export interface StepPosition {
+/** The batch of a round. */
+export interface BatchPlace {
   /** Counted from 0. */
   readonly epoch: number;
   /** Position of the batch's first image in the epoch's permutation. */
   readonly first: number;
   readonly samples: number;
-  readonly lastOfEpoch: boolean;
 }
 
-export function stepsPerEpoch({ images, batch }: DataPlan): number {
+/** Batches of an epoch. */
+export function batchesPerEpoch({ images, batch }: DataPlan): number {
   return Math.ceil(images / batch);
 }
 
+/** Steps in the whole run: where its rounds do not fill the last one, that goes on with the data of a further epoch. */
 export function totalSteps(plan: DataPlan): number {
-  return plan.epochs * stepsPerEpoch(plan);
+  return Math.ceil((plan.epochs * batchesPerEpoch(plan)) / roundsOf(plan));
 }
 
-/** @param step counted from 0 over the whole run */
-export function positionOf(step: number, plan: DataPlan): StepPosition {
-  const perEpoch = stepsPerEpoch(plan);
-  const batchIndex = step % perEpoch;
-  const first = batchIndex * plan.batch;
-  return {
-    epoch: Math.floor(step / perEpoch),
-    first,
-    samples: Math.min(plan.batch, plan.images - first),
-    lastOfEpoch: batchIndex === perEpoch - 1,
-  };
+/** Steps of an epoch; not a whole number where a step takes several batches and they do not divide an epoch's. */
+export function stepsPerEpoch(plan: DataPlan): number {
+  return batchesPerEpoch(plan) / roundsOf(plan);
+}
+
+/** @param round counted from 0 over the whole run */
+export function batchOf(round: number, plan: DataPlan): BatchPlace {
+  const perEpoch = batchesPerEpoch(plan);
+  const first = (round % perEpoch) * plan.batch;
+  return { epoch: Math.floor(round / perEpoch), first, samples: Math.min(plan.batch, plan.images - first) };
+}
+
+/** Epochs that are done after so many steps. */
+export function epochsAfter(steps: number, plan: DataPlan): number {
+  return Math.floor((steps * roundsOf(plan)) / batchesPerEpoch(plan));
+}
+
+/** Images used in the first steps, those of further epochs counted again. */
+export function imagesAfter(steps: number, plan: DataPlan): number {
+  const { epoch, first } = batchOf(steps * roundsOf(plan), plan);
+  return epoch * plan.images + first;
+}
+
+function roundsOf({ roundsPerStep = 1 }: DataPlan): number {
+  return roundsPerStep;
 }
 
 /** Cuts a batch into shards of `shardSize`, the last one smaller where it does not divide the batch. */
@@ -61,7 +78,7 @@ export function shardsOf(samples: number, shardSize: number): Shard[] {
  * @throws GantryError E_CONFIG for a shard of a single sample, whose batch statistics have no variance
  */
 export function shardSizes(plan: DataPlan): number[] {
-  const lastBatch = positionOf(stepsPerEpoch(plan) - 1, plan).samples;
+  const lastBatch = batchOf(batchesPerEpoch(plan) - 1, plan).samples;
   const sizes = new Set<number>();
   for (const samples of [Math.min(plan.batch, plan.images), lastBatch]) {
     for (const shard of shardsOf(samples, plan.shardSize)) {
@@ -76,18 +93,4 @@ export function shardSizes(plan: DataPlan): number[] {
     }
   }
   return [...sizes].toSorted((a, b) => b - a);
-}
-
-/** One piece of work. Noise and dropout masks are not sent: they follow from the seed and the sample's place. */
-export interface ShardWork {
-  /** Step of the run, counted from 0. */
-  readonly step: number;
-  /** Index of the shard in the step. */
-  readonly index: number;
-  /** Place of the shard's first sample in the global batch. */
-  readonly first: number;
-  /** Samples in the shard. */
-  readonly samples: number;
-  /** The data of the samples, one after the other: pixels 0–255. */
-  readonly images: Uint8Array;
 }

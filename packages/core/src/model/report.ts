@@ -1,0 +1,19 @@
+/** How a reported number is shown. */
+export interface Report {
+  /** As in metrics.jsonl: camel case. */
+  readonly name: string;
+  /** Title of the chart that shows it; reports of one chart share it. */
+  readonly chart: string;
+  /** Its curve's name there. */
+  readonly label: string;
+  /** Ends of the chart's vertical axis; absent: as the values are. */
+  readonly limits?: { readonly min?: number; readonly max?: number };
+}
+
+/** The chart of all gradient norms. */
+export const GRADIENT_NORM_CHART = 'Gradient norm';
+
+/** What a step reports of each network that is updated: the Euclidean norm of its mean gradient. */
+export function gradientNormReport(network: string): Report {
+  return { name: `${network}GradNorm`, chart: GRADIENT_NORM_CHART, label: network };
+}

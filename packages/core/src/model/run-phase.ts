@@ -1,0 +1,109 @@
+import * as tf from '@tensorflow/tfjs-core';
+import { GantryError } from '../errors.ts';
+import { gradientName } from './manifest.ts';
+import type { Model, NetworkInTraining, Phase, PhaseResult } from './model.ts';
+import { applyInTraining, dropoutsOf, variablesOf } from './network-layers.ts';
+
+type Tensors = Record<string, tf.Tensor>;
+
+/**
+ * Runs a phase on one shard with tfjs, on whatever backend is in use: what engines compute, and what the compiler traces.
+ * @param inputs by the names of `PhaseManifest.inputs`
+ * @returns by name, to be disposed by the caller:
+ *   - the gradient of each parameter of the networks that the phase updates (`gradientName`)
+ *   - the batch mean and biased batch variance [channels] of each of their batch normalizations, under the names of the moving
+ *     statistics that they update: the mean of all calls where a network is applied several times
+ *   - the reported sums []
+ * @throws GantryError E_CONFIG if the phase does not give what it promises
+ */
+export function runPhase(model: Model, phase: Phase, inputs: Readonly<Tensors>): Tensors {
+  const networks = Object.fromEntries(
+    Object.values(model.networks).map((network) => [network.name, new Applied(network, phase, inputs)]),
+  );
+  const result = phase.gradients(networks, inputs);
+  const outputs: Tensors = {};
+  for (const name of phase.updates) Object.assign(outputs, networks[name]?.takeStatistics());
+  for (const each of Object.values(networks)) each.dispose();
+  for (const { name } of phase.reports) outputs[name] = given(result.sums[name], phase, `sum ${name}`);
+  for (const name of phase.updates) Object.assign(outputs, gradientsOf(name, networks, phase, result));
+  return outputs;
+}
+
+function gradientsOf(network: string, networks: Record<string, Applied>, phase: Phase, result: PhaseResult): Tensors {
+  const variables = networks[network]?.variables ?? [];
+  return Object.fromEntries(
+    variables.map(({ name }) => [gradientName(name), given(result.gradients[name], phase, `gradient for ${name}`)]),
+  );
+}
+
+function given(tensor: tf.Tensor | undefined, phase: Phase, what: string): tf.Tensor {
+  if (!tensor) throw new GantryError('E_CONFIG', `phase ${phase.name} gives no ${what}`);
+  return tensor;
+}
+
+/** A network during one round of a phase. */
+class Applied implements NetworkInTraining {
+  readonly variables: NetworkInTraining['variables'];
+  readonly #network: Model['networks'][string];
+  readonly #phase: Phase;
+  readonly #inputs: Readonly<Tensors>;
+  /** Of each call. */
+  #statistics: Tensors[] = [];
+  /** Rows that have gone through. */
+  #rows = 0;
+
+  constructor(network: Model['networks'][string], phase: Phase, inputs: Readonly<Tensors>) {
+    this.#network = network;
+    this.#phase = phase;
+    this.#inputs = inputs;
+    this.variables = variablesOf(network, true);
+  }
+
+  apply(x: tf.Tensor): tf.Tensor {
+    const { output, statistics } = applyInTraining(this.#network, x, this.#masks(x.shape[0] ?? 0));
+    // tfjs disposes what differentiated functions make, except what is kept.
+    this.#statistics.push(Object.fromEntries(Object.entries(statistics).map(([name, each]) => [name, tf.keep(each)])));
+    return output;
+  }
+
+  /** The next rows of each mask. */
+  #masks(rows: number): Tensors {
+    const first = this.#rows;
+    this.#rows += rows;
+    return Object.fromEntries(
+      dropoutsOf(this.#network).flatMap(({ mask: name }) => {
+        const mask = this.#inputs[name];
+        if (!mask) return [];
+        const all = mask.shape[0] ?? 0;
+        if (first + rows > all) {
+          throw new GantryError(
+            'E_CONFIG',
+            `phase ${this.#phase.name}: more rows go through ${this.#network.name} than its batchesThrough promises (${all})`,
+          );
+        }
+        return [[name, rows === all ? mask : tf.slice(mask, [first], [rows])]];
+      }),
+    );
+  }
+
+  /** The means over all calls; the caller disposes them. */
+  takeStatistics(): Tensors {
+    const [first, ...more] = this.#statistics;
+    if (!first) return {};
+    if (more.length === 0) {
+      this.#statistics = [];
+      return first;
+    }
+    const count = this.#statistics.length;
+    return Object.fromEntries(
+      Object.keys(first).map((name) => {
+        const all = this.#statistics.map((each) => each[name] as tf.Tensor);
+        return [name, tf.keep(tf.div(tf.addN(all), count))];
+      }),
+    );
+  }
+
+  dispose(): void {
+    tf.dispose(this.#statistics);
+  }
+}

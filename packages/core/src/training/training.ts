@@ -1,0 +1,46 @@
+import type { Scheme, StepMetrics } from '../schemes/scheme.ts';
+import type { TrainingState } from './training-state.ts';
+import type { Unit } from './unit.ts';
+
+/** A round of a run, as those who compute it see it. */
+export interface Round {
+  readonly number: number;
+  /** What each unit is computed from; it does not change while the round goes on. */
+  readonly published: Float32Array;
+  readonly units: readonly Unit[];
+  /** The units of the next round, for those who have nothing else to do: their inputs can be prepared. */
+  readonly ahead: readonly Unit[];
+}
+
+/** What became of a round. */
+export interface RoundDone<Sum> {
+  readonly number: number;
+  readonly sum: Sum;
+  /** What each step reports that the round completed: none, one or more. */
+  readonly steps: readonly StepMetrics[];
+  /** Milliseconds that applying the sum to the state took. */
+  readonly applyMs: number;
+}
+
+/**
+ * Training: round by round, the units are computed from what is published, and the sum of their contributions is applied.
+ * @param state where the run stands, at the beginning of a step; changed in place
+ * @param compute sums up the contributions of all units of a round, whoever computes them; undefined ends the training
+ * @throws GantryError E_DIVERGED
+ */
+export async function* training<Sum extends { readonly root: Float32Array }>(
+  scheme: Scheme,
+  state: TrainingState,
+  compute: (round: Round) => Promise<Sum | undefined>,
+): AsyncGenerator<RoundDone<Sum>> {
+  let units = scheme.units(scheme.roundOf(state.step));
+  for (let number = scheme.roundOf(state.step); number < scheme.rounds; number++) {
+    const ahead = number + 1 < scheme.rounds ? scheme.units(number + 1) : [];
+    const sum = await compute({ number, published: scheme.publish(state), units, ahead });
+    if (!sum) return;
+    const begin = performance.now();
+    const steps = scheme.apply(state, number, sum.root);
+    yield { number, sum, steps, applyMs: performance.now() - begin };
+    units = ahead;
+  }
+}

@@ -1,0 +1,99 @@
+import * as tf from '@tensorflow/tfjs-core';
+import type { NetworkInTraining, Phase, PhaseResult } from '@gantry/core/tfjs';
+
+/** What one sample's logit costs, with the derivative: functions of logits [B,1], element by element. */
+export interface LogitLoss {
+  loss(logits: tf.Tensor): tf.Tensor;
+  derivative(logits: tf.Tensor): tf.Tensor;
+}
+
+/** What the discriminator pays for real and for fake samples, and the generator for its fakes. */
+export interface GanLoss {
+  readonly real: LogitLoss;
+  readonly fake: LogitLoss;
+  readonly generator: LogitLoss;
+}
+
+/**
+ * A step of a GAN in one round: both networks are differentiated in one backward pass. Where the discriminator couples no
+ * samples, the gradient of a loss with respect to one image is that sample's dLoss/dlogit times the same Jacobian row, whatever
+ * the loss: the discriminator's backward pass on the fakes serves the generator too, rescaled per sample.
+ *
+ * Takes the data `images` [B,...] and the draw `noise` [B,...]; the networks are `generator` and `discriminator`, whose output
+ * is a logit for each sample [B,1].
+ */
+export function onePassStep(loss: GanLoss): Phase {
+  return {
+    name: 'step',
+    updates: ['generator', 'discriminator'],
+    batchesThrough: { discriminator: 2 },
+    reports: [
+      { name: 'generatorLoss', chart: 'Loss', label: 'generator' },
+      { name: 'discriminatorLoss', chart: 'Loss', label: 'discriminator' },
+      { name: 'dReal', chart: 'Probability of real', label: 'D(real)', limits: { min: 0, max: 1 } },
+      { name: 'dFake', chart: 'Probability of real', label: 'D(fake)', limits: { min: 0, max: 1 } },
+    ],
+    gradients: (networks, inputs) => {
+      const { generator, discriminator } = networks as Record<'generator' | 'discriminator', NetworkInTraining>;
+      const { images, noise } = inputs as Record<'images' | 'noise', tf.Tensor>;
+      return onePass(loss, generator, discriminator, images, noise);
+    },
+  };
+}
+
+/** The smallest derivative that can be divided out again: a power of two scales the generator's gradient without error. */
+const SMALLEST_DERIVATIVE = 2 ** -64;
+
+function onePass(
+  loss: GanLoss,
+  generator: NetworkInTraining,
+  discriminator: NetworkInTraining,
+  images: tf.Tensor,
+  noise: tf.Tensor,
+): PhaseResult {
+  const samples = noise.shape[0] ?? 0;
+  const sums: Record<string, tf.Tensor> = {};
+  let generatorPerDiscriminator: tf.Tensor | undefined;
+
+  /** The identity; backward, it turns the gradient of the discriminator's loss into that of the generator's. */
+  const crossToGenerator = tf.customGrad((fakes) => ({
+    value: (fakes as tf.Tensor).clone(),
+    gradFunc: (dFakes) => {
+      if (!generatorPerDiscriminator) throw new Error('the backward pass ran before the forward pass');
+      return tf.mul(dFakes, generatorPerDiscriminator);
+    },
+  }));
+
+  /** logits [2B,1] → the discriminator's loss, with its gradient written out. */
+  const discriminatorLoss = tf.customGrad((input, save) => {
+    const [realLogits, fakeLogits] = tf.split(input as tf.Tensor, 2) as [tf.Tensor, tf.Tensor]; // 2 × [B,1]
+    const total = tf.add(tf.sum(loss.real.loss(realLogits)), tf.sum(loss.fake.loss(fakeLogits)));
+    sums['discriminatorLoss'] = tf.keep(total);
+    sums['generatorLoss'] = tf.keep(tf.sum(loss.generator.loss(fakeLogits)));
+    sums['dReal'] = tf.keep(tf.sum(tf.sigmoid(realLogits)));
+    sums['dFake'] = tf.keep(tf.sum(tf.sigmoid(fakeLogits)));
+
+    const dReal = loss.real.derivative(realLogits);
+    // A derivative of the discriminator's loss below 2⁻⁶⁴ is rounded up to it.
+    const dFake = tf.maximum(loss.fake.derivative(fakeLogits), SMALLEST_DERIVATIVE);
+    const ratio = tf.div(loss.generator.derivative(fakeLogits), dFake);
+    generatorPerDiscriminator = tf.keep(tf.reshape(ratio, [samples, ...images.shape.slice(1).map(() => 1)]));
+    (save as tf.GradSaveFunc)([tf.concat([dReal, dFake])]);
+    return { value: total, gradFunc: (dLoss, [dLogits]) => tf.mul(dLoss, dLogits as tf.Tensor) };
+  });
+
+  const variables = [...generator.variables, ...discriminator.variables];
+  const { grads } = tf.variableGrads(
+    () => {
+      const fakes = crossToGenerator(generator.apply(noise));
+      return discriminatorLoss(discriminator.apply(tf.concat([images, fakes]))) as tf.Scalar;
+    },
+    variables.map(({ variable }) => variable),
+  );
+  tf.dispose(generatorPerDiscriminator);
+  const gradients = variables.flatMap(({ name, variable }) => {
+    const gradient = grads[variable.name];
+    return gradient ? [[name, gradient]] : [];
+  });
+  return { gradients: Object.fromEntries(gradients), sums };
+}
