@@ -21,7 +21,7 @@ export interface ConfigSource {
    * @param path keys of `settings`, from the outermost
    * @param value said, too, where it is given: `--seed 8`, or `seed 8 in FILE`
    */
-  describe(path: readonly string[], value?: string): string;
+  readonly describe: (path: readonly string[], value?: string) => string;
 }
 
 /**
@@ -50,9 +50,10 @@ export function valueAt(settings: unknown, path: readonly string[]): unknown {
 }
 
 function optimizerOver(before: GivenOptimizer, after: GivenOptimizer): GivenOptimizer {
-  const kept = differ(before['name'], after['name']) ? {} : before;
-  const schedule = scheduleOver(kept.schedule ?? {}, after.schedule ?? {});
-  return { ...kept, ...present(after), ...(Object.keys(schedule).length > 0 && { schedule }) };
+  const { schedule: earlier, ...kept } = differ(before['name'], after['name']) ? {} : before;
+  const { schedule: later, ...settings } = after;
+  const schedule = scheduleOver(earlier ?? {}, later ?? {});
+  return { ...kept, ...present(settings), ...(Object.keys(schedule).length > 0 && { schedule }) };
 }
 
 function scheduleOver(before: Settings, after: Settings): Settings {
