@@ -54,16 +54,22 @@ describe('the optimizers', () => {
   });
 
   it.each([
-    [['--optimizer', 'rmsprop'], /--optimizer of the generator: expected adam or sgd/],
-    [['--learning-rate', '0'], /--learning-rate of the generator: /],
+    [
+      ['--optimizer', 'rmsprop'],
+      /--optimizer of the generator, --optimizer of the discriminator: expected adam or sgd/,
+    ],
+    [['--learning-rate', '0'], /--learning-rate of the generator, .*: it has to be more than 0/],
     [['--learning-rate', '0.1,fast'], /--learning-rate.*Expected a number/],
     [['--learning-rate', '1,2,3'], /--learning-rate.*one value, or two/],
     [['--learning-rate', ''], /--learning-rate.*one value, or two/],
-    [['--optimizer', 'sgd', '--momentum', '0.99999999'], /--momentum of the generator: /],
+    [['--optimizer', 'sgd', '--momentum', '0.99999999'], /--momentum of the generator, .*: it has to be less than 1/],
     [['--beta1', '0.9,1'], /--beta1 of the discriminator: /],
-    [['--momentum', '0.9'], /--momentum: the optimizer of the generator has no such setting/],
-    [['--optimizer', 'sgd', '--beta1', '0.5'], /--beta1: the optimizer of the generator has no such setting/],
-    [['--clip-norm', '0'], /--clip-norm of the generator: /],
+    [
+      ['--momentum', '0.9'],
+      /--momentum of the generator, .*: the optimizer adam has no such setting; it has name, learningRate/,
+    ],
+    [['--optimizer', 'sgd', '--beta1', '0.5'], /--beta1 of the generator, .*: the optimizer sgd has no such setting/],
+    [['--clip-norm', '0'], /--clip-norm of the generator, .*: expected number to be >0/],
     [['--cosine', '0'], /--cosine.*at least 1/],
   ])('%j are refused in one line', async (options, message) => {
     const { code, stdout, stderr } = await new Gantry(['train', ...RUN, ...options, '--run', newRun()]).finished;

@@ -31,7 +31,7 @@ export async function runTraining(
   command: string,
   attachWorkers: (attachment: Attachment) => Promise<Attached>,
 ): Promise<void> {
-  const settings = runSettings(flags);
+  const settings = await runSettings(flags);
   const progress = new Progress(process.stderr);
   let ended = false;
   let stopCode = 0;
@@ -41,13 +41,14 @@ export async function runTraining(
     stopCode = exitCode;
     progress.notice('stopping after this step; once more to stop at once');
   });
-  progress.notice(`${settings.resume ? 'resuming run' : 'run'} ${settings.path}`);
   let cluster: Cluster | undefined;
   try {
     const summary = await train({
       ...settings,
       modelNamed,
       attachWorkers: async (context) => {
+        // Nothing was refused: the run is there.
+        progress.notice(`${settings.resume ? 'resuming run' : 'run'} ${settings.path}`);
         const attached = await attachWorkers({ context, progress, fail: (error) => failed.abort(error) });
         cluster = attached.cluster;
         return attached;

@@ -11,8 +11,8 @@ export {
   type ContributionLayout,
   type ContributionPart,
 } from './training/contribution.ts';
-export { DEFAULT_OPTIMIZERS, type OptimizerSpecs } from './optimizers/optimizer.ts';
-export type { Schedule } from './optimizers/schedule.ts';
+export { DEFAULT_OPTIMIZERS, optimizerSpecSchema, type OptimizerSpecs } from './optimizers/optimizer.ts';
+export { scheduleSchema } from './optimizers/schedule.ts';
 export type { OptimizerState } from './optimizers/update-rule.ts';
 export {
   gradientName,

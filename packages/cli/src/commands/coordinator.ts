@@ -1,8 +1,8 @@
-import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { Command, InvalidArgumentError } from 'commander';
 import { isLoopback, openCluster, openTokens } from '@gantry/coordinator';
 import { GantryError } from '@gantry/core';
+import { readText } from '../options/files.ts';
 import { addRunOptions, type RunFlags } from '../options/run-options.ts';
 import { runTraining, type Attached, type Attachment } from '../run-training.ts';
 
@@ -38,7 +38,9 @@ async function listen(flags: CoordinatorFlags, { context, progress }: Attachment
     throw new GantryError('E_CONFIG', '--tls-cert and --tls-key belong together: give both or neither');
   }
   const tls =
-    tlsCert && tlsKey ? { cert: readPem('--tls-cert', tlsCert), key: readPem('--tls-key', tlsKey) } : undefined;
+    tlsCert && tlsKey
+      ? { cert: await readText('--tls-cert', tlsCert), key: await readText('--tls-key', tlsKey) }
+      : undefined;
   const tokens = await openTokens(context.path);
   const cluster = await openCluster({
     ...context,
@@ -62,15 +64,6 @@ async function listen(flags: CoordinatorFlags, { context, progress }: Attachment
       return Promise.resolve();
     },
   };
-}
-
-function readPem(option: string, file: string): string {
-  try {
-    return readFileSync(file, 'utf8');
-  } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new GantryError('E_CONFIG', `${option} ${file} cannot be read: ${reason}`, { cause });
-  }
 }
 
 /** `HOST:PORT`, `[IPv6]:PORT` or `:PORT`, which listens on all addresses. */

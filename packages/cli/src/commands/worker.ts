@@ -1,4 +1,3 @@
-import { readFile } from 'node:fs/promises';
 import { availableParallelism, hostname } from 'node:os';
 import { readLocalWorkToken } from '@gantry/coordinator/tokens';
 import { GantryError, plainText } from '@gantry/core';
@@ -14,6 +13,7 @@ import {
 } from '@gantry/worker';
 import { Command, Option } from 'commander';
 import { fasterPlace } from './doctor-record.ts';
+import { readText } from '../options/files.ts';
 import { wholeNumber } from '../options/options.ts';
 import { abortOnSignals } from '../signals.ts';
 import { WorkerProgress } from '../workers/worker-progress.ts';
@@ -131,13 +131,6 @@ async function tokenIn(file: string | undefined): Promise<string | undefined> {
   const token = (await readText('--token-file', file)).trim();
   if (token === '') throw new GantryError('E_AUTH', `--token-file ${file}: the file is empty`);
   return token;
-}
-
-async function readText(option: string, file: string): Promise<string> {
-  return readFile(file, 'utf8').catch((cause: unknown) => {
-    const why = cause instanceof Error ? cause.message : String(cause);
-    throw new GantryError('E_CONFIG', `${option} ${file}: cannot read (${why})`, { cause });
-  });
 }
 
 /**

@@ -1,5 +1,6 @@
 import { InvalidArgumentError, type Command } from 'commander';
-import type { GivenConfig } from '@gantry/coordinator';
+import { overlaid, valueAt, type GivenConfig, type GivenOptimizer } from '@gantry/coordinator';
+import { DEFAULT_OPTIMIZERS } from '@gantry/core';
 import { wholeNumber } from './options.ts';
 
 /** One for each network; undefined where its half is left out. */
@@ -55,17 +56,39 @@ export function addOptimizerOptions(command: Command): Command {
     );
 }
 
-/** What was given of both optimizers; undefined where nothing was. */
-export function optimizerSettings(flags: OptimizerFlags): GivenConfig['optimizers'] {
-  const { optimizer: name, learningRate, beta1, beta2, momentum, clipNorm, warmUp, cosine } = flags;
-  const both = <T>(value: T | undefined): Pair<T> | undefined => (value === undefined ? undefined : [value, value]);
-  const pairs = { name, learningRate, beta1, beta2, momentum, clipNorm, warmUp: both(warmUp), cosine: both(cosine) };
-  const of = (network: 0 | 1) =>
-    Object.fromEntries(
-      Object.entries(pairs).flatMap(([key, pair]) =>
-        pair?.[network] === undefined ? [] : [[key, pair[network]] as const],
-      ),
-    );
-  const [generator, discriminator] = [of(0), of(1)];
-  return Object.keys({ ...generator, ...discriminator }).length > 0 ? { generator, discriminator } : undefined;
+/** What an option says of an optimizer, named as in run.json: the only place that knows both names. */
+const MEANINGS: Readonly<Record<keyof OptimizerFlags, (value: unknown) => GivenOptimizer>> = {
+  optimizer: (name) => ({ name }),
+  learningRate: (learningRate) => ({ learningRate }),
+  beta1: (beta1) => ({ beta1 }),
+  beta2: (beta2) => ({ beta2 }),
+  momentum: (momentum) => ({ momentum }),
+  clipNorm: (clipNorm) => ({ clipNorm }),
+  warmUp: (warmUpSteps) => ({ schedule: { warmUpSteps } }),
+  cosine: (steps) => ({ schedule: { kind: 'cosine', steps } }),
+};
+
+/** In the order of a pair. */
+const NETWORKS = Object.keys(DEFAULT_OPTIMIZERS);
+
+/** What was given of the optimizers, by network, named as in run.json. */
+export function optimizerSettings(flags: OptimizerFlags): GivenConfig {
+  let settings: GivenConfig = {};
+  for (const [flag, meaning] of Object.entries(MEANINGS)) {
+    const value: unknown = flags[flag as keyof OptimizerFlags];
+    for (const [i, network] of NETWORKS.entries()) {
+      const own: unknown = Array.isArray(value) ? value[i] : value;
+      if (own !== undefined) settings = overlaid(settings, { optimizers: { [network]: meaning(own) } });
+    }
+  }
+  return settings;
+}
+
+/**
+ * The option that sets a setting of an optimizer.
+ * @param path keys of the optimizer's settings, as in run.json
+ * @returns its name in camel case, or undefined if there is none
+ */
+export function optimizerFlagOf(path: readonly string[]): string | undefined {
+  return Object.entries(MEANINGS).find(([, meaning]) => valueAt(meaning(true), path) !== undefined)?.[0];
 }

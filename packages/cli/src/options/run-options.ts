@@ -1,7 +1,9 @@
-import type { GivenConfig } from '@gantry/coordinator';
 import { MODEL_NAMES } from '@gantry/models';
 import { Option, type Command } from 'commander';
-import { addOptimizerOptions, optimizerSettings, type OptimizerFlags } from './optimizer-options.ts';
+import type { ConfigSource } from '@gantry/coordinator';
+import type { TrainConfig } from '@gantry/core';
+import { configFile } from './config-file.ts';
+import { addOptimizerOptions, optimizerFlagOf, optimizerSettings, type OptimizerFlags } from './optimizer-options.ts';
 import { wholeNumber } from './options.ts';
 import { newRunPath, newestRunPath } from './run-paths.ts';
 
@@ -14,6 +16,7 @@ export interface RunFlags extends OptimizerFlags {
   readonly seed?: number;
   readonly limit?: number;
   readonly checkpointEvery?: number;
+  readonly config?: string;
   readonly data?: string;
   readonly run?: string;
   readonly resume?: boolean;
@@ -31,6 +34,7 @@ export function addRunOptions(command: Command): Command {
     .option('--limit <images>', 'use the first images only', wholeNumber(2));
   return addOptimizerOptions(withResult)
     .option('--checkpoint-every <steps>', 'steps between checkpoints (default: 100)', wholeNumber(1))
+    .option('--config <file>', 'settings as JSON, with the keys of a run.json, or a whole run.json; options here win')
     .option('--data <dir>', "folder with MNIST's IDX files, plain or .gz (default: the set that comes with Gantry)")
     .option('--run <dir>', 'run directory (default: runs/<date-time>, or with --resume the newest run)')
     .option('--resume', 'go on with the run from its newest checkpoint')
@@ -38,10 +42,26 @@ export function addRunOptions(command: Command): Command {
     .option('--json', 'print the summary as JSON on standard output');
 }
 
-/** What the coordinator needs to know of them. */
-export function runSettings(flags: RunFlags) {
-  const { model, epochs, batch, shardSize, seed, limit, checkpointEvery, resume = false, data } = flags;
-  const optimizers = optimizerSettings(flags);
-  const config: GivenConfig = { model, epochs, batch, shardSize, seed, limit, checkpointEvery, optimizers };
+/** What the coordinator needs to know of them. @throws GantryError E_CONFIG if the file of --config is of no use */
+export async function runSettings(flags: RunFlags) {
+  const { config: file, resume = false, data } = flags;
+  const config = [...(file === undefined ? [] : [await configFile(file)]), commandLine(flags)];
   return { path: flags.run ?? (resume ? newestRunPath() : newRunPath()), resume, config, dataDirectory: data };
+}
+
+function commandLine(flags: RunFlags): ConfigSource {
+  const { model, epochs, batch, shardSize, seed, limit, checkpointEvery } = flags;
+  const plain = { model, epochs, batch, shardSize, seed, limit, checkpointEvery } satisfies Partial<
+    Record<keyof TrainConfig, unknown>
+  >;
+  return {
+    settings: { ...plain, ...optimizerSettings(flags) },
+    describe(path, value) {
+      const [first = '', network, ...inside] = path;
+      const flag = network === undefined ? first : (optimizerFlagOf(inside) ?? inside.join('.'));
+      const option = `--${flag.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+      const name = network === undefined ? option : `${option} of the ${network}`;
+      return value === undefined ? name : `${name} ${value}`;
+    },
+  };
 }

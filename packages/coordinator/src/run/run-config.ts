@@ -1,79 +1,127 @@
 import {
   DEFAULT_OPTIMIZERS,
   GantryError,
+  optimizerSpecSchema,
   resultConfigSchema,
+  scheduleSchema,
   trainConfigSchema,
-  type Schedule,
   type TrainConfig,
 } from '@gantry/core';
 import { z } from 'zod';
+import { overlaid, valueAt, type ConfigSource, type GivenConfig } from './given-config.ts';
 
 /**
- * Parts of an optimizer's settings, `warmUp` and `cosine` of its schedule among them; those of another optimizer than before
- * begin with its defaults.
+ * The configuration of a new run: the defaults with what was given laid over them.
+ * @param sources later ones win
+ * @throws GantryError E_CONFIG that names the settings at fault, also those that another source overrides
  */
-type GivenOptimizer = Readonly<Record<string, unknown>>;
-
-/** Settings by name, as a user gave them; what is absent takes its default, or on resume what the run recorded. */
-export type GivenConfig = { readonly [K in Exclude<keyof TrainConfig, 'optimizers'>]?: TrainConfig[K] | undefined } & {
-  readonly optimizers?: Readonly<Record<keyof TrainConfig['optimizers'], GivenOptimizer>> | undefined;
-};
-
-/** `shardSize` → `--shard-size`, an optimizer's `name` → `--optimizer`: errors speak the user's language. */
-function optimizerOption(key: string): string {
-  return optionName(key === 'name' ? 'optimizer' : key);
+export function newConfig(sources: readonly ConfigSource[]): TrainConfig {
+  return laidOver({ optimizers: { ...DEFAULT_OPTIMIZERS } }, sources);
 }
 
-function optionName(key: string): string {
-  return `--${key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+/**
+ * The configuration of a resumed run: the recorded one with what may change replaced.
+ * @param sources later ones win
+ * @throws GantryError E_CONFIG like `newConfig`; E_RESUME that names each given setting whose change would change the
+ * result
+ */
+export function resumedConfig(recorded: TrainConfig, sources: readonly ConfigSource[]): TrainConfig {
+  const wanted = laidOver({ ...recorded, optimizers: { ...recorded.optimizers } }, sources);
+  const changes = changesOf(recorded, wanted, sources);
+  if (changes.length > 0) {
+    throw new GantryError(
+      'E_RESUME',
+      `cannot resume with another ${changes.join(', ')}: it would change the result; start a new run`,
+    );
+  }
+  return wanted;
 }
 
-/** What was given, laid over what was before. */
-function merged(before: TrainConfig | undefined, given: GivenConfig): Record<string, unknown> {
-  const present = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
-  const { optimizers } = given;
-  if (!optimizers) return { ...before, ...present };
-  const base = before?.optimizers ?? DEFAULT_OPTIMIZERS;
-  const laidOver = (network: keyof TrainConfig['optimizers']) => {
-    const own = optimizers[network];
-    const isAnother = own['name'] !== undefined && own['name'] !== base[network].name;
-    const { warmUp, cosine, ...settings } = own;
-    const kept = isAnother ? {} : base[network];
-    const schedule = scheduleOver(base[network].schedule, warmUp, cosine);
-    return { ...kept, ...settings, ...(schedule && { schedule }) };
-  };
-  const specs = { generator: laidOver('generator'), discriminator: laidOver('discriminator') };
-  return { ...before, ...present, optimizers: specs };
+function laidOver(base: GivenConfig, sources: readonly ConfigSource[]): TrainConfig {
+  // Each source is checked where it wins, too: a mistake must not hide behind the value of another one.
+  for (const source of sources) parse(merged(base, [...sources.filter((other) => other !== source), source]), sources);
+  return parse(merged(base, sources), sources);
 }
 
-/** The schedule that was before, with what was given of it. */
-function scheduleOver(before: Schedule | undefined, warmUp: unknown, cosine: unknown): object | undefined {
-  if (warmUp === undefined && cosine === undefined) return before;
-  return {
-    ...(before ?? { kind: 'constant' }),
-    ...(warmUp !== undefined && { warmUpSteps: warmUp }),
-    ...(cosine !== undefined && { kind: 'cosine', steps: cosine }),
-  };
+function merged(base: GivenConfig, sources: readonly ConfigSource[]): GivenConfig {
+  // What is given comes together first: settings that name no optimizer belong to the one that another source names.
+  const given = sources.reduce<GivenConfig>((before, { settings }) => overlaid(before, settings), {});
+  const { optimizers = {}, ...others } = overlaid(base, given);
+  const complete = Object.entries(optimizers).map(([network, { schedule, ...spec }]) => [
+    network,
+    { ...spec, ...(schedule && { schedule: { kind: 'constant', ...schedule } }) },
+  ]);
+  return { ...others, optimizers: Object.fromEntries(complete) };
 }
 
-function parse(values: Record<string, unknown>): TrainConfig {
+function parse(values: GivenConfig, sources: readonly ConfigSource[]): TrainConfig {
   const result = trainConfigSchema.safeParse(values);
   if (result.success) return result.data;
-  const problems = result.error.issues.map((issue) => {
-    const { path, message } = issue;
-    if (path[0] !== 'optimizers') return `${optionName(String(path[0]))}: ${message}`;
-    const network = String(path[1]);
+  /** By setting, the first of each: others follow from it. */
+  const problems = new Map<string, string>();
+  const note = (path: readonly string[], problem: string) => {
+    // Where a setting is missing, who gave those around it has to give it.
+    const source = sourceOf(path, values, sources) ?? sourceOf(path.slice(0, -1), values, sources);
+    const name = source?.describe(path) ?? path.join('.');
+    if (!problems.has(name)) problems.set(name, problem);
+  };
+  for (const issue of result.error.issues) {
+    const path = issue.path.map(String);
     if (issue.code === 'unrecognized_keys') {
-      return `${issue.keys.map(optionName).join(', ')}: the optimizer of the ${network} has no such setting`;
+      for (const key of issue.keys) note([...path, key], unknownSetting(path, values));
+    } else {
+      const problem = issue.message.replace(/^(Invalid input|Too small|Too big): /, '');
+      note(path, problem.replace(/received undefined$/, 'there is none'));
     }
-    return `${optimizerOption(String(path[2] ?? 'name'))} of the ${network}: ${message}`;
+  }
+  const lines = [...new Set(problems.values())].map((problem) => {
+    const names = [...problems].filter(([, of]) => of === problem).map(([name]) => name);
+    return `${names.join(', ')}: ${problem}`;
   });
-  throw new GantryError('E_CONFIG', [...new Set(problems)].join('; '));
+  throw new GantryError('E_CONFIG', lines.join('; '));
 }
 
-/** The configuration of a new run. @throws GantryError E_CONFIG that names the options at fault */
-export function newConfig(given: GivenConfig): TrainConfig {
-  return parse(merged(undefined, given));
+/** Why there is no setting of that name among others. */
+function unknownSetting(parent: readonly string[], values: GivenConfig): string {
+  const [, network, inside] = parent;
+  const have = (shape: object | undefined) => Object.keys(shape ?? {}).join(', ');
+  if (parent.length === 0) return `there is no such setting; there are ${have(trainConfigSchema.shape)}`;
+  if (network === undefined) return `there is no such network; there are ${have(DEFAULT_OPTIMIZERS)}`;
+  const name = valueAt(values, [...parent, inside === undefined ? 'name' : 'kind']);
+  if (inside === undefined) {
+    const spec = optimizerSpecSchema.options.find(({ shape }) => shape.name.value === name);
+    return `the optimizer ${String(name)} has no such setting; it has ${have(spec?.shape)}`;
+  }
+  const schedule = scheduleSchema.options.find(({ shape }) => shape.kind.value === name);
+  return `a ${String(name)} schedule has no such setting; it has ${have(schedule?.shape)}`;
+}
+
+/** Who gave the value that a setting has; undefined if it is the run's or a default. */
+function sourceOf(path: readonly string[], values: unknown, sources: readonly ConfigSource[]) {
+  const value = valueAt(values, path);
+  if (value === undefined) return undefined;
+  return sources.findLast(({ settings }) => {
+    const given = valueAt(settings, path);
+    return typeof value === 'object' ? given !== undefined : given === value;
+  });
+}
+
+/** Settings with another value than before which changes the result, as who gave them calls them. */
+function changesOf(recorded: TrainConfig, wanted: TrainConfig, sources: readonly ConfigSource[]): string[] {
+  const [before, after] = [resultSettings(recorded), resultSettings(wanted)];
+  const given = new Map<string, string>();
+  const implied: string[] = [];
+  for (const key of new Set([...after.keys(), ...before.keys()])) {
+    const [has, wants] = [settingText(before.get(key)), settingText(after.get(key))];
+    if (has === wants) continue;
+    const path = key.split('.');
+    const source = sourceOf(path, wanted, sources);
+    // An option may set more than one setting, of which the last says most.
+    if (source) given.set(source.describe(path), `${source.describe(path, wants)} (the run has ${has})`);
+    else implied.push(`${key} ${wants} (the run has ${has})`);
+  }
+  // Another optimizer has other settings: who gave only its name did not ask for those.
+  return given.size > 0 ? [...given.values()] : implied;
 }
 
 /** A setting for people: `64`, `none`, `sgd`. */
@@ -82,45 +130,22 @@ function settingText(value: unknown): string {
   return typeof value === 'string' ? value : JSON.stringify(value);
 }
 
-/** A specification with the options of its schedule among its own. */
-function flattened({ schedule, ...settings }: TrainConfig['optimizers']['generator']): Record<string, unknown> {
-  if (!schedule) return settings;
-  return { ...settings, warmUp: schedule.warmUpSteps, ...(schedule.kind === 'cosine' && { cosine: schedule.steps }) };
-}
-
-/** Settings that fix the result, by the names under which they are compared: each setting of an optimizer has its own. */
+/** Settings that fix the result, by their paths with dots between. No schedule is a constant one. */
 function resultSettings(config: TrainConfig): Map<string, unknown> {
-  const { optimizers, ...others } = resultConfigSchema.parse(
-    Object.fromEntries(Object.keys(resultConfigSchema.shape).map((key) => [key, config[key as keyof TrainConfig]])),
-  );
-  const ofNetworks = Object.entries(optimizers).flatMap(([network, spec]) =>
-    Object.entries(flattened(spec)).map(
-      ([key, value]) => [`${optimizerOption(key)} of the ${network}`, value] as const,
-    ),
-  );
-  return new Map<string, unknown>([
-    ...Object.entries(others).map(([key, value]) => [optionName(key), value] as const),
-    ...ofNetworks,
+  const { optimizers, ...others } = resultConfigSchema.strip().parse(config);
+  const specs = Object.entries(optimizers).map(([network, spec]) => [
+    network,
+    { schedule: scheduleSchema.parse({ kind: 'constant' }), ...spec },
   ]);
+  return new Map(leaves({ ...others, optimizers: Object.fromEntries(specs) as unknown }));
 }
 
-/**
- * The configuration of a resumed run: the recorded one with what may change replaced.
- * @throws GantryError E_RESUME that names each given option whose change would change the result
- */
-export function resumedConfig(recorded: TrainConfig, given: GivenConfig): TrainConfig {
-  const wanted = parse(merged(recorded, given));
-  const [before, after] = [resultSettings(recorded), resultSettings(wanted)];
-  const changed = [...new Set([...after.keys(), ...before.keys()])]
-    .filter((name) => settingText(before.get(name)) !== settingText(after.get(name)))
-    .map((name) => `${name} ${settingText(after.get(name))} (the run has ${settingText(before.get(name))})`);
-  if (changed.length > 0) {
-    throw new GantryError(
-      'E_RESUME',
-      `cannot resume with another ${changed.join(', ')}: it would change the result; start a new run`,
-    );
-  }
-  return wanted;
+function leaves(value: object): [path: string, value: unknown][] {
+  return Object.entries(value).flatMap(([key, inner]: [string, unknown]) =>
+    typeof inner === 'object' && inner !== null
+      ? leaves(inner).map(([path, leaf]): [string, unknown] => [`${key}.${path}`, leaf])
+      : [[key, inner]],
+  );
 }
 
 /** What run.json holds. */

