@@ -1,7 +1,7 @@
 export { CheckpointStore, readGenerator, weightsDigest } from './storage/checkpoint-store.ts';
 export { openCluster, type Cluster } from './network/cluster.ts';
 export { loadDataSet, type DataSet } from './run/data-set.ts';
-export { PictureRenderer, type GeneratorWeights } from './run/pictures.ts';
+export { PictureRenderer } from './run/pictures.ts';
 export { compileGenerator, compileTraining, convolutionsOn } from './run/programs.ts';
 export { recordedModel } from './run/recorded-model.ts';
 export { overlaid, valueAt, type ConfigSource, type GivenConfig, type GivenOptimizer } from './run/given-config.ts';

@@ -16,6 +16,7 @@ export { scheduleSchema } from './optimizers/schedule.ts';
 export type { OptimizerState } from './optimizers/update-rule.ts';
 export {
   gradientName,
+  networkNamed,
   networkOf,
   phaseAt,
   phaseNamed,
@@ -23,6 +24,7 @@ export {
   sizeOf,
   viewOf,
   type ModelManifest,
+  type NetworkManifest,
   type Parameter,
   type PhaseManifest,
   type Section,
@@ -92,5 +94,6 @@ export {
   scalePixels,
   type BatchInputs,
 } from './model/batch-inputs.ts';
+export { ownNumbers, pictureNumbers, type WeightAverage } from './training/weight-average.ts';
 export { initialState, initialWeights, specOf, type TrainingState } from './training/training-state.ts';
 export { addInPlace, allFinite } from './numerics/vectors.ts';

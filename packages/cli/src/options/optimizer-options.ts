@@ -1,7 +1,7 @@
 import { InvalidArgumentError, type Command } from 'commander';
 import { overlaid, valueAt, type GivenConfig, type GivenOptimizer } from '@gantry/coordinator';
 import { DEFAULT_OPTIMIZERS } from '@gantry/core';
-import { wholeNumber } from './options.ts';
+import { number, wholeNumber } from './options.ts';
 
 /** One for each network; undefined where its half is left out. */
 type Pair<T> = readonly [generator: T | undefined, discriminator: T | undefined];
@@ -27,12 +27,6 @@ function pairOf<T>(parse: (text: string) => T): (text: string) => Pair<T> {
     const [first, second] = [generator, discriminator].map((half) => (half === '' ? undefined : parse(half)));
     return [first, second];
   };
-}
-
-function number(text: string): number {
-  const value = Number(text);
-  if (text.trim() === '' || !Number.isFinite(value)) throw new InvalidArgumentError('Expected a number.');
-  return value;
 }
 
 export function addOptimizerOptions(command: Command): Command {

@@ -17,3 +17,10 @@ export function wholeNumbers(minimum: number, maximum: number) {
   const parse = wholeNumber(minimum, maximum);
   return (text: string): number[] => [...new Set(text.split(',').map(parse))];
 }
+
+/** A parser of numbers for commander. */
+export function number(text: string): number {
+  const value = Number(text);
+  if (text.trim() === '' || !Number.isFinite(value)) throw new InvalidArgumentError('Expected a number.');
+  return value;
+}

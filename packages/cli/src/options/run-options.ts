@@ -4,7 +4,7 @@ import type { ConfigSource } from '@gantry/coordinator';
 import type { TrainConfig } from '@gantry/core';
 import { configFile } from './config-file.ts';
 import { addOptimizerOptions, optimizerFlagOf, optimizerSettings, type OptimizerFlags } from './optimizer-options.ts';
-import { wholeNumber } from './options.ts';
+import { number, wholeNumber } from './options.ts';
 import { newRunPath, newestRunPath } from './run-paths.ts';
 
 /** The options that every command has that runs a training. */
@@ -15,6 +15,7 @@ export interface RunFlags extends OptimizerFlags {
   readonly shardSize?: number;
   readonly seed?: number;
   readonly limit?: number;
+  readonly ema?: number;
   readonly checkpointEvery?: number;
   readonly config?: string;
   readonly data?: string;
@@ -31,7 +32,12 @@ export function addRunOptions(command: Command): Command {
     .option('--batch <images>', 'images per step over all workers (default: 256)', wholeNumber(1, 60_000))
     .option('--shard-size <images>', 'images per shard; part of the result (default: 64)', wholeNumber(2, 4096))
     .option('--seed <n>', 'seed of all randomness (default: 0)', wholeNumber(0))
-    .option('--limit <images>', 'use the first images only', wholeNumber(2));
+    .option('--limit <images>', 'use the first images only', wholeNumber(2))
+    .option(
+      '--ema <decay>',
+      "average of the generator's weights for pictures: what it keeps in a step, as 0.999",
+      number,
+    );
   return addOptimizerOptions(withResult)
     .option('--checkpoint-every <steps>', 'steps between checkpoints (default: 100)', wholeNumber(1))
     .option('--config <file>', 'settings as JSON, with the keys of a run.json, or a whole run.json; options here win')
@@ -50,8 +56,8 @@ export async function runSettings(flags: RunFlags) {
 }
 
 function commandLine(flags: RunFlags): ConfigSource {
-  const { model, epochs, batch, shardSize, seed, limit, checkpointEvery } = flags;
-  const plain = { model, epochs, batch, shardSize, seed, limit, checkpointEvery } satisfies Partial<
+  const { model, epochs, batch, shardSize, seed, limit, ema, checkpointEvery } = flags;
+  const plain = { model, epochs, batch, shardSize, seed, limit, ema, checkpointEvery } satisfies Partial<
     Record<keyof TrainConfig, unknown>
   >;
   return {

@@ -1,4 +1,18 @@
-import { Stream, fillNormal, sizeOf, viewOf, type ModelManifest, type Parameter } from '@gantry/core';
+import {
+  Stream,
+  fillNormal,
+  networkNamed,
+  networkOf,
+  pictureNumbers,
+  sizeOf,
+  viewOf,
+  type ModelManifest,
+  type NetworkManifest,
+  type Parameter,
+  type Section,
+  type TrainingState,
+  type WeightAverage,
+} from '@gantry/core';
 import { manifestOf, type Model } from '@gantry/core/tfjs';
 import * as ort from 'onnxruntime-node';
 import { compileGenerator, previewOf } from './programs.ts';
@@ -7,18 +21,10 @@ import type { Pictures } from './samples.ts';
 /** Pictures in a sample grid, and in one run of the compiled generator. */
 export const GRID_PICTURES = 16;
 
-/** The generator's part of a training state. */
-export interface GeneratorWeights {
-  /** As `manifest.trainable`. */
-  readonly weights: Float32Array;
-  /** As `manifest.movingStatistics`. */
-  readonly movingStatistics: Float32Array;
-}
-
 /** Draws pictures with the generator in inference mode, in which batch normalization uses the moving statistics. */
 export class PictureRenderer {
   readonly #manifest: ModelManifest;
-  readonly #network: string;
+  readonly #network: NetworkManifest;
   readonly #noiseShape: readonly number[];
   readonly #imageShape: readonly number[];
   readonly #session: Promise<ort.InferenceSession>;
@@ -26,7 +32,7 @@ export class PictureRenderer {
   constructor(model: Model) {
     const { noiseShape, imageShape } = previewOf(model);
     this.#manifest = manifestOf(model);
-    this.#network = model.preview.network;
+    this.#network = networkNamed(this.#manifest, model.preview.network);
     this.#noiseShape = noiseShape;
     this.#imageShape = imageShape;
     this.#session = ort.InferenceSession.create(compileGenerator(model, GRID_PICTURES), { intraOpNumThreads: 1 });
@@ -34,13 +40,14 @@ export class PictureRenderer {
 
   /**
    * Draws the first pictures of the sequence that belongs to a seed.
+   * @param numbers of the network that makes them
    * @returns values in [−1, 1]
    */
-  async render({ weights, movingStatistics }: GeneratorWeights, seed: number, count: number): Promise<Pictures> {
+  async render({ weights, statistics }: WeightAverage, seed: number, count: number): Promise<Pictures> {
     const session = await this.#session;
     const feeds = {
-      ...this.#feed(weights, this.#manifest.trainable),
-      ...this.#feed(movingStatistics, this.#manifest.movingStatistics),
+      ...this.#feed(weights, this.#manifest.trainable, this.#network.weights),
+      ...this.#feed(statistics, this.#manifest.movingStatistics, this.#network.statistics),
     };
     const [noiseSize, imageSize] = [sizeOf(this.#noiseShape), sizeOf(this.#imageShape)];
     const values = new Float32Array(count * imageSize);
@@ -59,16 +66,24 @@ export class PictureRenderer {
     return { shape: [count, ...this.#imageShape], values };
   }
 
+  /** The same with the present weights of a run, or their average where one is kept. */
+  renderState(state: TrainingState, seed: number, count: number): Promise<Pictures> {
+    return this.render(pictureNumbers(state, this.#manifest, this.#network.name), seed, count);
+  }
+
   async dispose(): Promise<void> {
     await (await this.#session).release();
   }
 
   /** The network's parameters as inputs of the compiled generator. */
-  #feed(flat: Float32Array, parameters: readonly Parameter[]): Record<string, ort.Tensor> {
+  #feed(flat: Float32Array, parameters: readonly Parameter[], section: Section): Record<string, ort.Tensor> {
     return Object.fromEntries(
       parameters
-        .filter(({ name }) => name.startsWith(`${this.#network}/`))
-        .map((parameter) => [parameter.name, new ort.Tensor('float32', viewOf(flat, parameter), parameter.shape)]),
+        .filter((parameter) => networkOf(parameter) === this.#network.name)
+        .map(({ name, shape, offset, size }) => {
+          const values = viewOf(flat, { offset: offset - section.offset, size });
+          return [name, new ort.Tensor('float32', values, shape)];
+        }),
     );
   }
 }

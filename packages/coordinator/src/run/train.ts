@@ -1,5 +1,5 @@
 import { createRequire } from 'node:module';
-import { basename } from 'node:path';
+import { basename, dirname, isAbsolute } from 'node:path';
 import {
   GantryError,
   Synchronous,
@@ -99,9 +99,10 @@ export async function train(options: TrainOptions): Promise<Summary | undefined>
     const reports = reportsOf(model);
     const watch = new RunWatch({ name: basename(directory.path), config, plan, reports, scheduler, control });
     await watch.load(directory);
-    const { seed, optimizers } = config;
+    const { seed, optimizers, ema } = config;
+    const average = ema === undefined ? undefined : { network: model.preview.network, decay: ema };
     const samples = { count: data.images.count, bytes: data.images.pixels };
-    const scheme = new Synchronous({ manifest, seed, plan, samples, optimizers });
+    const scheme = new Synchronous({ manifest, seed, plan, samples, optimizers, average });
     const programFor = trainingPrograms(model, plan, seed);
     workers = await options.attachWorkers({ scheme, programFor, scheduler, watch, control, path: directory.path });
     const run = new TrainingRun({
@@ -158,7 +159,7 @@ async function createRun(options: TrainOptions): Promise<OpenRun> {
     numericClasses: [],
   };
   const directory = await RunDirectory.create(options.path, record);
-  const state = initialState(manifest, config.seed, config.optimizers);
+  const state = firstState(model, manifest, config);
   directory.appendEvent({ step: 0, type: 'started' });
   return { directory, record, model, data, state, checkpoints: await CheckpointStore.open(directory.path, manifest) };
 }
@@ -170,7 +171,8 @@ async function openRun(options: TrainOptions): Promise<OpenRun> {
     const config = resumedConfig(recorded.config, options.config);
     const model = options.modelNamed(config.model);
     const manifest = manifestOf(model);
-    const data = await loadDataSet({ directory: options.dataDirectory, limit: config.limit });
+    const directoryOfData = options.dataDirectory ?? folderOf(recorded.data.source);
+    const data = await loadDataSet({ directory: directoryOfData, limit: config.limit });
     requireFitting(data, manifest);
     if (data.sha256 !== recorded.data.sha256) {
       throw new GantryError(
@@ -180,7 +182,7 @@ async function openRun(options: TrainOptions): Promise<OpenRun> {
     }
     const checkpoints = await CheckpointStore.open(directory.path, manifest);
     const restored = await checkpoints.restore();
-    const state = restored?.state ?? initialState(manifest, config.seed, config.optimizers);
+    const state = restored?.state ?? firstState(model, manifest, config);
     for (const reason of restored?.skipped ?? []) options.observer.notice(reason);
     await directory.truncateTo(state.step);
     const record = { ...recorded, ...runJson(config, data, manifest) };
@@ -191,6 +193,19 @@ async function openRun(options: TrainOptions): Promise<OpenRun> {
     await directory.close();
     throw error;
   }
+}
+
+function firstState(
+  { preview }: Model,
+  manifest: ModelManifest,
+  { seed, optimizers, ema }: TrainConfig,
+): TrainingState {
+  return initialState(manifest, seed, optimizers, ema === undefined ? undefined : preview.network);
+}
+
+/** Where a run's images came from; undefined for those that come with Gantry. */
+function folderOf(source: string): string | undefined {
+  return isAbsolute(source) ? dirname(source) : undefined;
 }
 
 /** @throws GantryError E_DATASET if the model takes images of another size */

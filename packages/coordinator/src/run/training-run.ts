@@ -229,7 +229,7 @@ export class TrainingRun {
 
   async #sample(epoch: number): Promise<string> {
     const { config, state, directory, renderer, watch } = this.#parts;
-    const pictures = await renderer.render(state, config.seed, GRID_PICTURES);
+    const pictures = await renderer.renderState(state, config.seed, GRID_PICTURES);
     const file = await directory.writeSample(epoch, await gridPng(pictures));
     watch.sampled(epoch);
     return file;

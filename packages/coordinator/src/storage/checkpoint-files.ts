@@ -5,19 +5,24 @@ import {
   GantryError,
   decodeSafetensors,
   encodeSafetensors,
+  networkNamed,
   networkOf,
+  ownNumbers,
   viewOf,
   type NamedTensor,
   type OptimizerState,
   type Parameter,
   type ModelManifest,
   type TrainingState,
+  type WeightAverage,
 } from '@gantry/core';
 import { z } from 'zod';
 import { messageOf, systemErrorCode } from './durable-files.ts';
 
 const FORMAT = 2;
 const OPTIMIZER_FILE = 'optimizer.safetensors';
+/** The average of a network's weights and moving statistics, under their names. */
+const AVERAGE_FILE = 'average.safetensors';
 
 /** The file of a network's weights and moving statistics. */
 function networkFile(network: string): string {
@@ -42,6 +47,8 @@ const recordSchema = z.strictObject({
   ...commonFields,
   /** By network. */
   optimizers: z.record(z.string(), optimizerSchema),
+  /** The network whose average is in average.safetensors, where one is kept. */
+  average: z.string().exactOptional(),
   ...hashFields,
 });
 type OptimizerRecord = z.infer<typeof optimizerSchema>;
@@ -76,40 +83,46 @@ function toStateJson(record: StateRecord | z.infer<typeof recordSchema1>): strin
   return `${JSON.stringify({ ...record, checksum: sha256(JSON.stringify(record)) }, null, 2)}\n`;
 }
 
-function views(flat: Float32Array, parameters: readonly Parameter[]): NamedTensor[] {
-  return parameters.map((parameter) => ({
-    name: parameter.name,
-    shape: parameter.shape,
-    data: viewOf(flat, parameter),
-  }));
+/** @param section where the parameters lie that `flat` holds; absent: it holds all */
+function views(flat: Float32Array, parameters: readonly Parameter[], section = { offset: 0 }): NamedTensor[] {
+  return parameters.map(({ name, shape, offset, size }) => {
+    return { name, shape, data: viewOf(flat, { offset: offset - section.offset, size }) };
+  });
+}
+
+function parametersOf(network: string, parameters: readonly Parameter[]): Parameter[] {
+  return parameters.filter((parameter) => networkOf(parameter) === network);
+}
+
+/** The tensors of one network. */
+function numbersOf({ network: name, weights, statistics }: WeightAverage, manifest: ModelManifest): NamedTensor[] {
+  const network = networkNamed(manifest, name);
+  return [
+    ...views(weights, parametersOf(name, manifest.trainable), network.weights),
+    ...views(statistics, parametersOf(name, manifest.movingStatistics), network.statistics),
+  ];
 }
 
 /** The tensors of each file, by its name; they share the state's memory. */
 function tensorsOf(state: TrainingState, manifest: ModelManifest): Map<string, NamedTensor[]> {
-  const all = [
-    ...views(state.weights, manifest.trainable),
-    ...views(state.movingStatistics, manifest.movingStatistics),
-  ];
   const files = new Map<string, NamedTensor[]>();
   const ofOptimizers: NamedTensor[] = [];
-  for (const { name: network, weights } of manifest.networks) {
-    files.set(
-      networkFile(network),
-      all.filter((tensor) => networkOf(tensor) === network),
-    );
+  for (const own of manifest.networks) {
+    const { name: network, weights } = own;
+    files.set(networkFile(network), numbersOf(ownNumbers(state, own), manifest));
     const moments = Object.entries(state.optimizers[network]?.moments ?? {});
-    for (const parameter of manifest.trainable.filter((each) => networkOf(each) === network)) {
-      const place = { ...parameter, offset: parameter.offset - weights.offset };
-      for (const [moment, flat] of moments) {
-        ofOptimizers.push({ name: `${parameter.name}/${moment}`, shape: parameter.shape, data: viewOf(flat, place) });
-      }
+    for (const [moment, flat] of moments) {
+      const tensors = views(flat, parametersOf(network, manifest.trainable), weights);
+      ofOptimizers.push(...tensors.map((tensor) => ({ ...tensor, name: `${tensor.name}/${moment}` })));
     }
   }
-  return files.set(OPTIMIZER_FILE, ofOptimizers);
+  files.set(OPTIMIZER_FILE, ofOptimizers);
+  if (state.average) files.set(AVERAGE_FILE, numbersOf(state.average, manifest));
+  return files;
 }
 
 /** @throws GantryError E_CHECKPOINT if it is of other networks */
-function emptyState(manifest: ModelManifest, { step, optimizers }: StateRecord): TrainingState {
+function emptyState(manifest: ModelManifest, { step, optimizers, average }: StateRecord): TrainingState {
   const names = manifest.networks.map(({ name }) => name);
   const found = Object.keys(optimizers);
   if (found.length !== names.length || !names.every((name) => optimizers[name])) {
@@ -125,6 +138,18 @@ function emptyState(manifest: ModelManifest, { step, optimizers }: StateRecord):
         return kept ? [[name, emptyOptimizer(weights.size, kept)]] : [];
       }),
     ),
+    average: average === undefined ? undefined : emptyNumbers(average, manifest),
+  };
+}
+
+/** @throws GantryError E_CHECKPOINT if there is no such network */
+function emptyNumbers(name: string, { networks }: ModelManifest): WeightAverage {
+  const network = networks.find((each) => each.name === name);
+  if (!network) throw damaged(`state.json is of another model: it has a network ${name}`);
+  return {
+    network: name,
+    weights: new Float32Array(network.weights.size),
+    statistics: new Float32Array(network.statistics.size),
   };
 }
 
@@ -155,6 +180,7 @@ export function encodeCheckpoint(
     step: state.step,
     epoch,
     optimizers: Object.fromEntries(optimizers),
+    ...(state.average && { average: state.average.network }),
     sha256: hashes,
   };
   return files.set('state.json', toStateJson(record));
@@ -223,26 +249,24 @@ export async function readCheckpoint(directory: string, manifest: ModelManifest)
   return state;
 }
 
-/** The generator of a checkpoint. */
-export interface SavedGenerator {
-  /** As `manifest.trainable`; only the generator's are there. */
-  readonly weights: Float32Array;
-  /** As `manifest.movingStatistics`; likewise. */
-  readonly movingStatistics: Float32Array;
+/** The network of a checkpoint that makes pictures. */
+export interface SavedGenerator extends WeightAverage {
   /** Steps done when it was saved. */
   readonly step: number;
 }
 
-/** Reads one network alone: the generator. @throws GantryError E_CHECKPOINT if anything of it is not as it was written */
+/**
+ * Reads the network that makes pictures alone: its average where the checkpoint has one, else its weights.
+ * @throws GantryError E_CHECKPOINT if anything of it is not as it was written
+ */
 export async function readGeneratorFile(
   directory: string,
   manifest: ModelManifest,
   network: string,
 ): Promise<SavedGenerator> {
   const record = await readStateRecord(directory);
-  const state = emptyState(manifest, record);
-  const file = networkFile(network);
-  await fill(directory, file, record, tensorsOf(state, manifest).get(file) ?? []);
-  const { step, weights, movingStatistics } = state;
-  return { step, weights, movingStatistics };
+  const numbers = emptyNumbers(network, manifest);
+  const file = record.average === network ? AVERAGE_FILE : networkFile(network);
+  await fill(directory, file, record, numbersOf(numbers, manifest));
+  return { step: record.step, ...numbers };
 }

@@ -164,6 +164,13 @@ export function phaseAt({ phases }: Pick<ModelManifest, 'phases'>, iteration: nu
   throw new RangeError(`a step has ${first} rounds; there is no round ${iteration}`);
 }
 
+/** @throws RangeError if there is no such network */
+export function networkNamed({ networks }: Pick<ModelManifest, 'networks'>, name: string): NetworkManifest {
+  const network = networks.find((each) => each.name === name);
+  if (!network) throw new RangeError(`there is no network ${name}`);
+  return network;
+}
+
 /** @throws RangeError if there is no such phase */
 export function phaseNamed({ phases }: Pick<ModelManifest, 'phases'>, name: string): PhaseManifest {
   const phase = phases.find((each) => each.name === name);

@@ -8,6 +8,7 @@ import { contributionLayout, numberIn, type ContributionLayout } from '../traini
 import { batchOf, shardsOf, totalSteps, type DataPlan } from '../training/plan.ts';
 import { specOf, type TrainingState } from '../training/training-state.ts';
 import type { Unit } from '../training/unit.ts';
+import { follow, ownNumbers } from '../training/weight-average.ts';
 import type { Scheme, StepMetrics } from './scheme.ts';
 
 /** The samples that a run learns from. */
@@ -23,6 +24,8 @@ export interface SynchronousOptions {
   readonly plan: DataPlan;
   readonly samples: Samples;
   readonly optimizers: OptimizerSpecs;
+  /** The average of a network's weights that is kept: what it keeps of itself in a step. */
+  readonly average?: { readonly network: string; readonly decay: number } | undefined;
 }
 
 /**
@@ -82,7 +85,15 @@ export class Synchronous implements Scheme {
     this.#reports.push(report);
     if ((round + 1) % this.#roundsPerStep !== 0) return [];
     state.step++;
+    this.#average(state);
     return [meansOf(this.#reports.splice(0))];
+  }
+
+  #average(state: TrainingState): void {
+    const { manifest, average } = this.#options;
+    const network = manifest.networks.find(({ name }) => name === average?.network);
+    if (!average || !state.average || !network) return;
+    follow(state.average, ownNumbers(state, network), average.decay, state.step);
   }
 
   #phaseOf(round: number): PhaseManifest {

@@ -3,6 +3,7 @@ import { viewOf, type ModelManifest } from '../model/manifest.ts';
 import { GantryError } from '../errors.ts';
 import { DEFAULT_OPTIMIZERS, optimizerOf, type OptimizerSpec, type OptimizerSpecs } from '../optimizers/optimizer.ts';
 import type { OptimizerState } from '../optimizers/update-rule.ts';
+import { firstAverage, ownNumbers, type WeightAverage } from './weight-average.ts';
 
 /** Everything that training changes. Two runs with equal states continue with equal bits. */
 export interface TrainingState {
@@ -14,6 +15,8 @@ export interface TrainingState {
   readonly movingStatistics: Float32Array;
   /** What each network's optimizer keeps. */
   readonly optimizers: Readonly<Record<string, OptimizerState>>;
+  /** Of the network that makes the pictures, where one is kept. */
+  readonly average: WeightAverage | undefined;
 }
 
 /** The optimizer of a network. @throws GantryError E_CONFIG if there is none */
@@ -30,11 +33,16 @@ export function initialWeights(manifest: ModelManifest, seed: number): Float32Ar
   return weights;
 }
 
-/** The state before the first step. @throws GantryError E_CONFIG if a network has no optimizer */
+/**
+ * The state before the first step.
+ * @param averaged the network whose average is kept, if any
+ * @throws GantryError E_CONFIG if a network has no optimizer
+ */
 export function initialState(
   manifest: ModelManifest,
   seed: number,
   optimizers: OptimizerSpecs = DEFAULT_OPTIMIZERS,
+  averaged?: string,
 ): TrainingState {
   const movingStatistics = new Float32Array(manifest.movingStatisticsSize);
   manifest.movingStatistics.forEach((parameter, i) =>
@@ -43,10 +51,13 @@ export function initialState(
   const states = manifest.networks.map(({ name, weights: { size } }) => {
     return [name, optimizerOf(specOf(optimizers, name)).init(size)] as const;
   });
+  const weights = initialWeights(manifest, seed);
+  const network = manifest.networks.find(({ name }) => name === averaged);
   return {
     step: 0,
-    weights: initialWeights(manifest, seed),
+    weights,
     movingStatistics,
     optimizers: Object.fromEntries(states),
+    average: network && firstAverage(ownNumbers({ weights, movingStatistics }, network)),
   };
 }

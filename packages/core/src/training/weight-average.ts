@@ -1,0 +1,60 @@
+import { networkNamed, viewOf, type ModelManifest, type NetworkManifest } from '../model/manifest.ts';
+import type { TrainingState } from './training-state.ts';
+
+/**
+ * The exponential moving average of one network's weights, which makes better pictures than the weights themselves (Yazıcı et
+ * al., 2019). The moving statistics of its batch normalizations are averaged, too: they belong to the weights.
+ */
+export interface WeightAverage {
+  readonly network: string;
+  /** Laid out as the network's section of `manifest.trainable`. */
+  readonly weights: Float32Array;
+  /** … of `manifest.movingStatistics`. */
+  readonly statistics: Float32Array;
+}
+
+/** What each average of the first steps keeps of the old one at most: (1 + n) / (10 + n) after n steps. */
+const WARM_UP = 10;
+
+/** What the n-th average keeps of the one before: the first weights, which are noise, are forgotten soon. */
+function decayAt(decay: number, stepsDone: number): number {
+  return Math.min(decay, stepsDone / (WARM_UP - 1 + stepsDone));
+}
+
+/** A network's own numbers of a state; they share its memory. */
+export function ownNumbers(
+  { weights, movingStatistics }: Pick<TrainingState, 'weights' | 'movingStatistics'>,
+  network: NetworkManifest,
+): WeightAverage {
+  return {
+    network: network.name,
+    weights: viewOf(weights, network.weights),
+    statistics: viewOf(movingStatistics, network.statistics),
+  };
+}
+
+/** The average before the first step: a copy of what it is of. */
+export function firstAverage({ network, weights, statistics }: WeightAverage): WeightAverage {
+  return { network, weights: weights.slice(), statistics: statistics.slice() };
+}
+
+/**
+ * Lets an average follow, in place. Equal arguments give equal bits on every machine.
+ * @param decay what is kept of it in each step, 0 … 1; less in the first steps
+ * @param stepsDone 1 or more, this one counted
+ */
+export function follow(average: WeightAverage, now: WeightAverage, decay: number, stepsDone: number): void {
+  const share = 1 - decayAt(decay, stepsDone);
+  for (const part of ['weights', 'statistics'] as const) {
+    const [mean, values] = [average[part], now[part]];
+    for (let i = 0; i < mean.length; i++) {
+      const before = mean[i] as number;
+      mean[i] = before + share * ((values[i] as number) - before);
+    }
+  }
+}
+
+/** What pictures are made with: the average where there is one. @throws RangeError if there is no such network */
+export function pictureNumbers(state: TrainingState, manifest: ModelManifest, network: string): WeightAverage {
+  return state.average ?? ownNumbers(state, networkNamed(manifest, network));
+}
