@@ -44,12 +44,12 @@ export function firstAverage({ network, weights, statistics }: WeightAverage): W
  * @param stepsDone 1 or more, this one counted
  */
 export function follow(average: WeightAverage, now: WeightAverage, decay: number, stepsDone: number): void {
-  const share = 1 - decayAt(decay, stepsDone);
+  const kept = decayAt(decay, stepsDone);
+  const share = 1 - kept;
   for (const part of ['weights', 'statistics'] as const) {
     const [mean, values] = [average[part], now[part]];
     for (let i = 0; i < mean.length; i++) {
-      const before = mean[i] as number;
-      mean[i] = before + share * ((values[i] as number) - before);
+      mean[i] = kept * (mean[i] as number) + share * (values[i] as number);
     }
   }
 }
