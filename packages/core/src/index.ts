@@ -19,12 +19,11 @@ export { IMAGE_PIXELS, IMAGE_SIDE, NOISE_SIZE } from './dimensions.ts';
 export { gradientName, viewOf, type ModelManifest, type Parameter, type StepInput } from './model/manifest.ts';
 export { Stream, epochPermutation, fillKeepMask, fillNormal, fillUniform } from './numerics/random.ts';
 export { philox4x32 } from './numerics/philox.ts';
+export { Assembly, encodeFrames, framesAround } from './protocol/chunks.ts';
 export {
-  createFrame,
   decodeFromCoordinator,
   decodeFromWorker,
   encodeFrame,
-  frameAround,
   floatsOf,
   type Received,
 } from './protocol/codec.ts';

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { connect, type Socket } from 'node:net';
 import {
+  Assembly,
   PROTOCOL_VERSION,
   decodeFromCoordinator,
   encodeFrame,
@@ -75,6 +76,7 @@ export class SyntheticWorker {
   readonly #socket: Socket;
   #upgraded = false;
   #answer = '';
+  readonly #assembly = new Assembly<CoordinatorMessage>();
   #welcome: MessageOf<'welcome'> | undefined;
   #programs = 0;
   #released = false;
@@ -147,7 +149,8 @@ export class SyntheticWorker {
     if (raw.opcode === OPCODE.close) this.vanish();
     if (raw.opcode !== OPCODE.binary) return;
     const frame = raw.kept.length === raw.length ? raw.kept : this.#options.answers.padded(raw);
-    const { message } = decodeFromCoordinator(frame, this.#welcome);
+    const message = this.#assembly.add(decodeFromCoordinator(frame, this.#welcome))?.message;
+    if (!message) return;
     this.#handle(message);
     this.#options.onMessage(message);
   }

@@ -1,4 +1,4 @@
-import { contributionLayout, type GantryError, type ModelManifest, type Program } from '@gantry/core';
+import { MAX_FRAME_BYTES, contributionLayout, type GantryError, type ModelManifest, type Program } from '@gantry/core';
 import { DashboardRoutes } from '../monitoring/dashboard-routes.ts';
 import { isLoopback } from './access-control.ts';
 import { loadPage, pageDirectory } from '../monitoring/page-files.ts';
@@ -76,7 +76,7 @@ export async function openCluster(options: ClusterOptions): Promise<Cluster> {
     tokens,
     ...(tls && { tls }),
     ...(allowedHosts && { allowedHosts }),
-    maxPayloadBytes: contributionLayout(manifest).length * 4 + HEADER_ROOM_BYTES,
+    maxPayloadBytes: Math.min(MAX_FRAME_BYTES, contributionLayout(manifest).length * 4 + HEADER_ROOM_BYTES),
     onRequest: routes.answer,
     onWatcher: (socket) => hub.add(socket),
     onWorker: (socket, peer) => {

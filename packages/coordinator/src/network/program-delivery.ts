@@ -1,6 +1,7 @@
 import {
   PROTOCOL_VERSION,
   encodeFrame,
+  encodeFrames,
   manifestBytes,
   manifestToWire,
   programsBytes,
@@ -37,7 +38,7 @@ export async function prepareDelivery(run: string, { seed, manifest, variants }:
     welcome,
     frames: [
       encodeFrame(welcome),
-      ...variants.map(({ samples, onnx }) => encodeFrame({ type: 'program', samples }, onnx)),
+      ...variants.flatMap(({ samples, onnx }) => encodeFrames({ type: 'program', samples }, onnx)),
     ],
     hashes: { manifest: await sha256(manifestBytes(manifest)), program: await sha256(programsBytes(programs)) },
   };

@@ -1,9 +1,10 @@
 import {
+  Assembly,
   GantryError,
   PROTOCOL_VERSION,
-  createFrame,
   decodeFromWorker,
   encodeFrame,
+  encodeFrames,
   floatsOf,
   freeFrame,
   contributionLayout,
@@ -49,6 +50,7 @@ export class WorkerConnection {
   readonly #peer: Peer;
   readonly #context: ConnectionContext;
   readonly #contributionLength: number;
+  readonly #assembly = new Assembly<WorkerMessage>();
   readonly #timers: NodeJS.Timeout[] = [];
   #silence: NodeJS.Timeout | undefined;
   #hello: MessageOf<'hello'> | undefined;
@@ -85,9 +87,15 @@ export class WorkerConnection {
     if (this.#ended) return;
     try {
       if (!isBinary) throw new GantryError('E_PROTOCOL', 'a text message: frames are binary');
-      const { message, payload } = decodeFromWorker(data, this.#contributionLength);
-      this.#handle(message, payload);
-      if (message.type === 'result') freeFrame(data);
+      const received = decodeFromWorker(data, this.#contributionLength);
+      const { type } = received.message;
+      // Before any memory is taken for it.
+      if (type === 'result') this.#linkFor(type);
+      const whole = this.#assembly.add(received);
+      if (whole) this.#handle(whole.message, whole.payload);
+      if (type !== 'result') return;
+      freeFrame(data);
+      if (whole) freeFrame(whole.payload);
     } catch (error) {
       if (!(error instanceof GantryError)) throw error;
       this.#refuse(error);
@@ -104,10 +112,9 @@ export class WorkerConnection {
       this.#join(message);
       return;
     }
-    const link = this.#link;
     // A worker that cannot load the program says why: that is the reason to show.
-    if (!link && message.type === 'failure') throw new GantryError(message.code, message.message);
-    if (!link) throw new GantryError('E_PROTOCOL', `${message.type} before ready`);
+    if (!this.#link && message.type === 'failure') throw new GantryError(message.code, message.message);
+    const link = this.#linkFor(message.type);
     switch (message.type) {
       case 'computed':
         scheduler.computed(link, message);
@@ -123,6 +130,11 @@ export class WorkerConnection {
         this.#closed();
         this.#socket.close(CLOSE_NORMAL);
     }
+  }
+
+  #linkFor(type: WorkerMessage['type']): WorkerLink {
+    if (!this.#link) throw new GantryError('E_PROTOCOL', `${type} before ready`);
+    return this.#link;
   }
 
   #welcome(hello: MessageOf<'hello'>): void {
@@ -197,21 +209,20 @@ export class WorkerConnection {
     return { bytesIn, bytesOut, roundTripMs, lastSeenMs };
   }
 
-  #sendWeights({ frame, hold }: PublishedWeights): void {
-    if (this.#socket.bufferedAmount > WEIGHTS_BUFFERED * frame.length) {
+  #sendWeights(weights: PublishedWeights): void {
+    const { frames, values } = weights;
+    if (this.#socket.bufferedAmount > WEIGHTS_BUFFERED * values.byteLength) {
       this.#terminate('it does not read what it is sent');
       return;
     }
-    this.#socket.send(frame, hold());
+    // They leave in order, and are overwritten together.
+    const release = weights.hold();
+    frames.forEach((frame, i) => this.#socket.send(frame, i === frames.length - 1 ? release : undefined));
   }
 
   #sendShard({ step, index, first, samples, images }: ShardWork): void {
-    const { frame, payload } = createFrame(
-      { type: 'assign', step, version: step, index, first, samples },
-      images.length,
-    );
-    payload.set(images);
-    this.#socket.send(frame);
+    const message = { type: 'assign', step, version: step, index, first, samples } as const;
+    for (const frame of encodeFrames(message, images)) this.#socket.send(frame);
   }
 
   #send(message: CoordinatorMessage): void {

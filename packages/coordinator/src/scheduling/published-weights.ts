@@ -1,4 +1,4 @@
-import { allocatePayload, floatsOf, frameAround, type TrainingState } from '@gantry/core';
+import { allocatePayload, floatsOf, framesAround, type TrainingState } from '@gantry/core';
 
 /** The weights of one step, made once for all workers. */
 export interface PublishedWeights {
@@ -6,15 +6,16 @@ export interface PublishedWeights {
   readonly version: number;
   /** As `manifest.trainable`; does not change while the step is under way. */
   readonly values: Float32Array;
-  /** The `weights` message that carries them. */
-  readonly frame: Uint8Array<ArrayBuffer>;
-  /** Keeps the frame from being overwritten until the function that it returns is called, once. */
+  /** Those of the `weights` message that carries them, made when they are first asked for. */
+  readonly frames: readonly Uint8Array<ArrayBuffer>[];
+  /** Keeps the frames from being overwritten until the function that it returns is called, once. */
   readonly hold: () => () => void;
 }
 
-/** A payload, and how many hold it. */
+/** A payload, what `framesAround` copied of it, and how many hold both. */
 interface Block {
   readonly payload: Uint8Array<ArrayBuffer>;
+  readonly copies: Uint8Array<ArrayBuffer>[];
   holders: number;
 }
 
@@ -31,11 +32,19 @@ export class WeightsPublisher {
       block.holders++;
       return () => void block.holders--;
     };
-    return { version: step, values, frame: frameAround({ type: 'weights', version: step }, block.payload), hold };
+    let frames: readonly Uint8Array<ArrayBuffer>[] | undefined;
+    return {
+      version: step,
+      values,
+      get frames() {
+        return (frames ??= framesAround({ type: 'weights', version: step }, block.payload, block.copies));
+      },
+      hold,
+    };
   }
 
   #allocate(bytes: number): Block {
-    const block = { payload: allocatePayload(bytes), holders: 0 };
+    const block = { payload: allocatePayload(bytes), copies: [], holders: 0 };
     this.#blocks.push(block);
     return block;
   }

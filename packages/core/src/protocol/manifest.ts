@@ -1,7 +1,7 @@
 import { GantryError } from '../errors.ts';
 import { layOutManifest, sizeOf, type ModelManifest, type Parameter } from '../model/manifest.ts';
 import { dataInput } from '../model/step-inputs.ts';
-import { MAX_PAYLOAD_BYTES } from './frame.ts';
+import { MAX_MESSAGE_BYTES } from './frame.ts';
 import type { MessageOf } from './messages.ts';
 
 type Welcome = MessageOf<'welcome'>;
@@ -27,29 +27,36 @@ function parameterToWire({ name, shape, initializer }: Parameter) {
 }
 
 /**
- * @throws GantryError E_MANIFEST if a name comes twice, the parameters or the inputs of a sample are too large for a frame, or
+ * @throws GantryError E_MANIFEST if a name comes twice, a leaf or the inputs of a sample take more than `MAX_MESSAGE_BYTES`, or
  *   there is not exactly one input that is sent
  */
 export function manifestFromWire(wire: Welcome['manifest']): ModelManifest {
-  check(wire.trainable, 4);
-  check(wire.movingStatistics, 4);
+  const leafBytes = check(wire.trainable, 4) + check(wire.movingStatistics, 4) + 4 * (wire.sums.length + 1);
+  if (leafBytes > MAX_MESSAGE_BYTES) throw tooLarge('a leaf');
   check(wire.inputs, 1);
   dataInput(wire);
   if (new Set(wire.sums).size < wire.sums.length) throw new GantryError('E_MANIFEST', 'a sum comes twice');
   return layOutManifest(wire);
 }
 
-function check(list: readonly { readonly name: string; readonly shape: readonly number[] }[], bytesEach: number): void {
+/** @returns bytes of all of the list */
+function check(
+  list: readonly { readonly name: string; readonly shape: readonly number[] }[],
+  bytesEach: number,
+): number {
   const names = new Set<string>();
   let bytes = 0;
   for (const { name, shape } of list) {
     if (names.has(name)) throw new GantryError('E_MANIFEST', `the name ${name} comes twice`);
     names.add(name);
     bytes += bytesEach * sizeOf(shape);
-    if (bytes > MAX_PAYLOAD_BYTES) {
-      throw new GantryError('E_MANIFEST', `with ${name} it takes more than ${MAX_PAYLOAD_BYTES} bytes`);
-    }
+    if (bytes > MAX_MESSAGE_BYTES) throw tooLarge(`all up to ${name}`);
   }
+  return bytes;
+}
+
+function tooLarge(what: string): GantryError {
+  return new GantryError('E_MANIFEST', `${what} would take more than ${MAX_MESSAGE_BYTES} bytes`);
 }
 
 /** The manifest, as the bytes whose sha256 both ends compare. */

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { ERROR_CODES } from '../errors.ts';
 import { MAX_SEED } from '../numerics/random.ts';
-import { MAX_PAYLOAD_BYTES } from './frame.ts';
+import { MAX_MESSAGE_BYTES } from './frame.ts';
 import { plainText } from './text.ts';
 
 // Zod would otherwise compile its parsers with `new Function`, which a page's content security policy may forbid.
@@ -27,8 +27,11 @@ const index = z.int().min(0).max(MAX_BATCH);
 /** Samples of a shard. */
 const shardSamples = z.int().min(2).max(MAX_SHARD);
 
+/** Where in the message's payload that of this frame begins, in bytes; absent in the first frame. */
+const offset = z.exactOptional(z.int().min(1).max(MAX_MESSAGE_BYTES));
+
 const tensorName = z.string().regex(/^[\w./-]{1,200}$/);
-const shape = z.array(z.int().min(1).max(MAX_PAYLOAD_BYTES)).max(8);
+const shape = z.array(z.int().min(1).max(MAX_MESSAGE_BYTES)).max(8);
 const finite = z.number().min(-1e9).max(1e9);
 /** Where the values of a parameter begin, see `Initializer`. */
 const initializer = z.discriminatedUnion('kind', [
@@ -117,6 +120,7 @@ const result = z.strictObject({
   computeMs: milliseconds,
   /** Time spent waiting for it. */
   waitMs: milliseconds,
+  offset,
 });
 
 /** The worker could not compute, or received something wrong. No payload. */
@@ -150,7 +154,7 @@ const welcome = z.strictObject({
       z.strictObject({
         samples: shardSamples,
         /** Length of the program. */
-        bytes: z.int().min(1).max(MAX_PAYLOAD_BYTES),
+        bytes: z.int().min(1).max(MAX_MESSAGE_BYTES),
         sha256: sha256Hex,
       }),
     )
@@ -158,13 +162,14 @@ const welcome = z.strictObject({
 });
 
 /** The compiled training step for one shard size. Payload: an ONNX model. */
-const program = z.strictObject({ type: z.literal('program'), samples: shardSamples });
+const program = z.strictObject({ type: z.literal('program'), samples: shardSamples, offset });
 
 /** Weights to compute with from now on. Payload: all trainable parameters, float32. */
 const weights = z.strictObject({
   type: z.literal('weights'),
   /** Steps done. */
   version: step,
+  offset,
 });
 
 /** One shard to compute. Payload: the data of its samples, uint8. */
@@ -178,6 +183,7 @@ const assign = z
     /** Place of the shard's first sample in the batch. */
     first: z.int().min(0).max(MAX_BATCH),
     samples: shardSamples,
+    offset,
   })
   .refine((message) => message.version === message.step, 'a step is computed with the weights of its own version');
 

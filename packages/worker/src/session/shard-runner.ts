@@ -1,4 +1,4 @@
-import { GantryError, encodeFrame, frameAround, type MessageOf, type ShardWork } from '@gantry/core';
+import { GantryError, encodeFrame, framesAround, type MessageOf, type ShardWork } from '@gantry/core';
 import type { EngineSlot } from '../slots/engine-slot.ts';
 import type { EnginePool } from '../slots/engine-pool.ts';
 import { SubtreeSums, type NodeSum } from './subtree-sums.ts';
@@ -6,7 +6,7 @@ import type { ShardTally } from './shard-tally.ts';
 import { WorkQueue } from './work-queue.ts';
 import type { WorkerObserver } from './worker-options.ts';
 
-/** On a slow network the threads rest rather than pile up results, 10 MB each. */
+/** On a slow network the threads rest rather than pile up results, 10 MB each and more of larger models. */
 const MAX_UNSENT_RESULTS = 8;
 
 export interface ShardRunnerOptions {
@@ -42,6 +42,8 @@ export class ShardRunner {
   #recycledWeights: SharedArrayBuffer | undefined;
   /** Leaves that have been sent: fresh memory for each would cost more than the computing of some layers. */
   readonly #recycledLeaves: Float32Array<ArrayBuffer>[] = [];
+  /** The same for what `framesAround` copies of them. */
+  readonly #recycledCopies: Uint8Array<ArrayBuffer>[][] = [];
   /** Of the step of the weights. */
   readonly #sums = new SubtreeSums();
   #unsentResults = 0;
@@ -164,11 +166,17 @@ export class ShardRunner {
   #sendResult(step: number, { level, index, sum, samples }: NodeSum, times: Times): void {
     this.#unsentResults++;
     const payload = new Uint8Array(sum.buffer, sum.byteOffset, sum.byteLength);
-    this.#options.send(frameAround({ type: 'result', step, level, index, samples, ...times }, payload), () => {
+    const copies = this.#recycledCopies.pop() ?? [];
+    const frames = framesAround({ type: 'result', step, level, index, samples, ...times }, payload, copies);
+    let unsent = frames.length;
+    const sent = () => {
+      if (--unsent > 0) return;
       this.#unsentResults--;
       this.#recycledLeaves.push(sum);
+      this.#recycledCopies.push(copies);
       this.#startShards();
-    });
+    };
+    for (const frame of frames) this.#options.send(frame, sent);
   }
 
   /** Says that a shard could not be computed; anything but a GantryError is a bug and thrown on. */
