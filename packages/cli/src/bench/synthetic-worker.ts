@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { connect, type Socket } from 'node:net';
 import {
   Assembly,
+  MAX_PAYLOAD_BYTES,
   PROTOCOL_VERSION,
   decodeFromCoordinator,
   encodeFrame,
@@ -213,17 +214,12 @@ export class SyntheticWorker {
     if (!this.#shards.delete(shard)) return;
     const { step, index, samples } = shard;
     const { answers, claimedMs } = this.#options;
-    // Without its payload, a frame is what stands before the payload: the leaf follows as it is, uncopied.
-    const head = encodeFrame({
-      type: 'result',
-      step,
-      level: 0,
-      index,
-      samples,
-      computeMs: claimedMs,
-      waitMs: 0,
-    });
-    this.#write(OPCODE.binary, [head], answers.leaf);
+    const message = { type: 'result', step, level: 0, index, samples, computeMs: claimedMs, waitMs: 0 } as const;
+    for (let offset = 0; offset < answers.leaf.length; offset += MAX_PAYLOAD_BYTES) {
+      // Without its payload, a frame is what stands before the payload: the leaf follows as it is, uncopied.
+      const head = encodeFrame(offset === 0 ? message : { ...message, offset });
+      this.#write(OPCODE.binary, [head], answers.leaf.subarray(offset, offset + MAX_PAYLOAD_BYTES));
+    }
   }
 
   #send(message: WorkerMessage): void {

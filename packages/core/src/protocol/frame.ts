@@ -8,10 +8,10 @@ const MAX_HEADER_BYTES = 64 * 1024;
 /** Of one frame; a message with a larger payload takes several frames, see `framesOf`. A multiple of 8. */
 export const MAX_PAYLOAD_BYTES = 16 * 1024 * 1024;
 /**
- * Of one message, over all its frames, and so of a vector that is sent: 2 GiB less 8 bytes. A bound on the memory that a peer
- * can ask for; hash functions take no more at once.
+ * Of one message, over all its frames, and so of a vector that is sent: 268 million float32 numbers. A bound on the memory that
+ * a peer can ask for; a checkpoint's file holds several such vectors, and Node's arrays end at 4 GiB.
  */
-export const MAX_MESSAGE_BYTES = 2 ** 31 - 8;
+export const MAX_MESSAGE_BYTES = 2 ** 30;
 const PREFIX_BYTES = 8;
 /** The largest frame there is, as a limit for sockets. */
 export const MAX_FRAME_BYTES = PREFIX_BYTES + MAX_HEADER_BYTES + MAX_PAYLOAD_BYTES;
