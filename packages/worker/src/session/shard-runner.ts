@@ -6,8 +6,12 @@ import type { ShardTally } from './shard-tally.ts';
 import { WorkQueue } from './work-queue.ts';
 import type { WorkerObserver } from './worker-options.ts';
 
-/** On a slow network the threads rest rather than pile up results, 10 MB each and more of larger models. */
-const MAX_UNSENT_RESULTS = 8;
+/**
+ * On a slow network the threads rest rather than pile up results: eight of 10 MB, fewer of larger models. One more than that
+ * which is on its way is always allowed.
+ */
+const MAX_UNSENT_BYTES = 80_000_000;
+const ALLOWED_UNSENT_RESULTS = 2;
 
 export interface ShardRunnerOptions {
   readonly pool: EnginePool;
@@ -46,7 +50,7 @@ export class ShardRunner {
   readonly #recycledCopies: Uint8Array<ArrayBuffer>[][] = [];
   /** Of the step of the weights. */
   readonly #sums = new SubtreeSums();
-  #unsentResults = 0;
+  readonly #unsent = { results: 0, bytes: 0 };
   #stopped = false;
 
   constructor(options: ShardRunnerOptions) {
@@ -106,8 +110,10 @@ export class ShardRunner {
   /** Gives work to every thread that has none. */
   #startShards(): void {
     if (this.#stopped || !this.#weights) return;
+    const { results, bytes } = this.#unsent;
+    if (results >= ALLOWED_UNSENT_RESULTS && bytes >= MAX_UNSENT_BYTES) return;
     for (const lane of this.#options.pool.lanes) {
-      if (lane.busy || this.#unsentResults >= MAX_UNSENT_RESULTS) continue;
+      if (lane.busy) continue;
       const work = this.#queue.takeFor(lane, this.#weights.version);
       if (work) void this.#compute(lane, work, this.#weights.values).catch((error) => this.#options.failed(error));
     }
@@ -164,19 +170,24 @@ export class ShardRunner {
   }
 
   #sendResult(step: number, { level, index, sum, samples }: NodeSum, times: Times): void {
-    this.#unsentResults++;
+    this.#countUnsent(1, sum.byteLength);
     const payload = new Uint8Array(sum.buffer, sum.byteOffset, sum.byteLength);
     const copies = this.#recycledCopies.pop() ?? [];
     const frames = framesAround({ type: 'result', step, level, index, samples, ...times }, payload, copies);
     let unsent = frames.length;
     const sent = () => {
       if (--unsent > 0) return;
-      this.#unsentResults--;
+      this.#countUnsent(-1, -sum.byteLength);
       this.#recycledLeaves.push(sum);
       this.#recycledCopies.push(copies);
       this.#startShards();
     };
     for (const frame of frames) this.#options.send(frame, sent);
+  }
+
+  #countUnsent(results: number, bytes: number): void {
+    this.#unsent.results += results;
+    this.#unsent.bytes += bytes;
   }
 
   /** Says that a shard could not be computed; anything but a GantryError is a bug and thrown on. */
