@@ -1,5 +1,12 @@
 import type { AttachedWorkers, WorkerLink } from '@gantry/coordinator';
-import { Assembly, GantryError, decodeFromWorker, floatsOf, contributionLayout, type WorkerMessage } from '@gantry/core';
+import {
+  Assembly,
+  GantryError,
+  decodeFromWorker,
+  floatsOf,
+  contributionLayout,
+  type WorkerMessage,
+} from '@gantry/core';
 import { EnginePool, EngineThread, ShardRunner, ShardTally, type Device, type EngineName } from '@gantry/worker';
 import type { Attachment } from '../run-training.ts';
 
