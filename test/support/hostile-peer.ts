@@ -1,8 +1,10 @@
 import net from 'node:net';
 import {
+  Assembly,
   PROTOCOL_VERSION,
   decodeFromCoordinator,
   encodeFrame,
+  encodeFrames,
   contributionLayout,
   manifestBytes,
   manifestFromWire,
@@ -36,6 +38,7 @@ export class HostilePeer {
   /** What came and was not asked for yet, without the payloads. */
   readonly #inbox: CoordinatorMessage[] = [];
   readonly #closed: Promise<number>;
+  readonly #assembly = new Assembly<CoordinatorMessage>();
   #welcome: MessageOf<'welcome'> | undefined;
   #closeCode: number | undefined;
   #news: () => void = () => undefined;
@@ -43,7 +46,8 @@ export class HostilePeer {
   private constructor(socket: WebSocket) {
     this.#socket = socket;
     socket.on('message', (frame: Buffer) => {
-      const { message } = decodeFromCoordinator(frame, this.#welcome);
+      const message = this.#assembly.add(decodeFromCoordinator(frame, this.#welcome))?.message;
+      if (!message) return;
       if (message.type === 'welcome') this.#welcome = message;
       this.#inbox.push(message);
       this.#news();
@@ -115,7 +119,8 @@ export class HostilePeer {
 
   sendResult(step: number, index: number, options: { level?: number; samples?: number; leaf?: Float32Array } = {}) {
     const { level = 0, samples = 4, leaf = new Float32Array(this.contributionLength) } = options;
-    this.send(encodeFrame({ type: 'result', step, level, index, samples, computeMs: 1, waitMs: 0 }, leaf));
+    const message = { type: 'result', step, level, index, samples, computeMs: 1, waitMs: 0 } as const;
+    for (const frame of encodeFrames(message, leaf)) this.send(frame);
   }
 
   /** The next message of one of these types; others before it are skipped. */

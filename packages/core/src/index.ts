@@ -32,15 +32,8 @@ export {
 export { GRADIENT_NORM_CHART, gradientNormReport, type Report } from './model/report.ts';
 export { Stream, epochPermutation, fillKeepMask, fillNormal, fillUniform } from './numerics/random.ts';
 export { philox4x32 } from './numerics/philox.ts';
-export {
-  createFrame,
-  decodeFromCoordinator,
-  decodeFromWorker,
-  encodeFrame,
-  frameAround,
-  floatsOf,
-  type Received,
-} from './protocol/codec.ts';
+export { Assembly, encodeFrames, framesAround } from './protocol/chunks.ts';
+export { decodeFromCoordinator, decodeFromWorker, encodeFrame, floatsOf, type Received } from './protocol/codec.ts';
 export { freeFrame } from './protocol/free-frame.ts';
 export { allocatePayload, MAX_FRAME_BYTES, MAX_PAYLOAD_BYTES, PROTOCOL_VERSION, type Frame } from './protocol/frame.ts';
 export { manifestBytes, manifestFromWire, manifestToWire, programsBytes, sha256 } from './protocol/manifest.ts';

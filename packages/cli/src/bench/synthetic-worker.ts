@@ -1,6 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { connect, type Socket } from 'node:net';
 import {
+  Assembly,
+  MAX_PAYLOAD_BYTES,
   PROTOCOL_VERSION,
   decodeFromCoordinator,
   encodeFrame,
@@ -78,6 +80,7 @@ export class SyntheticWorker {
   readonly #socket: Socket;
   #upgraded = false;
   #answer = '';
+  readonly #assembly = new Assembly<CoordinatorMessage>();
   #welcome: MessageOf<'welcome'> | undefined;
   #programs = 0;
   #released = false;
@@ -150,7 +153,8 @@ export class SyntheticWorker {
     if (raw.opcode === OPCODE.close) this.vanish();
     if (raw.opcode !== OPCODE.binary) return;
     const frame = raw.kept.length === raw.length ? raw.kept : this.#options.answers.padded(raw);
-    const { message } = decodeFromCoordinator(frame, this.#welcome);
+    const message = this.#assembly.add(decodeFromCoordinator(frame, this.#welcome))?.message;
+    if (!message) return;
     this.#handle(message);
     this.#options.onMessage(message);
   }
@@ -213,8 +217,7 @@ export class SyntheticWorker {
     if (!this.#shards.delete(shard)) return;
     const { round, index } = shard;
     const { answers, claimedMs } = this.#options;
-    // Without its payload, a frame is what stands before the payload: the leaf follows as it is, uncopied.
-    const head = encodeFrame({
+    const message = {
       type: 'result',
       round,
       level: 0,
@@ -222,8 +225,12 @@ export class SyntheticWorker {
       samples: samplesIn(shard),
       computeMs: claimedMs,
       waitMs: 0,
-    });
-    this.#write(OPCODE.binary, [head], answers.leaf);
+    } as const;
+    for (let offset = 0; offset < answers.leaf.length; offset += MAX_PAYLOAD_BYTES) {
+      // Without its payload, a frame is what stands before the payload: the leaf follows as it is, uncopied.
+      const head = encodeFrame(offset === 0 ? message : { ...message, offset });
+      this.#write(OPCODE.binary, [head], answers.leaf.subarray(offset, offset + MAX_PAYLOAD_BYTES));
+    }
   }
 
   #send(message: WorkerMessage): void {

@@ -1,5 +1,5 @@
 import type { AttachedWorkers, WorkerLink } from '@gantry/coordinator';
-import { GantryError, decodeFromWorker, floatsOf } from '@gantry/core';
+import { Assembly, GantryError, decodeFromWorker, floatsOf, type WorkerMessage } from '@gantry/core';
 import { EnginePool, EngineThread, ShardRunner, ShardTally, type Device, type EngineName } from '@gantry/worker';
 import type { Attachment } from '../run-training.ts';
 
@@ -22,6 +22,7 @@ export async function attachThreads(
   try {
     const { numericClass, probeMs } = await pool.load(NAME, program);
     const contributionLength = (round: number) => scheme.contributionLength(round);
+    const assembly = new Assembly<WorkerMessage>();
     const lost = (error: unknown) => scheduler.leave(link, error instanceof Error ? error.message : String(error));
     const runner = new ShardRunner({
       manifest: program.manifest,
@@ -30,11 +31,11 @@ export async function attachThreads(
       observer: { connected: () => undefined, waiting: () => undefined, shardDone: () => undefined, notice },
       failed: lost,
       send: (frame, sent) => {
-        const { message, payload } = decodeFromWorker(frame, contributionLength);
-        if (message.type === 'result') scheduler.result(link, { ...message, sum: floatsOf(payload) });
-        if (message.type === 'computed') scheduler.computed(link, message);
+        const { message, payload } = assembly.add(decodeFromWorker(frame, contributionLength)) ?? {};
+        if (message?.type === 'result' && payload) scheduler.result(link, { ...message, sum: floatsOf(payload) });
+        if (message?.type === 'computed') scheduler.computed(link, message);
         sent?.();
-        if (message.type === 'failure') {
+        if (message?.type === 'failure') {
           scheduler.failure(link, new GantryError(message.code, message.message), message.round, message.index);
         }
       },

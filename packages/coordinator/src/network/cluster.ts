@@ -1,4 +1,4 @@
-import type { GantryError, Program, Scheme } from '@gantry/core';
+import { MAX_FRAME_BYTES, type GantryError, type Program, type Scheme } from '@gantry/core';
 import { DashboardRoutes } from '../monitoring/dashboard-routes.ts';
 import { isLoopback } from './access-control.ts';
 import { loadPage, pageDirectory } from '../monitoring/page-files.ts';
@@ -83,7 +83,7 @@ export async function openCluster(options: ClusterOptions): Promise<Cluster> {
     tokens,
     ...(tls && { tls }),
     ...(allowedHosts && { allowedHosts }),
-    maxPayloadBytes: longestContribution(scheme) * 4 + HEADER_ROOM_BYTES,
+    maxPayloadBytes: Math.min(MAX_FRAME_BYTES, longestContribution(scheme) * 4 + HEADER_ROOM_BYTES),
     onRequest: routes.answer,
     onWatcher: (socket) => hub.add(socket),
     onWorker: (socket, peer) => {

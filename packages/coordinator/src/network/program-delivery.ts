@@ -1,6 +1,7 @@
 import {
   PROTOCOL_VERSION,
   encodeFrame,
+  encodeFrames,
   manifestBytes,
   manifestToWire,
   programsBytes,
@@ -39,7 +40,7 @@ export async function prepareDelivery(run: string, { seed, manifest, variants }:
     welcome,
     frames: [
       encodeFrame(welcome),
-      ...variants.map(({ phase, samples, onnx }) => encodeFrame({ type: 'program', phase, samples }, onnx)),
+      ...variants.flatMap(({ phase, samples, onnx }) => encodeFrames({ type: 'program', phase, samples }, onnx)),
     ],
     hashes: { manifest: await sha256(manifestBytes(manifest)), program: await sha256(programsBytes(programs)) },
   };

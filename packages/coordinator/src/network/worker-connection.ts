@@ -1,9 +1,10 @@
 import {
+  Assembly,
   GantryError,
   PROTOCOL_VERSION,
-  createFrame,
   decodeFromWorker,
   encodeFrame,
+  encodeFrames,
   floatsOf,
   freeFrame,
   type CoordinatorMessage,
@@ -47,6 +48,7 @@ export class WorkerConnection {
   readonly #socket: WebSocket;
   readonly #peer: Peer;
   readonly #context: ConnectionContext;
+  readonly #assembly = new Assembly<WorkerMessage>();
   readonly #timers: NodeJS.Timeout[] = [];
   #silence: NodeJS.Timeout | undefined;
   #hello: MessageOf<'hello'> | undefined;
@@ -82,9 +84,15 @@ export class WorkerConnection {
     if (this.#ended) return;
     try {
       if (!isBinary) throw new GantryError('E_PROTOCOL', 'a text message: frames are binary');
-      const { message, payload } = decodeFromWorker(data, this.#context.contributionLength);
-      this.#handle(message, payload);
-      if (message.type === 'result') freeFrame(data);
+      const received = decodeFromWorker(data, this.#context.contributionLength);
+      const { type } = received.message;
+      // Before any memory is taken for it.
+      if (type === 'result') this.#linkFor(type);
+      const whole = this.#assembly.add(received);
+      if (whole) this.#handle(whole.message, whole.payload);
+      if (type !== 'result') return;
+      freeFrame(data);
+      if (whole) freeFrame(whole.payload);
     } catch (error) {
       if (!(error instanceof GantryError)) throw error;
       this.#refuse(error);
@@ -101,10 +109,9 @@ export class WorkerConnection {
       this.#join(message);
       return;
     }
-    const link = this.#link;
     // A worker that cannot load the program says why: that is the reason to show.
-    if (!link && message.type === 'failure') throw new GantryError(message.code, message.message);
-    if (!link) throw new GantryError('E_PROTOCOL', `${message.type} before ready`);
+    if (!this.#link && message.type === 'failure') throw new GantryError(message.code, message.message);
+    const link = this.#linkFor(message.type);
     switch (message.type) {
       case 'computed':
         scheduler.computed(link, message);
@@ -120,6 +127,11 @@ export class WorkerConnection {
         this.#closed();
         this.#socket.close(CLOSE_NORMAL);
     }
+  }
+
+  #linkFor(type: WorkerMessage['type']): WorkerLink {
+    if (!this.#link) throw new GantryError('E_PROTOCOL', `${type} before ready`);
+    return this.#link;
   }
 
   #welcome(hello: MessageOf<'hello'>): void {
@@ -194,18 +206,20 @@ export class WorkerConnection {
     return { bytesIn, bytesOut, roundTripMs, lastSeenMs };
   }
 
-  #sendWeights({ frame, hold }: PublishedWeights): void {
-    if (this.#socket.bufferedAmount > WEIGHTS_BUFFERED * frame.length) {
+  #sendWeights(weights: PublishedWeights): void {
+    const { frames, values } = weights;
+    if (this.#socket.bufferedAmount > WEIGHTS_BUFFERED * values.byteLength) {
       this.#terminate('it does not read what it is sent');
       return;
     }
-    this.#socket.send(frame, hold());
+    // They leave in order, and are overwritten together.
+    const release = weights.hold();
+    frames.forEach((frame, i) => this.#socket.send(frame, i === frames.length - 1 ? release : undefined));
   }
 
   #sendShard({ round, index, batches, data }: Unit): void {
-    const { frame, payload } = createFrame({ type: 'assign', round, index, batches: [...batches] }, data.length);
-    payload.set(data);
-    this.#socket.send(frame);
+    const message: MessageOf<'assign'> = { type: 'assign', round, index, batches: [...batches] };
+    for (const frame of encodeFrames(message, data)) this.#socket.send(frame);
   }
 
   #send(message: CoordinatorMessage): void {

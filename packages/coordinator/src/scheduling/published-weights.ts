@@ -1,19 +1,20 @@
-import { allocatePayload, floatsOf, frameAround } from '@gantry/core';
+import { allocatePayload, floatsOf, framesAround } from '@gantry/core';
 
 /** What is published for one round, made once for all workers. */
 export interface PublishedWeights {
   readonly round: number;
   /** As `manifest.trainable`; does not change while the round is under way. */
   readonly values: Float32Array;
-  /** The `weights` message that carries them. */
-  readonly frame: Uint8Array<ArrayBuffer>;
-  /** Keeps the frame from being overwritten until the function that it returns is called, once. */
+  /** Those of the `weights` message that carries them, made when they are first asked for. */
+  readonly frames: readonly Uint8Array<ArrayBuffer>[];
+  /** Keeps the frames from being overwritten until the function that it returns is called, once. */
   readonly hold: () => () => void;
 }
 
-/** A payload, and how many hold it. */
+/** A payload, what `framesAround` copied of it, and how many hold both. */
 interface Block {
   readonly payload: Uint8Array<ArrayBuffer>;
+  readonly copies: Uint8Array<ArrayBuffer>[];
   holders: number;
 }
 
@@ -30,11 +31,19 @@ export class WeightsPublisher {
       block.holders++;
       return () => void block.holders--;
     };
-    return { round, values, frame: frameAround({ type: 'weights', round }, block.payload), hold };
+    let frames: readonly Uint8Array<ArrayBuffer>[] | undefined;
+    return {
+      round,
+      values,
+      get frames() {
+        return (frames ??= framesAround({ type: 'weights', round }, block.payload, block.copies));
+      },
+      hold,
+    };
   }
 
   #allocate(bytes: number): Block {
-    const block = { payload: allocatePayload(bytes), holders: 0 };
+    const block = { payload: allocatePayload(bytes), copies: [], holders: 0 };
     this.#blocks.push(block);
     return block;
   }

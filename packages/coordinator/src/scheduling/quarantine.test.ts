@@ -105,7 +105,7 @@ class Run {
       const images = new Uint8Array(SAMPLES * IMAGE_PIXELS);
       return { round: 0, index, first: index * SAMPLES, samples: SAMPLES, images };
     });
-    const weights = { version: 0, values: new Float32Array(1), frame: new Uint8Array(0), hold: () => () => undefined };
+    const weights = { round: 0, values: new Float32Array(1), frames: [], hold: () => () => undefined };
     return this.scheduler.runRound(weights, work, [], new AbortController().signal);
   }
 

@@ -1,5 +1,3 @@
-import { createHash } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
   GantryError,
@@ -18,6 +16,7 @@ import {
 } from '@gantry/core';
 import { z } from 'zod';
 import { messageOf, systemErrorCode } from './durable-files.ts';
+import { readBytes, sha256 } from './large-bytes.ts';
 
 const FORMAT = 2;
 const OPTIMIZER_FILE = 'optimizer.safetensors';
@@ -73,10 +72,6 @@ function migrated(record: z.infer<typeof recordSchema1>): StateRecord {
   const adam = (scalars: Record<string, number>) => ({ moments: ['m', 'v'], scalars });
   const optimizers = { generator: adam(generatorAdam), discriminator: adam(discriminatorAdam) };
   return { format: FORMAT, step, epoch, optimizers, sha256: hashes };
-}
-
-function sha256(data: string | Uint8Array): string {
-  return createHash('sha256').update(data).digest('hex');
 }
 
 function toStateJson(record: StateRecord | z.infer<typeof recordSchema1>): string {
@@ -192,9 +187,7 @@ function damaged(problem: string, cause?: unknown): GantryError {
 
 async function read(directory: string, file: string): Promise<Uint8Array> {
   try {
-    const { buffer, byteOffset, byteLength } = await readFile(join(directory, file));
-    // Not a Buffer, whose slice() is no copy: the decoder's tensors have to be copies.
-    return new Uint8Array(buffer, byteOffset, byteLength);
+    return await readBytes(join(directory, file));
   } catch (cause) {
     if (systemErrorCode(cause) === 'ENOENT') throw damaged(`${file} is missing`, cause);
     throw damaged(`${file} cannot be read: ${messageOf(cause)}`, cause);

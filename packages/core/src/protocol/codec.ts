@@ -1,6 +1,14 @@
 import type { z } from 'zod';
 import { GantryError } from '../errors.ts';
-import { PROTOCOL_VERSION, layFrame, layFrameAround, readFrame, versionError, type Frame } from './frame.ts';
+import {
+  MAX_PAYLOAD_BYTES,
+  PROTOCOL_VERSION,
+  layFrame,
+  layFrameAround,
+  readFrame,
+  versionError,
+  type Frame,
+} from './frame.ts';
 import { sampleBytes } from '../model/batch-inputs.ts';
 import { manifestFromWire } from './manifest.ts';
 import {
@@ -20,6 +28,8 @@ export interface Received<M extends Message> {
   readonly message: M;
   /** Shares the memory of the frame; `floatsOf` reads it as float32. Empty for messages without payload. */
   readonly payload: Uint8Array;
+  /** Length of the message's whole payload, of which this frame may hold a part: an `Assembly` joins them. */
+  readonly totalBytes: number;
 }
 
 /**
@@ -53,34 +63,56 @@ export function encodeFrame(message: Message, payload?: Uint8Array | Float32Arra
 /**
  * Decodes what a worker sent.
  * @param contributionLength float32 numbers of a contribution in a round
+ * @param chunkBytes where payloads are cut; tests choose it
  * @throws GantryError E_PROTOCOL, E_VERSION, E_TOO_LARGE, or E_BAD_SHAPE for a payload of the wrong length; never another
  */
 export function decodeFromWorker(
   frame: Uint8Array,
   contributionLength: (round: number) => number,
+  chunkBytes = MAX_PAYLOAD_BYTES,
 ): Received<WorkerMessage> {
   const { header, payload } = readFrame(frame);
   const message = validate(workerMessageSchema, header);
-  const expected = message.type === 'result' ? 4 * contributionLength(message.round) : 0;
-  requireBytes(message, expected, payload.length);
-  return { message, payload };
+  const bytes = message.type === 'result' ? 4 * contributionLength(message.round) : 0;
+  return received(message, payload, bytes, chunkBytes);
 }
 
 /**
  * Decodes what the coordinator sent.
  * @param welcome the welcome received before, which fixes the lengths of weights, data and programs; without one they are
  *   refused
+ * @param chunkBytes where payloads are cut; tests choose it
  * @throws GantryError E_PROTOCOL, E_VERSION, E_TOO_LARGE, E_MANIFEST, or E_BAD_SHAPE for a payload of the wrong length;
  *   never another
  */
 export function decodeFromCoordinator(
   frame: Uint8Array,
   welcome: MessageOf<'welcome'> | undefined,
+  chunkBytes = MAX_PAYLOAD_BYTES,
 ): Received<CoordinatorMessage> {
   const { header, payload } = readFrame(frame);
   const message = validate(coordinatorMessageSchema, header);
-  requireBytes(message, fixedBytes(message) ?? promisedBytes(message, welcome), payload.length);
-  return { message, payload };
+  return received(message, payload, fixedBytes(message) ?? promisedBytes(message, welcome), chunkBytes);
+}
+
+/** Where in its message's payload that of a frame begins, in bytes. */
+export function offsetOf(message: Message): number {
+  return 'offset' in message ? (message.offset ?? 0) : 0;
+}
+
+/** A frame holds all of its message's payload, or what lies between two cuts. */
+function received<M extends Message>(
+  message: M,
+  payload: Uint8Array,
+  totalBytes: number,
+  chunkBytes: number,
+): Received<M> {
+  const offset = offsetOf(message);
+  if (offset > 0 && (offset % chunkBytes !== 0 || offset >= totalBytes)) {
+    throw new GantryError('E_BAD_SHAPE', `a payload of ${totalBytes} bytes is not cut at byte ${offset}`);
+  }
+  requireBytes(message, Math.min(chunkBytes, totalBytes - offset), payload.length);
+  return { message, payload, totalBytes };
 }
 
 /**

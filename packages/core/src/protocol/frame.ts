@@ -2,10 +2,16 @@ import { GantryError } from '../errors.ts';
 import { packMap, unpackMap } from './msgpack.ts';
 
 /** Changes with every change to the frame or to a message; both ends must have the same. */
-export const PROTOCOL_VERSION = 3;
+export const PROTOCOL_VERSION = 4;
 /** Room for every message; bulk data goes into the payload. */
 const MAX_HEADER_BYTES = 64 * 1024;
-export const MAX_PAYLOAD_BYTES = 64 * 1024 * 1024;
+/** Of one frame; a message with a larger payload takes several frames, see `framesOf`. A multiple of 8. */
+export const MAX_PAYLOAD_BYTES = 16 * 1024 * 1024;
+/**
+ * Of one message, over all its frames, and so of a vector that is sent: 268 million float32 numbers. A bound on the memory that
+ * a peer can ask for; a checkpoint's file holds several such vectors, and Node's arrays end at 4 GiB.
+ */
+export const MAX_MESSAGE_BYTES = 2 ** 30;
 const PREFIX_BYTES = 8;
 /** The largest frame there is, as a limit for sockets. */
 export const MAX_FRAME_BYTES = PREFIX_BYTES + MAX_HEADER_BYTES + MAX_PAYLOAD_BYTES;
@@ -51,15 +57,19 @@ export function layFrame(header: object, payloadBytes: number): Frame {
 /** Room that `allocatePayload` leaves before a payload; the headers of bulk messages take about 100 bytes. */
 const HEADER_ROOM_BYTES = 1024;
 
-/** Memory for a payload of zeros with room for a header before it. Aligned to 8 bytes. */
+/**
+ * Memory for a message's payload, in zeros, with room for a header before it. Aligned to 8 bytes.
+ * @throws GantryError E_TOO_LARGE above `MAX_MESSAGE_BYTES`
+ */
 export function allocatePayload(bytes: number): Uint8Array<ArrayBuffer> {
-  requireAtMost(MAX_PAYLOAD_BYTES, bytes, 'a payload');
+  requireAtMost(MAX_MESSAGE_BYTES, bytes, 'a payload');
   return new Uint8Array(new ArrayBuffer(HEADER_ROOM_BYTES + bytes), HEADER_ROOM_BYTES);
 }
 
 /** The frame around a payload that has room before it, in the payload's own memory: nothing is copied. */
 export function layFrameAround(header: object, payload: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
   const packed = packedHeader(header);
+  requireAtMost(MAX_PAYLOAD_BYTES, payload.length, 'a payload');
   const begin = payload.byteOffset - payloadStart(packed.length);
   if (begin < 0) throw new RangeError(`no room for a header of ${packed.length} bytes before the payload`);
   const frame = new Uint8Array(payload.buffer, begin, payload.byteOffset + payload.length - begin);

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { modelManifest } from '../model/describe-model.ts';
 import { encodeFrame, decodeFromCoordinator } from './codec.ts';
 import { manifestBytes, manifestFromWire, manifestToWire, programsBytes, sha256 } from './manifest.ts';
-import { PROTOCOL_VERSION } from './frame.ts';
+import { MAX_MESSAGE_BYTES, PROTOCOL_VERSION } from './frame.ts';
 import type { MessageOf } from './messages.ts';
 
 const manifest = modelManifest();
@@ -66,11 +66,20 @@ describe('manifest', () => {
     expect(() => manifestFromWire({ ...WIRE, inputs: [images, { ...images, name: 'more' }] })).toThrow(unusable);
   });
 
-  it('that no frame could hold is refused', () => {
+  it('that takes more memory than a message may is refused', () => {
     const large = { name: 'k', shape: Array<number>(8).fill(2 ** 26) };
     const initializer = { kind: 'constant', value: 0 } as const;
     expect(() => manifestFromWire({ ...WIRE, trainable: [{ ...large, initializer }] })).toThrow(unusable);
     expect(() => manifestFromWire({ ...WIRE, inputs: [{ ...large, from: 'data' }] })).toThrow(unusable);
+    // Besides gradients, a leaf holds statistics, sums and the number of samples.
+    const leafOf = (numbers: number) => ({
+      ...WIRE,
+      trainable: [{ name: 'k', shape: [numbers], initializer }],
+      movingStatistics: [{ name: 'mean', shape: [1], initializer, momentum: 0.5 }],
+      sums: ['loss'],
+    });
+    expect(manifestFromWire(leafOf(MAX_MESSAGE_BYTES / 4 - 3)).trainableSize).toBe(MAX_MESSAGE_BYTES / 4 - 3);
+    expect(() => manifestFromWire(leafOf(MAX_MESSAGE_BYTES / 4 - 2))).toThrow(unusable);
   });
 });
 

@@ -1,7 +1,7 @@
 import { GantryError } from '../errors.ts';
 import { dataInput } from '../model/batch-inputs.ts';
 import { layOutManifest, sizeOf, type ModelManifest, type Parameter, type PhaseInput } from '../model/manifest.ts';
-import { MAX_PAYLOAD_BYTES } from './frame.ts';
+import { MAX_MESSAGE_BYTES } from './frame.ts';
 import type { MessageOf } from './messages.ts';
 
 type Welcome = MessageOf<'welcome'>;
@@ -31,15 +31,15 @@ function parameterToWire({ name, shape, initializer }: Parameter) {
 }
 
 /**
- * @throws GantryError E_MANIFEST if a name comes twice, the parameters or the inputs of a sample are too large for a frame, a
- *   network's parameters do not lie together, or phases do not take exactly one input that is sent, of one shape
+ * @throws GantryError E_MANIFEST if a name comes twice, a contribution or the inputs of a sample take more than
+ *   `MAX_MESSAGE_BYTES`, a network's parameters do not lie together, or phases do not take exactly one input that is sent, of one shape
  */
 export function manifestFromWire(wire: Welcome['manifest']): ModelManifest {
-  check(wire.trainable, 4);
-  check(wire.movingStatistics, 4);
+  const bytes = check(wire.trainable, 4) + check(wire.movingStatistics, 4);
   const dataShapes = wire.phases.map((phase) => {
     check(phase.inputs, 1);
     requireDistinct(phase.sums, 'sum');
+    if (bytes + 4 * (phase.sums.length + 1) > MAX_MESSAGE_BYTES) throw tooLarge('a contribution');
     return JSON.stringify(dataInput(phase).shape);
   });
   requireDistinct(
@@ -71,17 +71,24 @@ function requireNetworks({ networks, phases }: ModelManifest): void {
   }
 }
 
-function check(list: readonly { readonly name: string; readonly shape: readonly number[] }[], bytesEach: number): void {
+/** @returns bytes of all of the list */
+function check(
+  list: readonly { readonly name: string; readonly shape: readonly number[] }[],
+  bytesEach: number,
+): number {
   const names = new Set<string>();
   let bytes = 0;
   for (const { name, shape } of list) {
     if (names.has(name)) throw new GantryError('E_MANIFEST', `the name ${name} comes twice`);
     names.add(name);
     bytes += bytesEach * sizeOf(shape);
-    if (bytes > MAX_PAYLOAD_BYTES) {
-      throw new GantryError('E_MANIFEST', `with ${name} it takes more than ${MAX_PAYLOAD_BYTES} bytes`);
-    }
+    if (bytes > MAX_MESSAGE_BYTES) throw tooLarge(`all up to ${name}`);
   }
+  return bytes;
+}
+
+function tooLarge(what: string): GantryError {
+  return new GantryError('E_MANIFEST', `${what} would take more than ${MAX_MESSAGE_BYTES} bytes`);
 }
 
 /** The manifest, as the bytes whose sha256 both ends compare. */

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { ERROR_CODES } from '../errors.ts';
 import { MAX_SEED } from '../numerics/random.ts';
-import { MAX_PAYLOAD_BYTES } from './frame.ts';
+import { MAX_MESSAGE_BYTES } from './frame.ts';
 import { plainText } from './text.ts';
 
 // Zod would otherwise compile its parsers with `new Function`, which a page's content security policy may forbid.
@@ -29,9 +29,12 @@ const index = z.int().min(0).max(MAX_BATCH);
 /** Samples of a shard. */
 const shardSamples = z.int().min(2).max(MAX_SHARD);
 
+/** Where in the message's payload that of this frame begins, in bytes; absent in the first frame. */
+const offset = z.exactOptional(z.int().min(1).max(MAX_MESSAGE_BYTES));
+
 const tensorName = z.string().regex(/^[\w./-]{1,200}$/);
 const networkName = z.string().regex(/^[\w.-]{1,100}$/);
-const shape = z.array(z.int().min(1).max(MAX_PAYLOAD_BYTES)).max(8);
+const shape = z.array(z.int().min(1).max(MAX_MESSAGE_BYTES)).max(8);
 const finite = z.number().min(-1e9).max(1e9);
 /** Where the values of a parameter begin, see `Initializer`. */
 const initializer = z.discriminatedUnion('kind', [
@@ -128,6 +131,7 @@ const result = z.strictObject({
   computeMs: milliseconds,
   /** Time spent waiting for it. */
   waitMs: milliseconds,
+  offset,
 });
 
 /** The worker could not compute, or received something wrong. No payload. */
@@ -162,7 +166,7 @@ const welcome = z.strictObject({
         phase: tensorName,
         samples: shardSamples,
         /** Length of the program. */
-        bytes: z.int().min(1).max(MAX_PAYLOAD_BYTES),
+        bytes: z.int().min(1).max(MAX_MESSAGE_BYTES),
         sha256: sha256Hex,
       }),
     )
@@ -170,13 +174,14 @@ const welcome = z.strictObject({
 });
 
 /** A phase, compiled for one shard size. Payload: an ONNX model. */
-const program = z.strictObject({ type: z.literal('program'), phase: tensorName, samples: shardSamples });
+const program = z.strictObject({ type: z.literal('program'), phase: tensorName, samples: shardSamples, offset });
 
 /** Weights to compute with from now on. Payload: all trainable parameters, float32. */
 const weights = z.strictObject({
   type: z.literal('weights'),
   /** The round that is computed with them. */
   round,
+  offset,
 });
 
 /** A slice of the global batch of one round, see `Batch`. */
@@ -195,6 +200,7 @@ const assign = z.strictObject({
   round,
   index,
   batches: z.array(batch).length(1),
+  offset,
 });
 
 /** The result of this shard is no longer wanted. No payload. */

@@ -2,7 +2,7 @@ import {
   GantryError,
   contributionLayout,
   encodeFrame,
-  frameAround,
+  framesAround,
   phaseAt,
   samplesIn,
   type MessageOf,
@@ -16,8 +16,12 @@ import type { ShardTally } from './shard-tally.ts';
 import { WorkQueue } from './work-queue.ts';
 import type { WorkerObserver } from './worker-options.ts';
 
-/** On a slow network the threads rest rather than pile up results, 10 MB each. */
-const MAX_UNSENT_RESULTS = 8;
+/**
+ * On a slow network the threads rest rather than pile up results: eight of 10 MB, fewer of larger models. One more than that
+ * which is on its way is always allowed.
+ */
+const MAX_UNSENT_BYTES = 80_000_000;
+const ALLOWED_UNSENT_RESULTS = 2;
 
 export interface ShardRunnerOptions {
   readonly manifest: ModelManifest;
@@ -53,9 +57,11 @@ export class ShardRunner {
   #recycledWeights: SharedArrayBuffer | undefined;
   /** Contributions that have been sent: fresh memory for each would cost more than the computing of some layers. */
   readonly #recycled: Float32Array<ArrayBuffer>[] = [];
+  /** The same for what `framesAround` copies of them. */
+  readonly #recycledCopies: Uint8Array<ArrayBuffer>[][] = [];
   /** Of the round of the weights. */
   readonly #sums = new SubtreeSums();
-  #unsentResults = 0;
+  readonly #unsent = { results: 0, bytes: 0 };
   #stopped = false;
 
   constructor(options: ShardRunnerOptions) {
@@ -115,8 +121,10 @@ export class ShardRunner {
   /** Gives work to every thread that has none. */
   #startShards(): void {
     if (this.#stopped || !this.#weights) return;
+    const { results, bytes } = this.#unsent;
+    if (results >= ALLOWED_UNSENT_RESULTS && bytes >= MAX_UNSENT_BYTES) return;
     for (const slot of this.#options.pool.slots) {
-      if (slot.busy || this.#unsentResults >= MAX_UNSENT_RESULTS) continue;
+      if (slot.busy) continue;
       const work = this.#queue.takeFor(slot, this.#weights.round);
       if (work) void this.#compute(slot, work, this.#weights.values).catch((error) => this.#options.failed(error));
     }
@@ -184,13 +192,24 @@ export class ShardRunner {
   }
 
   #sendResult(round: number, { level, index, sum, samples }: NodeSum, times: Times): void {
-    this.#unsentResults++;
+    this.#countUnsent(1, sum.byteLength);
     const payload = new Uint8Array(sum.buffer, sum.byteOffset, sum.byteLength);
-    this.#options.send(frameAround({ type: 'result', round, level, index, samples, ...times }, payload), () => {
-      this.#unsentResults--;
+    const copies = this.#recycledCopies.pop() ?? [];
+    const frames = framesAround({ type: 'result', round, level, index, samples, ...times }, payload, copies);
+    let unsent = frames.length;
+    const sent = () => {
+      if (--unsent > 0) return;
+      this.#countUnsent(-1, -sum.byteLength);
       this.#recycled.push(sum);
+      this.#recycledCopies.push(copies);
       this.#startShards();
-    });
+    };
+    for (const frame of frames) this.#options.send(frame, sent);
+  }
+
+  #countUnsent(results: number, bytes: number): void {
+    this.#unsent.results += results;
+    this.#unsent.bytes += bytes;
   }
 
   /** Says that a shard could not be computed; anything but a GantryError is a bug and thrown on. */

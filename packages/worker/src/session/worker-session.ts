@@ -1,4 +1,5 @@
 import {
+  Assembly,
   GantryError,
   PROTOCOL_VERSION,
   decodeFromCoordinator,
@@ -22,7 +23,7 @@ import type { ShardTally } from './shard-tally.ts';
 import type { Platform } from './platform.ts';
 import type { WorkOptions } from './worker-options.ts';
 
-/** From the open connection to the welcome, and from there to the last program. */
+/** From the open connection to the welcome, and from there to each frame of the programs. */
 const WELCOME_TIMEOUT_MS = 10_000;
 const PROGRAMS_TIMEOUT_MS = 60_000;
 /** Refusals that trying again cannot change. */
@@ -52,6 +53,7 @@ export class WorkerSession {
   readonly #connection: Connection;
   /** By phase and samples. */
   readonly #programs = new Map<string, Uint8Array>();
+  readonly #assembly = new Assembly<CoordinatorMessage>();
   #welcome: MessageOf<'welcome'> | undefined;
   /** Takes work once the worker is ready. */
   #runner: ShardRunner | undefined;
@@ -95,12 +97,27 @@ export class WorkerSession {
 
   #receive(frame: Uint8Array): void {
     try {
-      const { message, payload } = decodeFromCoordinator(frame, this.#welcome);
-      this.#handle(message, payload);
-      if (message.type === 'weights') freeFrame(frame);
+      const received = decodeFromCoordinator(frame, this.#welcome);
+      this.#requireTurn(received.message);
+      const whole = this.#assembly.add(received);
+      if (whole) this.#handle(whole.message, whole.payload);
+      // Weights have been copied to where the threads read them, and so have chunks.
+      if (!whole || received.message.type === 'weights') freeFrame(frame);
+      if (whole?.message.type === 'weights') freeFrame(whole.payload);
     } catch (error) {
       this.#refuse(error);
     }
+  }
+
+  /** Before any memory is taken for the message. */
+  #requireTurn(message: CoordinatorMessage): void {
+    if (message.type === 'weights' || message.type === 'assign') this.#runnerFor(message);
+    if (message.type !== 'program') return;
+    const { phase, samples } = message;
+    if (this.#programs.has(variantKey(phase, samples))) {
+      throw outOfTurn(`a second program of ${phase} for ${samples} samples`);
+    }
+    this.#expectWithin(PROGRAMS_TIMEOUT_MS, 'programs');
   }
 
   #handle(message: CoordinatorMessage, payload: Uint8Array): void {
@@ -143,9 +160,7 @@ export class WorkerSession {
 
   #receiveProgram({ phase, samples }: MessageOf<'program'>, payload: Uint8Array): void {
     const { programs } = this.#welcomeOrThrow();
-    const key = variantKey(phase, samples);
-    if (this.#programs.has(key)) throw outOfTurn(`a second program of ${phase} for ${samples} samples`);
-    this.#programs.set(key, payload);
+    this.#programs.set(variantKey(phase, samples), payload);
     if (this.#programs.size < programs.length) return;
     clearTimeout(this.#deadline);
     void this.#getReady().catch((error: unknown) => this.#refuse(error));

@@ -1,6 +1,7 @@
 import { createServer, type IncomingMessage, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import {
+  MAX_PAYLOAD_BYTES,
   PROTOCOL_VERSION,
   encodeFrame,
   manifestToWire,
@@ -168,6 +169,19 @@ describe('a worker', () => {
     ['no programs', reply([{ ...welcome(), programs: [] }]), /no program.*E_PROTOCOL/],
     ['another program', reply([welcome('0'.repeat(64))], [{ type: 'program', samples: 2 }, PROGRAM]), /another hash/],
     ['a cut program', reply([welcome()], [{ type: 'program', samples: 2 }, PROGRAM.subarray(1)]), /E_BAD_SHAPE/],
+    [
+      'a program that is cut elsewhere',
+      reply([welcome()], [{ type: 'program', samples: 2, offset: 1 }, PROGRAM.subarray(1)]),
+      /not cut at byte 1.*E_BAD_SHAPE/,
+    ],
+    [
+      'the end of a program before its beginning',
+      reply(
+        [{ ...welcome(), programs: [{ samples: 2, bytes: MAX_PAYLOAD_BYTES + 1, sha256: DIGEST }] }],
+        [{ type: 'program', samples: 2, offset: MAX_PAYLOAD_BYTES }, PROGRAM.subarray(2)],
+      ),
+      /came where a message begins.*E_PROTOCOL/,
+    ],
     ['weights too early', reply([welcome()], [{ type: 'weights', version: 0 }, weights]), /E_PROTOCOL/],
     ['silence', reply([welcome(DIGEST, 1)]), /nothing came from the coordinator for 2\.0 s/],
     [

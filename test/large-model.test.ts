@@ -1,0 +1,227 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import {
+  MAX_FRAME_BYTES,
+  ReductionTree,
+  applyStep,
+  contributionLayout,
+  encodeFrames,
+  initialState,
+  manifestFromWire,
+  newContribution,
+  type DataPlan,
+  type ModelManifest,
+  type Program,
+  type ShardWork,
+  type TrainingState,
+} from '@gantry/core';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { openCluster, type Cluster } from '../packages/coordinator/src/network/cluster.ts';
+import { WeightsPublisher } from '../packages/coordinator/src/scheduling/published-weights.ts';
+import { CheckpointStore, weightsDigest } from '../packages/coordinator/src/storage/checkpoint-store.ts';
+import { watchedRun } from '../packages/coordinator/src/testing/watched.ts';
+import { parseEndpoint } from '../packages/worker/src/session/endpoint.ts';
+import { NodeConnection } from '../packages/worker/src/session/node-connection.ts';
+import type { Platform } from '../packages/worker/src/session/platform.ts';
+import { work } from '../packages/worker/src/session/work-loop.ts';
+import { HostilePeer, helloFrame } from './support/hostile-peer.ts';
+
+const MILLION = 1_000_000;
+const SAMPLES = 2;
+const SHARDS = 2;
+/** WebSocket close codes (RFC 6455, 7.4.1). */
+const POLICY_VIOLATION = 1008;
+const TOO_BIG = 1009;
+
+/** A model of 20 million parameters that nobody could compute: its parts are as large as those of a real one. */
+const manifest: ModelManifest = manifestFromWire({
+  trainable: [
+    { name: 'generator/kernel', shape: [3000, 4000], initializer: { kind: 'constant', value: 0.25 } },
+    { name: 'discriminator/kernel', shape: [2000, 4000], initializer: { kind: 'constant', value: -0.5 } },
+    { name: 'discriminator/bias', shape: [7], initializer: { kind: 'constant', value: 0 } },
+  ],
+  movingStatistics: [
+    { name: 'generator/mean', shape: [1000], initializer: { kind: 'constant', value: 0 }, momentum: 0.75 },
+  ],
+  inputs: [{ name: 'images', shape: [9 * MILLION], from: 'data' }],
+  sums: ['generatorLoss', 'discriminatorLoss', 'dReal', 'dFake'],
+});
+const program: Program = {
+  seed: 1,
+  manifest,
+  variants: [{ samples: SAMPLES, onnx: new Uint8Array(17 * MILLION).fill(7) }],
+};
+const plan: DataPlan = { images: SAMPLES * SHARDS, epochs: 2, batch: SAMPLES * SHARDS, shardSize: SAMPLES };
+
+/** What stands for a leaf here: it depends on every weight, and on the shard's first and last bytes. */
+function leafOf(weights: Float32Array, { step, index, samples, images }: ShardWork, into = newContribution(manifest)) {
+  const base = step + index + (images[0] ?? NaN) + (images.at(-1) ?? NaN);
+  for (let i = 0; i < weights.length; i++) into[i] = (weights[i] as number) * samples + base + (i & 1023);
+  const { statisticsOffset, length } = contributionLayout(manifest);
+  into.fill(base, statisticsOffset, length - 1);
+  into[length - 1] = samples;
+  return into;
+}
+
+function shardsOf(step: number): ShardWork[] {
+  return Array.from({ length: SHARDS }, (_, index) => {
+    const images = new Uint8Array(SAMPLES * 9 * MILLION).fill(16 * step + index);
+    return { step, index, first: SAMPLES * index, samples: SAMPLES, images };
+  });
+}
+
+/** The sum of a step's leaves, without workers. */
+function sumAlone({ step, weights }: TrainingState): Float32Array {
+  const tree = new ReductionTree(SHARDS);
+  const leaf = newContribution(manifest);
+  // The tree keeps copies.
+  for (const shard of shardsOf(step)) tree.add({ level: 0, index: shard.index }, leafOf(weights, shard, leaf));
+  return tree.root();
+}
+
+const momentsOf = ({ optimizers }: TrainingState) => optimizers.generator.moments['v'] ?? new Float32Array();
+
+function areEqual(a: Float32Array, b: Float32Array): boolean {
+  const bytesOf = ({ buffer, byteOffset, byteLength }: Float32Array) => Buffer.from(buffer, byteOffset, byteLength);
+  return bytesOf(a).equals(bytesOf(b));
+}
+
+const tokens = { work: 'w'.repeat(43), control: 'c'.repeat(43) };
+let path: string;
+let cluster: Cluster;
+const { watch, control, scheduler } = watchedRun();
+const refused: string[] = [];
+
+beforeAll(async () => {
+  path = await mkdtemp(join(tmpdir(), 'gantry-large-'));
+  cluster = await openCluster({
+    host: '127.0.0.1',
+    port: 0,
+    run: 'large',
+    tokens,
+    manifest,
+    programFor: () => program,
+    scheduler,
+    path,
+    watch,
+    control,
+    onRefused: (_, { code, message }) => refused.push(`${code} ${message}`),
+  });
+});
+afterAll(async () => {
+  await cluster.close();
+  await rm(path, { recursive: true });
+});
+
+/** A worker with a connection as ever; only what computes is made up. */
+function platform(frames: number[]): Platform {
+  let weights = new Float32Array();
+  return {
+    version: '0.1.0',
+    connect: (events) =>
+      new NodeConnection(parseEndpoint(cluster.url), tokens.work, undefined, {
+        ...events,
+        frame(frame) {
+          frames.push(frame.length);
+          events.frame(frame);
+        },
+      }),
+    startEngine: () => ({
+      dead: false,
+      load: () => Promise.resolve(),
+      setWeights: (flat) => {
+        weights = flat as Float32Array<ArrayBuffer>;
+        return Promise.resolve();
+      },
+      prepare: () => Promise.resolve(),
+      gradients: (shard, recycled) => Promise.resolve(leafOf(weights, shard, recycled)),
+      dispose: () => Promise.resolve(),
+    }),
+  };
+}
+
+describe('20 million parameters', () => {
+  it('go to a worker and back, and into a checkpoint and out of it', async () => {
+    const frames: number[] = [];
+    const leaving = new AbortController();
+    const said: string[] = [];
+    const say = (text: string) => void said.push(text);
+    const worker = work(
+      {
+        name: 'large',
+        engine: 'none',
+        device: 'cpu',
+        threads: 1,
+        signal: leaving.signal,
+        observer: { connected: say, waiting: say, notice: say, shardDone: () => undefined },
+      },
+      platform(frames),
+    );
+    const publisher = new WeightsPublisher();
+    const step = async (state: TrainingState) => {
+      const { signal } = new AbortController();
+      const { root } = await scheduler.runStep(publisher.publish(state), shardsOf(state.step), [], signal);
+      expect(areEqual(root, sumAlone(state))).toBe(true);
+      applyStep(state, root, manifest);
+    };
+    const state = initialState(manifest, 1);
+    // No two blocks of weights are alike.
+    state.weights.forEach((_, i, weights) => (weights[i] = i / 1000));
+    await step(state);
+
+    const store = await CheckpointStore.open(path, manifest);
+    await store.save(state, plan);
+    const restored = await (await CheckpointStore.open(path, manifest)).restore();
+    expect(restored?.skipped).toEqual([]);
+    if (!restored) throw new Error('a checkpoint was saved');
+    expect(weightsDigest(restored.state)).toBe(weightsDigest(state));
+    expect(areEqual(momentsOf(restored.state), momentsOf(state))).toBe(true);
+    await step(restored.state);
+
+    leaving.abort();
+    await worker;
+    expect(said).toEqual(['large']);
+    // Two for the program, five for the weights of each step, two for each shard.
+    expect(frames.filter((length) => length > MILLION / 10)).toHaveLength(2 + 2 * (5 + 2 * SHARDS));
+    expect(Math.max(...frames)).toBeLessThanOrEqual(MAX_FRAME_BYTES);
+  });
+});
+
+describe('a worker that sends frames of a result', () => {
+  const leaf = new Uint8Array(4 * contributionLayout(manifest).length);
+  const resultOf = (index: number) =>
+    encodeFrames({ type: 'result', step: 0, level: 0, index, samples: SAMPLES, computeMs: 1, waitMs: 0 }, leaf);
+  const [first = leaf, second = leaf, third = leaf] = resultOf(0);
+  const [otherFirst = leaf, otherSecond = leaf] = resultOf(1);
+  const cut = (frame: Uint8Array) => frame.subarray(0, frame.length - 4);
+
+  it.each<[string, readonly Uint8Array[], string]>([
+    ['without the first', [second], 'E_PROTOCOL'],
+    ['and leaves one out', [first, third], 'E_PROTOCOL'],
+    ['one of them twice', [first, second, second], 'E_PROTOCOL'],
+    ['and begins again', [first, first], 'E_PROTOCOL'],
+    ['and another one in between', [first, otherFirst], 'E_PROTOCOL'],
+    ["and goes on with another one's", [first, otherSecond], 'E_PROTOCOL'],
+    ['that are too short', [first, cut(second)], 'E_BAD_SHAPE'],
+    ['the first too short', [cut(first)], 'E_BAD_SHAPE'],
+  ])('%s is refused', async (name, frames, code) => {
+    const peer = await HostilePeer.join({ url: cluster.url, token: tokens.work }, name);
+    for (const frame of frames) peer.send(frame);
+    expect(await peer.refusal()).toEqual({ code, closeCode: POLICY_VIOLATION });
+  });
+
+  it('larger than any frame is cut off before it is read', async () => {
+    const peer = await HostilePeer.join({ url: cluster.url, token: tokens.work }, 'large');
+    peer.send(new Uint8Array(MAX_FRAME_BYTES + 1));
+    expect(await peer.refusal()).toEqual({ code: undefined, closeCode: TOO_BIG });
+  });
+
+  it('before it is ready is refused at the first of them', async () => {
+    const peer = await HostilePeer.connect({ url: cluster.url, token: tokens.work });
+    peer.send(helloFrame('early'));
+    peer.send(first);
+    expect(await peer.refusal()).toEqual({ code: 'E_PROTOCOL', closeCode: POLICY_VIOLATION });
+    expect(refused.at(-1)).toBe('E_PROTOCOL result before ready');
+  });
+});
