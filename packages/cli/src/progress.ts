@@ -1,5 +1,13 @@
-import type { RunEvent, RunObserver } from '@gantry/coordinator';
-import { positionOf, stepsPerEpoch, totalSteps, type DataPlan, type StepMetrics } from '@gantry/core';
+import type { RunObserver } from '@gantry/coordinator';
+import {
+  positionOf,
+  stepsPerEpoch,
+  terminalLine,
+  totalSteps,
+  type DataPlan,
+  type EventLine,
+  type StepMetrics,
+} from '@gantry/core';
 import { Presets, SingleBar } from 'cli-progress';
 
 /** Without a terminal, one line about the steps at most this often. */
@@ -11,32 +19,6 @@ function describe(metrics: StepMetrics, imagesPerSecond: number): string {
     `loss G ${generatorLoss.toFixed(3)} D ${discriminatorLoss.toFixed(3)}, ` +
     `D(real) ${dReal.toFixed(2)} D(fake) ${dFake.toFixed(2)}, ${imagesPerSecond.toFixed(0)} images/s`
   );
-}
-
-/** Events worth a line on the terminal; events.jsonl has them all. */
-function describeEvent(event: RunEvent): string | undefined {
-  const detail = (name: string) => {
-    const value = event[name];
-    return typeof value === 'string' || typeof value === 'number' ? value : '';
-  };
-  switch (event.type) {
-    case 'joined':
-      return `${detail('worker')} joined`;
-    case 'left':
-    case 'invalid':
-    case 'quarantined':
-      return `${detail('worker')} ${event.type}: ${detail('cause')}`;
-    case 'classes-mixed':
-    case 'bits-differ':
-    case 'workers-idle':
-      return `warning: ${detail('cause')}`;
-    case 'stall': {
-      const where = 'worker' in event ? ` on ${detail('worker')}, shard ${detail('shard')}` : '';
-      return `stalled${where}: ${detail('cause')}; ${detail('remedy')}`;
-    }
-    default:
-      return undefined;
-  }
 }
 
 /**
@@ -92,8 +74,8 @@ export class Progress implements RunObserver {
     );
   }
 
-  event(event: RunEvent): void {
-    const text = describeEvent(event);
+  event(event: EventLine): void {
+    const text = terminalLine(event);
     if (text !== undefined) this.#line(text);
   }
 

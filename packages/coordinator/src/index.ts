@@ -5,7 +5,7 @@ export { PictureRenderer, pictureNoise } from './run/pictures.ts';
 export { compileGenerator, compileTraining, convolutionsOn } from './run/programs.ts';
 export type { GivenConfig, RunJson } from './run/run-config.ts';
 export { RunDirectory } from './storage/run-directory.ts';
-export type { EventLine, MetricsLine, RunEvent, WorkLine } from './storage/run-lines.ts';
+export type { MetricsLine, WorkLine } from './storage/run-lines.ts';
 export { gridPng, writeGif } from './run/samples.ts';
 export { isLoopback } from './network/access-control.ts';
 export { startServer, type CoordinatorServer, type ServerOptions } from './network/server.ts';

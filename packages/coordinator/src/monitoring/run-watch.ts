@@ -1,8 +1,10 @@
 import {
+  knownEvent,
   positionOf,
   stepsPerEpoch,
   totalSteps,
   type DataPlan,
+  type RecordedEvent,
   type RunState,
   type TrainConfig,
   type WatchSnapshot,
@@ -12,7 +14,7 @@ import {
 import { Ring } from './ring.ts';
 import type { RunControl } from '../run/run-control.ts';
 import type { RunDirectory } from '../storage/run-directory.ts';
-import type { EventLine, MetricsLine } from '../storage/run-lines.ts';
+import type { MetricsLine } from '../storage/run-lines.ts';
 import type { Scheduler } from '../scheduling/scheduler.ts';
 import { DownsampledHistory } from './downsampled-history.ts';
 import { shortClass, watchedStalls, watchedStep, watchedWorkers, type RecentStep } from './watched-workers.ts';
@@ -59,7 +61,7 @@ export class RunWatch {
   readonly #parts: RunWatchParts;
   readonly #history = new DownsampledHistory<MetricsLine>(HISTORY_LINES);
   readonly #metrics = new Ring<MetricsLine>(UPDATE_STEPS);
-  readonly #events = new Ring<EventLine>(EVENTS);
+  readonly #events = new Ring<RecordedEvent>(EVENTS);
   readonly #timeline = new Ring<RecentStep>(TIMELINE_STEPS);
   readonly #samples: number[] = [];
   readonly #numericClasses = new Set<string>();
@@ -79,8 +81,9 @@ export class RunWatch {
     for await (const line of directory.metrics()) this.#remember(line);
     for await (const line of directory.events()) {
       this.happened(line);
+      const event = knownEvent(line);
       // What each of them computed is not looked for: the record of all work is long.
-      if (line.type === 'joined') this.#computedBy(String(line['class']));
+      if (event?.type === 'joined') this.#computedBy(event.class);
     }
     const done = this.#last?.step ?? 0;
     const epochs = Math.floor(done / stepsPerEpoch(this.#parts.plan));
@@ -102,7 +105,7 @@ export class RunWatch {
     this.#ms += line.ms.total;
   }
 
-  happened(line: EventLine): void {
+  happened(line: RecordedEvent): void {
     if (!ROUTINE.has(line.type)) this.#events.push(line);
   }
 
@@ -119,7 +122,7 @@ export class RunWatch {
     return this.#last?.step ?? 0;
   }
 
-  /** The whole history, thinned. */
+  /** The whole history, downsampled. */
   get history(): readonly MetricsLine[] {
     return this.#history.lines();
   }

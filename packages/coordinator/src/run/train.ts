@@ -83,8 +83,9 @@ export async function train(options: TrainOptions): Promise<Summary | undefined>
     renderer = new PictureRenderer(manifest);
     const scheduler = new Scheduler((event) => {
       // The scheduler counts a step from its publication to the next one's; in between, it is done.
-      watch.happened(directory.appendEvent({ ...event, step: state.step }));
-      observer.event(event);
+      const line = directory.appendEvent({ step: state.step, ...event });
+      watch.happened(line);
+      observer.event(line);
     });
     const control = new RunControl(scheduler);
     const watch = new RunWatch({ name: basename(directory.path), config, plan, scheduler, control });

@@ -7,8 +7,10 @@ import {
   shardsOf,
   totalSteps,
   type DataPlan,
+  type EventLine,
   type ImageSet,
   type ModelManifest,
+  type RunEvent,
   type ShardWork,
   type StepMetrics,
   type TrainConfig,
@@ -21,7 +23,6 @@ import { GRID_PICTURES, pictureNoise, type PictureRenderer } from './pictures.ts
 import { idleWorkers } from './idle-workers.ts';
 import type { RunControl } from './run-control.ts';
 import type { RunDirectory } from '../storage/run-directory.ts';
-import type { RunEvent } from '../storage/run-lines.ts';
 import type { RunWatch } from '../monitoring/run-watch.ts';
 import { gridPng, writeGif } from './samples.ts';
 import type { Scheduler } from '../scheduling/scheduler.ts';
@@ -38,8 +39,8 @@ export interface RunObserver {
   sampled(picture: string): void;
   /** After each epoch (from 1); `seconds` is the time this process spent on it, `picture` its sample grid. */
   epochDone(epoch: number, seconds: number, picture: string): void;
-  /** Something happened to the workers or their work. */
-  event(event: RunEvent): void;
+  /** Something happened, and is recorded. */
+  event(event: EventLine): void;
   /** Something a user should know, in one line. */
   notice(text: string): void;
 }
@@ -144,13 +145,15 @@ export class TrainingRun {
 
   readonly #steered = {
     checkpoint: () => this.#checkpoint(),
-    event: (type: string, cause: string) => this.#event({ type, cause }),
+    event: (type: 'paused' | 'continued', cause: string) => this.#event({ type, cause }),
   };
 
   /** Records an event, and shows it. */
-  #event(event: { readonly type: string; readonly [detail: string]: unknown }): void {
-    const { state, directory, watch } = this.#parts;
-    watch.happened(directory.appendEvent({ step: state.step, ...event }));
+  #event(event: RunEvent): void {
+    const { state, directory, watch, observer } = this.#parts;
+    const line = directory.appendEvent({ step: state.step, ...event });
+    watch.happened(line);
+    observer.event(line);
   }
 
   /** Says that workers have nothing to do: once for each change of their number. */
@@ -159,13 +162,7 @@ export class TrainingRun {
     const cause = idleWorkers(scheduler.workers, plan);
     if (cause === this.#idleWorkers) return;
     this.#idleWorkers = cause;
-    if (cause !== undefined) this.#announce({ type: 'workers-idle', cause });
-  }
-
-  /** Records an event that whoever started the run should see, too. */
-  #announce(event: { readonly type: string; readonly [detail: string]: unknown }): void {
-    this.#event(event);
-    this.#parts.observer.event({ step: this.#parts.state.step, ...event });
+    if (cause !== undefined) this.#event({ type: 'workers-idle', cause });
   }
 
   /** The work of one step. */
@@ -230,7 +227,7 @@ export class TrainingRun {
       directory.appendWork({ step: state.step, node, worker, class: numericClass, samples, ms: computeMs });
     }
     const mixed = classes.computed(nodes);
-    if (mixed) this.#announce(mixed);
+    if (mixed) this.#event(mixed);
   }
 
   async #endEpoch(epoch: number, seconds: number): Promise<void> {

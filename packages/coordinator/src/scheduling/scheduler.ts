@@ -1,9 +1,8 @@
-import { GantryError, allFinite, type ShardWork } from '@gantry/core';
+import { GantryError, allFinite, type RunEvent, type ShardWork } from '@gantry/core';
 import { deal, describeStalls, findLate, findTheft } from './assignment.ts';
 import type { PublishedWeights } from './published-weights.ts';
 import { Quarantine } from './quarantine.ts';
 import { RecentPace, WorkerRegistry, type RegisteredWorker, type ShardState } from './worker-registry.ts';
-import type { RunEvent } from '../storage/run-lines.ts';
 import type { StepResult } from './step-result.ts';
 import { StepInProgress, hashOf, newShard } from './step-in-progress.ts';
 import type { NodeResult, ShardComputed, WorkerLink } from './worker-link.ts';
@@ -23,9 +22,6 @@ export interface SchedulerView {
   /** Median over all workers; undefined before the first result. */
   readonly msPerSample: number | undefined;
 }
-
-/** What happened, without the step, which the scheduler adds. */
-type SchedulerEvent = { readonly type: string; readonly [detail: string]: unknown };
 
 /**
  * Distributes the shards of each step over whatever workers there are and reduces what comes back. Workers may join,
@@ -356,8 +352,8 @@ export class Scheduler {
     }
   }
 
-  #event(event: SchedulerEvent): void {
-    this.#onEvent({ step: this.#step, ...event });
+  #event(event: RunEvent): void {
+    this.#onEvent(event);
   }
 }
 

@@ -3,6 +3,7 @@
  * of it. A watcher gets a snapshot first, then updates, and a new snapshot where it was too slow for all updates.
  */
 import { z } from 'zod';
+import type { RecordedEvent } from '../events/recorded-event.ts';
 import type { StepMetrics } from '../training/training-state.ts';
 
 /** How a run is doing. */
@@ -101,16 +102,6 @@ export interface WatchedMetrics extends StepMetrics {
   };
 }
 
-/** A line of events.jsonl. Who watches is not told of the type `stolen`. */
-export interface WatchedEvent {
-  /** ISO 8601, UTC. */
-  readonly time: string;
-  /** Steps done when it happened. */
-  readonly step: number;
-  readonly type: string;
-  readonly [detail: string]: unknown;
-}
-
 /** Who computed what in one step; times in ms since the step began. */
 export interface WatchedStep {
   readonly step: number;
@@ -141,14 +132,15 @@ interface WatchContent {
   readonly workers: readonly WatchedWorker[];
   readonly stalls: readonly WatchedStall[];
   readonly metrics: readonly WatchedMetrics[];
-  readonly events: readonly WatchedEvent[];
+  /** Lines of events.jsonl, but none of the type `stolen`; a resumed run may have some of another version. */
+  readonly events: readonly RecordedEvent[];
   readonly timeline: readonly WatchedStep[];
   /** Epochs of which there is a sample grid, at `/api/samples/EPOCH.png`. */
   readonly samples: readonly number[];
 }
 
 /**
- * All there is: the metrics of the whole history from step 1, thinned evenly to at most 2000 lines, the last one
+ * All there is: the metrics of the whole history from step 1, evenly downsampled to at most 2000 lines, the last one
  * included; the last 500 events and the last 20 steps at most.
  */
 export interface WatchSnapshot extends WatchContent {
@@ -163,8 +155,8 @@ export interface WatchUpdate extends WatchContent {
 export type WatchMessage = WatchSnapshot | WatchUpdate;
 
 /**
- * Answer to `GET /api/history?from=STEP&to=STEP&points=N`, for zooming: the steps of the range, all by default, thinned
- * evenly to at most N lines (2 … 20,000, by default 2000), the first and the last of the range included.
+ * Answer to `GET /api/history?from=STEP&to=STEP&points=N`, for zooming: the steps of the range, all by default, evenly
+ * downsampled to at most N lines (2 … 20,000, by default 2000), the first and the last of the range included.
  */
 export interface WatchedHistory {
   readonly metrics: readonly WatchedMetrics[];
