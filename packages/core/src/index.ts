@@ -1,4 +1,5 @@
 export { resultConfigSchema, trainConfigSchema, type ResultConfig, type TrainConfig } from './training/config.ts';
+export { downsampled, stepFilter, type HistoryLine } from './downsample.ts';
 export type { GradientEngine, Program, ProgramVariant } from './training/engine.ts';
 export { GantryError, type ErrorCode } from './errors.ts';
 export { terminalLine } from './events/event-words.ts';
