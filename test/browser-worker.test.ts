@@ -2,7 +2,8 @@ import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import type Axe from 'axe-core';
-import type { EventLine, MetricsLine, WorkLine } from '@gantry/coordinator';
+import type { MetricsLine, WorkLine } from '@gantry/coordinator';
+import type { RecordedEvent } from '@gantry/core';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { SOFTWARE_WEBGPU, chromiumExists, launchChromium, listenTo } from './support/chromium.ts';
@@ -53,7 +54,7 @@ describe.skipIf(!hasChromium)(`workers in a browser${hasChromium ? '' : ' (skipp
     page.locator('.figures div', { has: page.getByText(name, { exact: true }) }).locator('dd');
   const work = (run: string) => readJsonLines<WorkLine>(run, 'work.jsonl');
   const events = (run: string, type: string) =>
-    readJsonLines<EventLine>(run, 'events.jsonl').filter((event) => event.type === type);
+    readJsonLines<RecordedEvent>(run, 'events.jsonl').filter((event) => event.type === type);
 
   it('two tabs alone complete a run, and one that is closed with a shard in its hands costs nothing else', async () => {
     const { run, coordinator, link } = await start();

@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import type { WatchMessage, WatchedEvent, WatchedHistory } from '@gantry/core';
+import type { RecordedEvent, WatchMessage, WatchedHistory } from '@gantry/core';
 import type { MetricsLine } from '@gantry/coordinator';
 import sharp from 'sharp';
 import { beforeAll, describe, expect, it } from 'vitest';
@@ -20,7 +20,7 @@ beforeAll(async () => {
 });
 
 const metricsOf = (run: string) => readJsonLines<MetricsLine>(run, 'metrics.jsonl');
-const typesOf = (events: readonly WatchedEvent[]) => events.map(({ type }) => type);
+const typesOf = (events: readonly RecordedEvent[]) => events.map(({ type }) => type);
 const workerIn = ({ workers }: WatchMessage, name: string) => workers.find((worker) => worker.name === name);
 
 describe('steering', () => {
@@ -76,7 +76,7 @@ describe('steering', () => {
     expect(await watcher.closed).toBe(1000);
     const { code, stderr } = await training.finished;
     expect([code, stderr]).toEqual([0, expect.stringMatching(/stopped; go on with: gantry train --run \S+ --resume/)]);
-    const recorded = readJsonLines<WatchedEvent>(run, 'events.jsonl');
+    const recorded = readJsonLines<RecordedEvent>(run, 'events.jsonl');
     const steering = typesOf(recorded).filter((type) => ['paused', 'continued', 'stopped'].includes(type));
     expect(steering).toEqual(['paused', 'continued', 'stopped']);
     expect(recorded.filter((event) => event.type === 'joined' && event['worker'] === 'local-2')).toHaveLength(1);
@@ -127,7 +127,7 @@ describe('watching', () => {
 
     const told: MetricsLine[] = [];
     const timeline: WatchMessage['timeline'][number][] = [];
-    const events: WatchedEvent[] = [...left.events];
+    const events: RecordedEvent[] = [...left.events];
     const end = await watcher.until((message) => {
       told.push(...message.metrics);
       timeline.push(...message.timeline);

@@ -3,7 +3,8 @@ import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type Axe from 'axe-core';
-import type { EventLine, MetricsLine, WorkLine } from '@gantry/coordinator';
+import type { MetricsLine, WorkLine } from '@gantry/coordinator';
+import type { RecordedEvent } from '@gantry/core';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { DEFAULT_ENGINE } from './support/c-compiler.ts';
@@ -188,7 +189,7 @@ describe.skipIf(!hasChromium)(`the dashboard${hasChromium ? '' : ' (skipped: chr
 
   it('writes a checkpoint while the run is paused, and lets it go on', async () => {
     const checkpoints = () =>
-      readJsonLines<EventLine>(path, 'events.jsonl').filter(({ type }) => type === 'checkpoint').length;
+      readJsonLines<RecordedEvent>(path, 'events.jsonl').filter(({ type }) => type === 'checkpoint').length;
     const before = checkpoints();
     expect(await steer('Checkpoint now')).toBe('The checkpoint is written.');
     expect(checkpoints()).toBe(before + 1);
@@ -211,14 +212,14 @@ describe.skipIf(!hasChromium)(`the dashboard${hasChromium ? '' : ' (skipped: chr
   it('shows a killed worker as left, and its shard requeued', async () => {
     const mark = page.locator('.lanes rect.requeued').first().waitFor({ state: 'attached' });
     /** Of the first worker that held a shard when it died; between two steps, one holds none. */
-    let requeued: EventLine | undefined;
+    let requeued: RecordedEvent | undefined;
     for (let i = 1; i <= 5 && !requeued; i++) {
       const name = `victim-${i}`;
       const victim = worker(name);
       await row(name).locator('.state.computing').waitFor();
       victim.process.kill('SIGKILL');
       await row(name).locator('.state.left').waitFor({ timeout: 2000 });
-      const events = readJsonLines<EventLine>(path, 'events.jsonl');
+      const events = readJsonLines<RecordedEvent>(path, 'events.jsonl');
       requeued = events.find((event) => event.type === 'requeued' && event['worker'] === name);
     }
     await page

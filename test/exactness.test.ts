@@ -1,5 +1,6 @@
 import { dirname, join } from 'node:path';
-import type { EventLine, WorkLine } from '@gantry/coordinator';
+import type { WorkLine } from '@gantry/coordinator';
+import type { RecordedEvent } from '@gantry/core';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { CPU_ENGINES } from './support/c-compiler.ts';
 import {
@@ -35,7 +36,7 @@ const SMALL_RUN = [...SEED, '--epochs', '2', '--limit', '216', '--batch', '64', 
 const IMAGES = 4 * 688;
 const STEPS = 24;
 
-const eventsOf = (path: string) => readJsonLines<EventLine>(path, 'events.jsonl');
+const eventsOf = (path: string) => readJsonLines<RecordedEvent>(path, 'events.jsonl');
 const workOf = (path: string) => readJsonLines<WorkLine>(path, 'work.jsonl');
 
 let undisturbed: string;
@@ -73,7 +74,7 @@ class Cluster {
   }
 
   /** Resolves when such an event is recorded. */
-  event(matches: (event: EventLine) => boolean): Promise<void> {
+  event(matches: (event: RecordedEvent) => boolean): Promise<void> {
     return whenFiles(dirname(this.path), () => eventsOf(this.path).some(matches));
   }
 

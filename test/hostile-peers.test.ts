@@ -1,7 +1,7 @@
 import { existsSync, readFileSync, readdirSync, readlinkSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import type { EventLine, WorkLine } from '@gantry/coordinator';
-import { PROTOCOL_VERSION, encodeFrame, type MessageOf } from '@gantry/core';
+import type { WorkLine } from '@gantry/coordinator';
+import { PROTOCOL_VERSION, encodeFrame, type MessageOf, type RecordedEvent } from '@gantry/core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
   Gantry,
@@ -45,7 +45,7 @@ let target: Target;
 let before: { residentBytes: number; sockets: number };
 
 const steps = () => lineCount(path, 'metrics.jsonl');
-const events = () => readJsonLines<EventLine>(path, 'events.jsonl');
+const events = () => readJsonLines<RecordedEvent>(path, 'events.jsonl');
 const work = () => readJsonLines<WorkLine>(path, 'work.jsonl');
 
 const proc = () => `/proc/${coordinator.process.pid}`;

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import type { EventLine } from '@gantry/coordinator';
+import type { RecordedEvent } from '@gantry/core';
 import { expect, it } from 'vitest';
 import { Gantry, lineCount, readJsonLines, temporaryDirectory, whenFiles } from './support/gantry.ts';
 
@@ -14,6 +14,6 @@ it('says once that there are more workers than shards', async () => {
   await whenFiles(directory, () => lineCount(run, 'metrics.jsonl') >= steps + 5);
   training.process.kill('SIGINT');
   expect((await training.finished).stderr.split(message)).toHaveLength(2);
-  const events = readJsonLines<EventLine>(run, 'events.jsonl').filter(({ type }) => type === 'workers-idle');
+  const events = readJsonLines<RecordedEvent>(run, 'events.jsonl').filter(({ type }) => type === 'workers-idle');
   expect(events.map(({ cause }) => cause)).toEqual([message]);
 });

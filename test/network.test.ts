@@ -1,6 +1,7 @@
 import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { EventLine, WorkLine } from '@gantry/coordinator';
+import type { WorkLine } from '@gantry/coordinator';
+import type { RecordedEvent } from '@gantry/core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { freePort } from './chaos/free-port.ts';
 import { SlowLink } from './chaos/slow-link.ts';
@@ -112,7 +113,7 @@ it('a worker is not taken for dead while its result is on its way, however long 
   expect((await coordinator.finished).code).toBe(0);
   expect((await worker.finished).code).toBe(0);
   link.close();
-  const left = readJsonLines<EventLine>(run, 'events.jsonl').filter(({ type }) => type === 'left');
+  const left = readJsonLines<RecordedEvent>(run, 'events.jsonl').filter(({ type }) => type === 'left');
   expect(left.map(({ cause }) => cause)).toEqual(['the run is finished']);
 });
 

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { compileTraining, type EventLine, type MetricsLine, type RunJson, type WorkLine } from '@gantry/coordinator';
+import { compileTraining, type MetricsLine, type RunJson, type WorkLine } from '@gantry/coordinator';
+import type { RecordedEvent } from '@gantry/core';
 import { createEngine, prepareDevice } from '@gantry/worker';
 import { describe, expect, it } from 'vitest';
 import { chromiumExists, launchChromium } from './support/chromium.ts';
@@ -30,7 +31,7 @@ async function start() {
 }
 
 const eventsOf = (run: string, wanted: string) =>
-  readJsonLines<EventLine>(run, 'events.jsonl').filter(({ type }) => type === wanted);
+  readJsonLines<RecordedEvent>(run, 'events.jsonl').filter(({ type }) => type === wanted);
 
 it.skipIf(isInstalled)('is refused in one line where it is not installed', async () => {
   const { code, stdout, stderr } = await gantry('worker', 'ws://127.0.0.1:9', '--engine', 'tensorflow');

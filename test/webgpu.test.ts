@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import type { EventLine, MetricsLine } from '@gantry/coordinator';
+import type { MetricsLine } from '@gantry/coordinator';
+import type { RecordedEvent } from '@gantry/core';
 import { describe, expect, it } from 'vitest';
 import { expectCloseMetrics } from './support/close-metrics.ts';
 import { Gantry, digestOf, readJsonLines, temporaryDirectory } from './support/gantry.ts';
@@ -29,7 +30,7 @@ describe.skipIf(!hasGpu)(`webgpu${hasGpu ? '' : ' (skipped: SwiftShader or libvu
         const run = join(temporaryDirectory(), 'run');
         const options = ['--workers', '1', '--device', device, '--run', run, ...SIZES];
         expect(await new Gantry(['train', ...options], SOFTWARE_GPU).finished).toMatchObject({ code: 0 });
-        const [joined] = readJsonLines<EventLine>(run, 'events.jsonl').filter(({ type }) => type === 'joined');
+        const [joined] = readJsonLines<RecordedEvent>(run, 'events.jsonl').filter(({ type }) => type === 'joined');
         const [metrics] = readJsonLines<MetricsLine>(run, 'metrics.jsonl') as [MetricsLine];
         return { digest: digestOf(run), joined, metrics };
       }),

@@ -1,8 +1,9 @@
-import type { EventLine, WorkLine } from '@gantry/coordinator';
+import type { WorkLine } from '@gantry/coordinator';
+import type { RecordedEvent } from '@gantry/core';
 import { lineCount, readJsonLines } from '../../test/support/run-files.ts';
 
 /** The record of a run as far as it has been written. */
-export function eventsOf(run: string): EventLine[] {
+export function eventsOf(run: string): RecordedEvent[] {
   return readJsonLines(run, 'events.jsonl');
 }
 
@@ -17,6 +18,6 @@ export function stepsOf(run: string): number {
 }
 
 /** When an event was recorded, in milliseconds since 1970. */
-export function timeOf({ time }: EventLine): number {
+export function timeOf({ time }: RecordedEvent): number {
   return Date.parse(time);
 }

@@ -1,8 +1,8 @@
 /** A run that nobody computes, as those who watch it see it: many workers, a long history, four updates a second. */
 import type {
+  RecordedEvent,
   WatchSnapshot,
   WatchUpdate,
-  WatchedEvent,
   WatchedMetrics,
   WatchedRun,
   WatchedStep,
@@ -156,13 +156,13 @@ function metricsOf(step: number): WatchedMetrics {
   };
 }
 
-function eventOf(step: number): WatchedEvent {
+function eventOf(step: number): RecordedEvent {
   const time = new Date().toISOString();
   const worker = nameOf(step % 100);
   if (step % 3 === 0)
-    return { time, step, type: 'requeued', shard: step % 100, worker, cause: 'its connection was lost' };
+    return { time, step, type: 'requeued', shard: step % 100, of: step + 1, worker, cause: 'its connection was lost' };
   if (step % 3 === 1) return { time, step, type: 'left', worker, cause: 'the connection was closed' };
-  return { time, step, type: 'joined', worker, class: 'fedcba9876543210', slots: 1 };
+  return { time, step, type: 'joined', worker, engine: 'onnx', device: 'cpu', class: 'fedcba9876543210', slots: 1 };
 }
 
 /** 0 … 1, the same for the same n. */

@@ -1,7 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { EventLine } from '@gantry/coordinator';
+import type { RecordedEvent } from '@gantry/core';
 import { Gantry, temporaryDirectory } from '../support/gantry-process.ts';
 import { digestOf, lineCount, readJson, readJsonLines, whenFiles } from '../support/run-files.ts';
 import { within } from '../support/within.ts';
@@ -154,7 +154,7 @@ export class ChaosRun {
   /** Resolves when each worker has joined, of its own accord, and a step was done since. */
   async #allBack(workers: readonly WorkerSlot[]): Promise<void> {
     await whenFiles(this.#path, () => {
-      const present = workersPresent(readJsonLines<EventLine>(this.#path, 'events.jsonl'));
+      const present = workersPresent(readJsonLines<RecordedEvent>(this.#path, 'events.jsonl'));
       return workers.every(({ currentName }) => present.has(currentName));
     });
     const steps = this.#steps;
@@ -228,7 +228,7 @@ export class ChaosRun {
 }
 
 /** Names of the workers that have joined the coordinator of now and have not left. */
-function workersPresent(events: readonly EventLine[]): Set<string> {
+function workersPresent(events: readonly RecordedEvent[]): Set<string> {
   const present = new Set<string>();
   for (const { type, worker } of events) {
     if (type === 'started' || type === 'resumed') present.clear();

@@ -1,14 +1,15 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { CheckpointStore, weightsDigest, type MetricsLine, type Summary, type WorkLine } from '@gantry/coordinator';
 import {
-  CheckpointStore,
-  weightsDigest,
-  type EventLine,
-  type MetricsLine,
-  type Summary,
-  type WorkLine,
-} from '@gantry/coordinator';
-import { positionOf, shardsOf, stepsPerEpoch, totalSteps, type DataPlan, type Shard } from '@gantry/core';
+  positionOf,
+  shardsOf,
+  stepsPerEpoch,
+  totalSteps,
+  type DataPlan,
+  type RecordedEvent,
+  type Shard,
+} from '@gantry/core';
 import { modelManifest } from '@gantry/core/tfjs';
 
 export interface CheckedRun {
@@ -37,7 +38,7 @@ export async function checkRun(path: string): Promise<CheckedRun> {
   const { config, data } = readJson<{ config: Omit<DataPlan, 'images'>; data: { images: number } }>(path, 'run.json');
   const plan = { ...config, images: data.images };
   const summary = readJson<Summary>(path, 'summary.json');
-  const events = readLines<EventLine>(path, 'events.jsonl', violated);
+  const events = readLines<RecordedEvent>(path, 'events.jsonl', violated);
   checkMetrics(readLines<MetricsLine>(path, 'metrics.jsonl', violated), plan, violated);
   checkWork(readLines<WorkLine>(path, 'work.jsonl', violated), plan, violated);
   checkEvents(events, violated);
@@ -144,7 +145,7 @@ function checkNodes(step: number, nodes: readonly WorkLine[], shards: readonly S
   }
 }
 
-function checkEvents(events: readonly EventLine[], violated: Violated): void {
+function checkEvents(events: readonly RecordedEvent[], violated: Violated): void {
   if (events[0]?.type !== 'started') violated('events.jsonl: does not begin with the start');
   const finishes = events.filter(({ type }) => type === 'finished').length;
   if (finishes !== 1) violated(`events.jsonl: finished ${finishes} times`);
@@ -172,7 +173,7 @@ async function checkFinalState(path: string, summary: Summary, violated: Violate
   }
 }
 
-function countByType(events: readonly EventLine[]): Map<string, number> {
+function countByType(events: readonly RecordedEvent[]): Map<string, number> {
   const counts = new Map<string, number>();
   for (const { type } of events) counts.set(type, (counts.get(type) ?? 0) + 1);
   return counts;

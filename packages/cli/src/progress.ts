@@ -1,10 +1,12 @@
-import type { RunEvent, RunObserver } from '@gantry/coordinator';
+import type { RunObserver } from '@gantry/coordinator';
 import {
   GRADIENT_NORM_CHART,
   epochsAfter,
   stepsPerEpoch,
+  terminalLine,
   totalSteps,
   type DataPlan,
+  type EventLine,
   type Report,
   type StepMetrics,
 } from '@gantry/core';
@@ -23,32 +25,6 @@ function describe(reports: readonly Report[], metrics: StepMetrics, imagesPerSec
     return `${chart.toLowerCase()}: ${values.join(' ')}`;
   });
   return [...charts, `${imagesPerSecond.toFixed(0)} images/s`].join(', ');
-}
-
-/** Events worth a line on the terminal; events.jsonl has them all. */
-function describeEvent(event: RunEvent): string | undefined {
-  const detail = (name: string) => {
-    const value = event[name];
-    return typeof value === 'string' || typeof value === 'number' ? value : '';
-  };
-  switch (event.type) {
-    case 'joined':
-      return `${detail('worker')} joined`;
-    case 'left':
-    case 'invalid':
-    case 'quarantined':
-      return `${detail('worker')} ${event.type}: ${detail('cause')}`;
-    case 'classes-mixed':
-    case 'bits-differ':
-    case 'workers-idle':
-      return `warning: ${detail('cause')}`;
-    case 'stall': {
-      const where = 'worker' in event ? ` on ${detail('worker')}, shard ${detail('shard')}` : '';
-      return `stalled${where}: ${detail('cause')}; ${detail('remedy')}`;
-    }
-    default:
-      return undefined;
-  }
 }
 
 /**
@@ -106,8 +82,8 @@ export class Progress implements RunObserver {
     );
   }
 
-  event(event: RunEvent): void {
-    const text = describeEvent(event);
+  event(event: EventLine): void {
+    const text = terminalLine(event);
     if (text !== undefined) this.#line(text);
   }
 

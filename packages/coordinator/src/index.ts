@@ -7,7 +7,7 @@ export { recordedModel } from './run/recorded-model.ts';
 export { overlaid, valueAt, type ConfigSource, type GivenConfig, type GivenOptimizer } from './run/given-config.ts';
 export { runJsonSchema, type RunJson } from './run/run-config.ts';
 export { RunDirectory } from './storage/run-directory.ts';
-export type { EventLine, MetricsLine, RunEvent, WorkLine } from './storage/run-lines.ts';
+export type { MetricsLine, WorkLine } from './storage/run-lines.ts';
 export { gridPng, writeGif, type Pictures } from './run/samples.ts';
 export { isLoopback } from './network/access-control.ts';
 export { startServer, type CoordinatorServer, type ServerOptions } from './network/server.ts';

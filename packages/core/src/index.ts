@@ -1,6 +1,10 @@
 export { resultConfigSchema, trainConfigSchema, type ResultConfig, type TrainConfig } from './training/config.ts';
+export { downsampled, stepFilter, type HistoryLine } from './downsample.ts';
 export type { GradientEngine, Program, ProgramVariant } from './training/engine.ts';
 export { GantryError, type ErrorCode } from './errors.ts';
+export { terminalLine } from './events/event-words.ts';
+export { knownEvent, recordedEvent, type RecordedEvent } from './events/recorded-event.ts';
+export type { EventLine, EventOf, RunEvent } from './events/run-event.ts';
 export { decodeIdxImages, takeImages, type ImageSet } from './formats/idx.ts';
 export {
   completeContribution,
@@ -48,7 +52,6 @@ export {
   type WatchMessage,
   type WatchSnapshot,
   type WatchUpdate,
-  type WatchedEvent,
   type WatchedHistory,
   type WatchedMetrics,
   metricOf,

@@ -22,7 +22,7 @@ export class Api {
     }
   }
 
-  /** The steps of a range, thinned to at most `points`. */
+  /** The steps of a range, downsampled to at most `points`. */
   async history(from: number, to: number, points: number, signal: AbortSignal): Promise<readonly WatchedMetrics[]> {
     const response = await this.#fetch(`/api/history?from=${from}&to=${to}&points=${points}`, { signal });
     if (!response.ok) throw new Error(`HTTP status ${response.status}`);

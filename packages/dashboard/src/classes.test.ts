@@ -1,15 +1,18 @@
-import type { WatchedEvent, WatchedWorker } from '@gantry/core';
+import type { RecordedEvent, WatchedWorker } from '@gantry/core';
 import { expect, it } from 'vitest';
 import { classesOf } from './classes.ts';
 
 const worker = (name: string, numericClass: string, rest: Partial<WatchedWorker> = {}) =>
   ({ name, numericClass, engine: 'onnx', device: 'cpu', state: 'idle', ...rest }) as WatchedWorker;
-const joined = (name: string, numericClass: string): WatchedEvent => ({
+const joined = (name: string, numericClass: string): RecordedEvent => ({
   time: '2026-01-01T00:00:00Z',
   step: 1,
   type: 'joined',
   worker: name,
+  engine: 'onnx',
+  device: 'cpu',
   class: numericClass,
+  slots: 1,
 });
 
 it('tells who rounds alike', () => {

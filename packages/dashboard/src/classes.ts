@@ -1,8 +1,6 @@
-import type { WatchedEvent, WatchedWorker } from '@gantry/core';
+import type { WatchedWorker } from '@gantry/core';
+import { knownEvent, type RecordedEvent } from '@gantry/core/watching';
 import { compareNames } from './format.ts';
-
-/** As many digits of a class as are shown where there is little room. */
-export const CLASS_DIGITS = 8;
 
 /** Workers that round alike. */
 export interface NumericClass {
@@ -24,12 +22,13 @@ export function isPresent({ state }: WatchedWorker): boolean {
 export function classesOf(
   known: readonly string[],
   workers: readonly WatchedWorker[],
-  events: readonly WatchedEvent[],
+  events: readonly RecordedEvent[],
 ): NumericClass[] {
   const present = workers.filter(isPresent).map(({ numericClass }) => numericClass);
   const earlier = events
-    .filter(({ type }) => type === 'joined')
-    .map((event) => ({ name: String(event['worker']), numericClass: String(event['class']) }));
+    .map(knownEvent)
+    .filter((event) => event?.type === 'joined')
+    .map(({ worker, class: numericClass }) => ({ name: worker, numericClass }));
   return [...new Set([...known, ...present])].map((id) => {
     const alike = workers.filter(({ numericClass }) => numericClass === id);
     const gone = earlier.filter(({ numericClass }) => numericClass.startsWith(id));

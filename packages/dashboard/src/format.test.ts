@@ -18,4 +18,5 @@ it('names the day of a time unless it is today', () => {
   const time = new Date(2026, 2, 4, 15, 6, 7);
   expect(localTime(time.toISOString(), new Date(2026, 2, 4, 23))).toBe('15:06:07');
   expect(localTime(time.toISOString(), new Date(2026, 2, 5, 1))).toBe('4 Mar 15:06:07');
+  expect(localTime('')).toBe('–');
 });

@@ -56,9 +56,10 @@ export function percent(fraction: number): string {
   return `${(fraction * 100).toFixed(0)}%`;
 }
 
-/** Local time of day of an ISO 8601 time, with the day in front unless that is today's. */
+/** Local time of day of an ISO 8601 time, with the day in front unless that is today's; `–` for what is no time. */
 export function localTime(iso: string, now = new Date()): string {
   const date = new Date(iso);
+  if (Number.isNaN(date.getTime())) return '–';
   const time = date.toLocaleTimeString('en-GB');
   if (date.toDateString() === now.toDateString()) return time;
   return `${date.toLocaleDateString('en-GB', { day: 'numeric', month: 'short' })} ${time}`;

@@ -1,7 +1,7 @@
 import type { WatchedMetrics } from '@gantry/core';
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { MAX_LINES, extended, refined, smoothed, thinned } from './history.ts';
+import { MAX_LINES, extended, refined, smoothed } from './history.ts';
 
 const line = (step: number) => ({ step }) as WatchedMetrics;
 const lines = (first: number, last: number, stride = 1) =>
@@ -31,21 +31,11 @@ describe('the history', () => {
     );
   });
 
-  it('keeps the beginning of a run as fine as the rest, though it was thinned more often', () => {
+  it('keeps the beginning of a run as fine as the rest, though it was downsampled more often', () => {
     let history: readonly WatchedMetrics[] = lines(1, 16_000, 8);
     for (let step = 16_000; step < 200_000; step += 50) history = extended(history, lines(step + 1, step + 50));
     const firstHalf = history.filter(({ step }) => step <= 100_000).length;
     expect(firstHalf).toBeGreaterThan(700);
-  });
-
-  it('is thinned to any limit', () => {
-    fc.assert(
-      fc.property(fc.integer({ min: 2, max: 50 }), fc.integer({ min: 2, max: 2000 }), (limit, last) => {
-        const steps = stepsOf(thinned(lines(1, last), limit));
-        expect(steps.length).toBeLessThanOrEqual(limit);
-        expect([steps[0], steps.at(-1)]).toEqual([1, last]);
-      }),
-    );
   });
 
   it('takes in detail', () => {
@@ -76,7 +66,7 @@ describe('smoothing', () => {
     );
   });
 
-  it('does not depend on how thin the history is', () => {
+  it('does not depend on how sparse the history is', () => {
     const fine = Array.from({ length: 101 }, (_, i) => i + 1);
     const coarse = fine.filter((step) => step % 2 === 1);
     const jump = (step: number) => (step === 1 ? 0 : 1);

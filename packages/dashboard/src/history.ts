@@ -1,30 +1,20 @@
 import type { WatchedMetrics } from '@gantry/core';
+import { downsampled } from '@gantry/core/watching';
 
-/** More lines than this are thinned: no screen shows them, and the page stays open for days. */
+/** A longer history is downsampled: no screen shows more lines, and the page stays open for days. */
 export const MAX_LINES = 4000;
 
-/** Adds lines to a history, oldest first; what is there already is not added twice, and a long history gets thinner. */
+/**
+ * Adds lines to a history, oldest first; what is there already is not added twice. It is downsampled to less than it may
+ * have, so that the next steps have a line each for a while: who follows the last steps sees them all.
+ */
 export function extended(
   history: readonly WatchedMetrics[],
   lines: readonly WatchedMetrics[],
 ): readonly WatchedMetrics[] {
   const last = history.at(-1)?.step ?? 0;
   const all = [...history, ...lines.filter(({ step }) => step > last)];
-  return all.length > MAX_LINES ? thinned(all, MAX_LINES / 2) : all;
-}
-
-/**
- * Leaves at most `limit` lines: one of each stretch of n steps, n a power of two, and the last one. Whatever was thinned
- * before, no part of the run gets thinner than another: the newest steps would crowd the oldest out otherwise.
- * @param limit 2 or more
- */
-export function thinned<T extends { readonly step: number }>(lines: readonly T[], limit: number): readonly T[] {
-  let kept = lines;
-  for (let stretch = 2; kept.length > limit; stretch *= 2) {
-    const place = (line: T | undefined) => Math.floor(((line?.step ?? 0) - 1) / stretch);
-    kept = kept.filter((line, i) => i === 0 || i === kept.length - 1 || place(line) !== place(kept[i - 1]));
-  }
-  return kept;
+  return all.length > MAX_LINES ? downsampled(all, MAX_LINES / 2) : all;
 }
 
 /**

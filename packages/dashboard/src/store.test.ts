@@ -1,8 +1,8 @@
-import type { WatchSnapshot, WatchUpdate, WatchedEvent } from '@gantry/core';
+import type { RecordedEvent, WatchSnapshot, WatchUpdate } from '@gantry/core';
 import { describe, expect, it } from 'vitest';
 import { applied, type RunView } from './store.ts';
 
-const event = (step: number): WatchedEvent => ({ time: '2026-01-01T00:00:00Z', step, type: 'checkpoint' });
+const event = (step: number): RecordedEvent => ({ time: '2026-01-01T00:00:00Z', step, type: 'checkpoint' });
 const empty = { run: {}, workers: [], stalls: [], metrics: [], events: [], timeline: [], samples: [] };
 const snapshot = (parts: Partial<WatchSnapshot>) => ({ ...empty, ...parts, type: 'snapshot' }) as WatchSnapshot;
 const update = (parts: Partial<WatchUpdate>) => ({ ...empty, ...parts, type: 'update' }) as WatchUpdate;

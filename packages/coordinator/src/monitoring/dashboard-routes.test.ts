@@ -161,12 +161,12 @@ describe('who may see the run', () => {
 });
 
 describe('history', () => {
-  test('all of it, or a part of it, thinned', async () => {
+  test('all of it, or a part of it, downsampled', async () => {
     const lines = Array.from({ length: STEPS }, (_, i) => metricsLine(i + 1));
     expect((await historyOf('')).metrics).toEqual(lines);
     expect((await historyOf('?from=100&to=120')).metrics).toEqual(lines.slice(99, 120));
     expect((await historyOf('?points=2')).metrics).toEqual([lines[0], lines.at(-1)]);
-    expect((await historyOf('?from=10&points=3')).metrics.map((line) => line.step)).toEqual([10, 255, 500]);
+    expect((await historyOf('?from=10&points=3')).metrics.map((line) => line.step)).toEqual([10, 266, 500]);
     expect((await historyOf('?from=400&to=900&points=5000')).metrics).toEqual(lines.slice(399));
     expect((await historyOf('?from=501')).metrics).toEqual([]);
     expect((await historyOf('?from=20&to=10')).metrics).toEqual([]);

@@ -1,13 +1,13 @@
 import { randomBytes } from 'node:crypto';
 import { readFile, stat } from 'node:fs/promises';
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { controlSchema } from '@gantry/core';
+import { controlSchema, downsampled } from '@gantry/core';
 import type { Registry } from 'prom-client';
 import { z } from 'zod';
 import { messageOf } from '../storage/durable-files.ts';
 import { refuseCrossSite, refuseWatcher, type Refusal } from '../network/access-control.ts';
 import { GifCache } from './gif-cache.ts';
-import { readHistory, thin } from '../storage/history-reader.ts';
+import { readHistory } from '../storage/history-reader.ts';
 import { secure, sendEntity, sendJson, sendRefusal } from './http-answers.ts';
 import type { PageFiles } from './page-files.ts';
 import { runMetrics } from './prometheus.ts';
@@ -108,7 +108,9 @@ export class DashboardRoutes {
       cacheControl: PRIVATE,
       body: async () => {
         const isWhole = from === 1 && to === watch.lastStep && points <= DEFAULT_POINTS;
-        const metrics = isWhole ? thin(watch.history, points) : await this.#read(metricsFile(path), from, to, points);
+        const metrics = isWhole
+          ? downsampled(watch.history, points)
+          : await this.#read(metricsFile(path), from, to, points);
         return Buffer.from(JSON.stringify({ metrics }));
       },
     });

@@ -1,37 +1,31 @@
-import type { Line } from '../storage/json-lines.ts';
+import { downsampled, type HistoryLine } from '@gantry/core';
 
-/**
- * A growing sequence with one line per step, in bounded memory: every n-th line from the first on, and the last one.
- * n doubles whenever there would be too many.
- */
-export class DownsampledHistory<T extends Line> {
+/** A growing sequence of lines, one for each step, in bounded memory. */
+export class DownsampledHistory<T extends HistoryLine> {
   readonly #limit: number;
-  #kept: T[] = [];
-  #stride = 1;
-  #last: T | undefined;
+  #kept: readonly T[] = [];
+  /** What came since the lines were downsampled last. */
+  #added: T[] = [];
 
   /** @param limit lines that `lines` gives at most, 2 or more */
   constructor(limit: number) {
     this.#limit = limit;
   }
 
-  /** @param line of the step after the one before; the first counts as step 1 */
+  /** @param line of the step after the one before */
   add(line: T): void {
-    this.#last = line;
-    if (!this.#isDue(line)) return;
-    this.#kept.push(line);
-    while (this.#kept.length >= this.#limit) {
-      this.#stride *= 2;
-      this.#kept = this.#kept.filter((kept) => this.#isDue(kept));
-    }
+    this.#added.push(line);
+    if (this.#added.length >= this.#limit) this.#downsample();
   }
 
-  /** Oldest first; at least half of the limit, where so many were added. */
+  /** Oldest first, the first and the last among them. */
   lines(): readonly T[] {
-    return this.#last === undefined || this.#last === this.#kept.at(-1) ? this.#kept : [...this.#kept, this.#last];
+    this.#downsample();
+    return this.#kept;
   }
 
-  #isDue({ step }: Line): boolean {
-    return (step - 1) % this.#stride === 0;
+  #downsample(): void {
+    this.#kept = downsampled([...this.#kept, ...this.#added], this.#limit);
+    this.#added = [];
   }
 }

@@ -22,7 +22,15 @@ test('after a resume, the classes of all who joined before count', async () => {
   onTestFinished(() => directory.close());
   const numericClass = '0123456789abcdef'.repeat(2);
   for (const worker of ['ada', 'bob']) {
-    directory.appendEvent({ step: 0, type: 'joined', worker, class: numericClass, slots: 1 });
+    directory.appendEvent({
+      step: 0,
+      type: 'joined',
+      worker,
+      engine: 'onnx',
+      device: 'cpu',
+      class: numericClass,
+      slots: 1,
+    });
   }
   for (let i = 0; i < MANY; i++) directory.appendEvent({ step: 0, type: 'checkpoint' });
   await directory.flush();

@@ -1,9 +1,11 @@
 import {
   epochsAfter,
   imagesAfter,
+  knownEvent,
   stepsPerEpoch,
   totalSteps,
   type DataPlan,
+  type RecordedEvent,
   type Report,
   type RunState,
   type TrainConfig,
@@ -14,7 +16,7 @@ import {
 import { Ring } from './ring.ts';
 import type { RunControl } from '../run/run-control.ts';
 import type { RunDirectory } from '../storage/run-directory.ts';
-import type { EventLine, MetricsLine } from '../storage/run-lines.ts';
+import type { MetricsLine } from '../storage/run-lines.ts';
 import type { Scheduler } from '../scheduling/scheduler.ts';
 import { DownsampledHistory } from './downsampled-history.ts';
 import { shortClass, watchedStalls, watchedStep, watchedWorkers, type RecentStep } from './watched-workers.ts';
@@ -62,7 +64,7 @@ export class RunWatch {
   readonly #parts: RunWatchParts;
   readonly #history = new DownsampledHistory<MetricsLine>(HISTORY_LINES);
   readonly #metrics = new Ring<MetricsLine>(UPDATE_STEPS);
-  readonly #events = new Ring<EventLine>(EVENTS);
+  readonly #events = new Ring<RecordedEvent>(EVENTS);
   readonly #timeline = new Ring<RecentStep>(TIMELINE_STEPS);
   readonly #samples: number[] = [];
   readonly #numericClasses = new Set<string>();
@@ -82,8 +84,9 @@ export class RunWatch {
     for await (const line of directory.metrics()) this.#remember(line);
     for await (const line of directory.events()) {
       this.happened(line);
+      const event = knownEvent(line);
       // What each of them computed is not looked for: the record of all work is long.
-      if (line.type === 'joined') this.#computedBy(String(line['class']));
+      if (event?.type === 'joined') this.#computedBy(event.class);
     }
     const epochs = epochsAfter(this.#last?.step ?? 0, this.#parts.plan);
     // Later ones are of steps that will be done again.
@@ -104,7 +107,7 @@ export class RunWatch {
     this.#ms += line.ms.total;
   }
 
-  happened(line: EventLine): void {
+  happened(line: RecordedEvent): void {
     if (!ROUTINE.has(line.type)) this.#events.push(line);
   }
 
@@ -121,7 +124,7 @@ export class RunWatch {
     return this.#last?.step ?? 0;
   }
 
-  /** The whole history, thinned. */
+  /** The whole history, downsampled. */
   get history(): readonly MetricsLine[] {
     return this.#history.lines();
   }

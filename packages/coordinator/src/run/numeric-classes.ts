@@ -1,3 +1,4 @@
+import type { EventOf } from '@gantry/core';
 import type { RunJson } from './run-config.ts';
 import type { AcceptedNode } from '../scheduling/round-result.ts';
 
@@ -25,7 +26,7 @@ export class NumericClasses {
    * Takes down what computed a step.
    * @returns an event where there is a class more than before, and in the first step of a process where there were several
    */
-  computed(nodes: readonly AcceptedNode[]): { readonly type: string; readonly [detail: string]: unknown } | undefined {
+  computed(nodes: readonly AcceptedNode[]): EventOf<'classes-mixed'> | undefined {
     const before = this.#kinds.length;
     for (const { numericClass, engine, device } of nodes) {
       const isKnown = this.#kinds.some(

@@ -118,7 +118,7 @@ describe('writeGif', () => {
     expect(await sharp(out, { animated: true }).metadata()).toMatchObject({ pages: 3, delay: [150, 150, 2000] });
   });
 
-  test('more than 1000 pictures are thinned out, and the last one stays', async () => {
+  test('more than 1000 pictures are too many: every n-th is shown, and the last', async () => {
     const [black = '', white = ''] = await pngs([-1, 1]);
     const out = join(directory, 'out.gif');
     await writeGif([...Array.from({ length: 1001 }, () => black), white], out);

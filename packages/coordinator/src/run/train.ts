@@ -91,9 +91,9 @@ export async function train(options: TrainOptions): Promise<Summary | undefined>
     const plan = planOf(config, data, manifest);
     renderer = new PictureRenderer(model);
     const scheduler = new Scheduler((event) => {
-      const happened = { ...event, step: state.step };
-      watch.happened(directory.appendEvent(happened));
-      observer.event(happened);
+      const line = directory.appendEvent({ step: state.step, ...event });
+      watch.happened(line);
+      observer.event(line);
     });
     const control = new RunControl(scheduler);
     const reports = reportsOf(model);

@@ -3,9 +3,11 @@ import {
   epochsAfter,
   training,
   type DataPlan,
+  type EventLine,
   type Report,
   type Round,
   type RoundDone,
+  type RunEvent,
   type Scheme,
   type StepMetrics,
   type TrainConfig,
@@ -18,7 +20,6 @@ import type { Scheduler } from '../scheduling/scheduler.ts';
 import { weightsDigest, type CheckpointStore } from '../storage/checkpoint-store.ts';
 import { messageOf } from '../storage/durable-files.ts';
 import type { RunDirectory } from '../storage/run-directory.ts';
-import type { RunEvent } from '../storage/run-lines.ts';
 import { idleWorkers } from './idle-workers.ts';
 import type { NumericClasses } from './numeric-classes.ts';
 import { GRID_PICTURES, type PictureRenderer } from './pictures.ts';
@@ -36,8 +37,8 @@ export interface RunObserver {
   sampled(picture: string): void;
   /** After each epoch (from 1); `seconds` is the time this process spent on it, `picture` its sample grid. */
   epochDone(epoch: number, seconds: number, picture: string): void;
-  /** Something happened to the workers or their work. */
-  event(event: RunEvent): void;
+  /** Something happened, and is recorded. */
+  event(event: EventLine): void;
   /** Something a user should know, in one line. */
   notice(text: string): void;
 }
@@ -132,13 +133,15 @@ export class TrainingRun {
 
   readonly #steered = {
     checkpoint: () => this.#checkpoint(),
-    event: (type: string, cause: string) => this.#event({ type, cause }),
+    event: (type: 'paused' | 'continued', cause: string) => this.#event({ type, cause }),
   };
 
   /** Records an event, and shows it. */
-  #event(event: { readonly type: string; readonly [detail: string]: unknown }): void {
-    const { state, directory, watch } = this.#parts;
-    watch.happened(directory.appendEvent({ step: state.step, ...event }));
+  #event(event: RunEvent): void {
+    const { state, directory, watch, observer } = this.#parts;
+    const line = directory.appendEvent({ step: state.step, ...event });
+    watch.happened(line);
+    observer.event(line);
   }
 
   /** Says that workers have nothing to do: once for each change of their number. */
@@ -147,13 +150,7 @@ export class TrainingRun {
     const cause = idleWorkers(scheduler.workers, plan);
     if (cause === this.#idleWorkers) return;
     this.#idleWorkers = cause;
-    if (cause !== undefined) this.#announce({ type: 'workers-idle', cause });
-  }
-
-  /** Records an event that whoever started the run should see, too. */
-  #announce(event: { readonly type: string; readonly [detail: string]: unknown }): void {
-    this.#event(event);
-    this.#parts.observer.event({ step: this.#parts.state.step, ...event });
+    if (cause !== undefined) this.#event({ type: 'workers-idle', cause });
   }
 
   /** @returns undefined if the run was aborted, and it is at the end of a step or nobody is there to compute */
@@ -216,7 +213,7 @@ export class TrainingRun {
       directory.appendWork({ step, node, worker, class: numericClass, samples: counted, ms: computeMs });
     }
     const mixed = classes.computed(nodes);
-    if (mixed) this.#announce(mixed);
+    if (mixed) this.#event(mixed);
     observer.stepped(step, metrics, imagesPerSecond);
   }
 

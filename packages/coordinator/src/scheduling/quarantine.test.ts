@@ -1,7 +1,6 @@
-import { GantryError, IMAGE_PIXELS, type Unit } from '@gantry/core';
+import { GantryError, IMAGE_PIXELS, type RunEvent, type Unit } from '@gantry/core';
 import { describe, expect, it } from 'vitest';
 import { Quarantine } from './quarantine.ts';
-import type { RunEvent } from '../storage/run-lines.ts';
 import { Scheduler } from './scheduler.ts';
 import type { WorkerLink } from './worker-link.ts';
 
@@ -36,7 +35,7 @@ describe('a worker that comes back', () => {
     expect(run.scheduler.quarantine.has('bad')).toBe(false);
     run.answer(run.join('bad'), 0, GOOD);
     expect(run.scheduler.quarantine.has('bad')).toBe(true);
-    const codes = run.events.filter(({ type }) => type === 'invalid').map(({ code }) => code);
+    const codes = run.events.filter((event) => event.type === 'invalid').map(({ code }) => code);
     expect(codes).toEqual(['E_ENGINE', 'E_PROTOCOL', 'E_NOT_ASSIGNED']);
     expect(run.events.filter(({ type }) => type === 'quarantined')).toHaveLength(1);
   });

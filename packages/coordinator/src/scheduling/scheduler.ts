@@ -1,4 +1,4 @@
-import { GantryError, allFinite, type Unit } from '@gantry/core';
+import { GantryError, allFinite, type RunEvent, type Unit } from '@gantry/core';
 import { deal, describeStalls, findLate, findTheft } from './assignment.ts';
 import type { PublishedWeights } from './published-weights.ts';
 import { Quarantine } from './quarantine.ts';
@@ -23,9 +23,6 @@ export interface SchedulerView {
   readonly msPerSample: number | undefined;
 }
 
-/** What happened, without the step, which whoever is told adds. */
-export type SchedulerEvent = { readonly type: string; readonly [detail: string]: unknown };
-
 /**
  * Distributes the shards of each round over whatever workers there are and reduces what comes back. Workers may join,
  * leave, fail, freeze and answer twice at any moment: which worker computes a shard never changes the result.
@@ -37,7 +34,7 @@ export class Scheduler {
   readonly quarantine = new Quarantine();
   readonly #roster = new WorkerRegistry();
   readonly #pace = new RecentPace();
-  readonly #onEvent: (event: SchedulerEvent) => void;
+  readonly #onEvent: (event: RunEvent) => void;
   #current: RoundInProgress | undefined;
   /** Rounds begun. */
   #round = 0;
@@ -47,7 +44,7 @@ export class Scheduler {
   readonly #freeVectors: Float32Array[] = [];
   #root: Float32Array | undefined;
 
-  constructor(onEvent: (event: SchedulerEvent) => void) {
+  constructor(onEvent: (event: RunEvent) => void) {
     this.#onEvent = onEvent;
   }
 
@@ -355,7 +352,7 @@ export class Scheduler {
     }
   }
 
-  #event(event: SchedulerEvent): void {
+  #event(event: RunEvent): void {
     this.#onEvent(event);
   }
 }

@@ -79,7 +79,7 @@ describe.skipIf(isSkipped)(`a small disk${isSkipped ? ' (skipped: mounting is no
     let failure: unknown;
     while (failure === undefined && appended < 1000) {
       try {
-        run.appendEvent({ step: appended, type: 'note', note });
+        run.appendEvent({ step: appended, type: 'diverged', cause: note });
         appended++;
       } catch (error) {
         failure = error;
@@ -93,7 +93,7 @@ describe.skipIf(isSkipped)(`a small disk${isSkipped ? ' (skipped: mounting is no
     expect(JSON.parse(await readFile(file('summary.json'), 'utf8'))).toEqual({ steps: 1 });
 
     await rm(join(disk, 'ballast'));
-    run.appendEvent({ step: appended, type: 'note' });
+    run.appendEvent({ step: appended, type: 'checkpoint' });
     await run.writeSummary({ steps: 2 });
     expect(await stepsOf(file('events.jsonl'))).toHaveLength(appended + 1);
     expect(JSON.parse(await readFile(file('summary.json'), 'utf8'))).toEqual({ steps: 2 });
@@ -116,7 +116,7 @@ describe.skipIf(isSkipped)(`a small disk${isSkipped ? ' (skipped: mounting is no
     expect((await readdir(join(run.path, 'checkpoints'))).toSorted()).toEqual(['step-00000001', 'step-00000002']);
     const restored = await (await CheckpointStore.open(run.path, manifest)).restore();
     expect(restored).toMatchObject({ skipped: [], state: { step: 2 } });
-    run.appendEvent({ step: 2, type: 'note' });
+    run.appendEvent({ step: 2, type: 'checkpoint' });
     await run.close();
   });
 

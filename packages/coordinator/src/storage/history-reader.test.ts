@@ -1,9 +1,10 @@
 import { appendFile, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import { join } from 'node:path';
+import { downsampled } from '@gantry/core';
 import * as fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { readHistory, thin } from './history-reader.ts';
+import { readHistory } from './history-reader.ts';
 import { metricsLine } from '../testing/watched.ts';
 
 const STEPS = 3000;
@@ -17,13 +18,13 @@ beforeAll(async () => {
 });
 afterAll(() => rm(directory, { recursive: true }));
 
-test('any range of steps, thinned as lines in memory would be', async () => {
+test('any range of steps, downsampled as lines in memory would be', async () => {
   const range = fc.tuple(fc.integer({ min: 1, max: STEPS }), fc.integer({ min: 1, max: STEPS }));
   await fc.assert(
     fc.asyncProperty(range, fc.integer({ min: 2, max: 4000 }), async (bounds, points) => {
       const [from = 1, to = 1] = bounds.toSorted((a, b) => a - b);
       const lines = Array.from({ length: to - from + 1 }, (_, i) => metricsLine(from + i));
-      expect(await readHistory(file, { from, to, points })).toEqual(thin(lines, points));
+      expect(await readHistory(file, { from, to, points })).toEqual(downsampled(lines, points));
     }),
     { numRuns: 40 },
   );

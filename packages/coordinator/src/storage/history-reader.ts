@@ -1,5 +1,6 @@
 import { open, type FileHandle } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
+import { stepFilter } from '@gantry/core';
 import type { MetricsLine } from './run-lines.ts';
 
 /** A line of metrics.jsonl is far shorter. */
@@ -12,24 +13,13 @@ export interface HistoryRange {
   readonly points: number;
 }
 
-/** Distance between steps that leaves at most `points` of `count`, the first and the last among them. */
-export function strideOf(count: number, points: number): number {
-  return count <= points ? 1 : Math.ceil((count - 1) / (points - 1));
-}
-
-/** Every n-th item from the first on, and the last. */
-export function thin<T>(items: readonly T[], points: number): T[] {
-  const stride = strideOf(items.length, points);
-  return items.filter((_, i) => i % stride === 0 || i === items.length - 1);
-}
-
 /**
- * Reads a part of metrics.jsonl, evenly thinned, the range's first and last step included. The file may grow meanwhile.
+ * Reads a part of metrics.jsonl, downsampled, the range's first and last step included. The file may grow meanwhile.
  * @param range of steps that are there
  */
 export async function readHistory(file: string, range: HistoryRange): Promise<MetricsLine[]> {
   const { from, to, points } = range;
-  const stride = strideOf(to - from + 1, points);
+  const isKept = stepFilter(from, to, points);
   const handle = await open(file, 'r');
   const lines: MetricsLine[] = [];
   try {
@@ -38,7 +28,7 @@ export async function readHistory(file: string, range: HistoryRange): Promise<Me
       const step = stepOf(text);
       if (step === undefined || step < from) continue;
       if (step > to) break;
-      if ((step - from) % stride === 0 || step === to) lines.push(JSON.parse(text) as MetricsLine);
+      if (isKept(step)) lines.push(JSON.parse(text) as MetricsLine);
     }
     input.destroy();
   } finally {

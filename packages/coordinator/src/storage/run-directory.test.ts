@@ -4,6 +4,7 @@ import { appendFile, mkdir, mkdtemp, readFile, readdir, rename, rm, stat, writeF
 import os from 'node:os';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
+import type { RecordedEvent } from '@gantry/core';
 import * as fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { RunDirectory } from './run-directory.ts';
@@ -150,6 +151,17 @@ describe('opening', () => {
   });
 });
 
+test('events are read whichever version wrote them', async () => {
+  await (await recordedRun()).close();
+  const line = { time: '2026-01-01T00:00:00.000Z', step: 5, type: 'moved', to: { rack: 2 } };
+  await appendFile(join(path, 'events.jsonl'), `${JSON.stringify(line)}\n{"step":5,"time":7}\n`);
+  const run = await RunDirectory.open(path);
+  const events: RecordedEvent[] = [];
+  for await (const event of run.events()) events.push(event);
+  await run.close();
+  expect(events.slice(-2)).toEqual([line, { time: '', step: 5, type: 'unknown' }]);
+});
+
 describe('truncateTo', () => {
   const FILES = ['metrics.jsonl', 'work.jsonl', 'events.jsonl'] as const;
 
@@ -159,7 +171,7 @@ describe('truncateTo', () => {
     await run.truncateTo(step);
     run.appendMetrics(metricsLine(step + 1));
     run.appendWork(workLine(step + 1, 0));
-    run.appendEvent({ step, type: 'resumed' });
+    run.appendEvent({ step, type: 'resumed', skipped: [] });
     await run.close();
     const kept = [1, 2, 3, 4, 5].filter((n) => n <= step);
     expect(await stepsOf('metrics.jsonl')).toEqual([...kept, step + 1]);

@@ -1,6 +1,6 @@
 import { readFile, readdir, rm, stat } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
-import { GantryError } from '@gantry/core';
+import { GantryError, recordedEvent, type EventLine, type RecordedEvent, type RunEvent } from '@gantry/core';
 import {
   ASIDE_PREFIX,
   makeDirectory,
@@ -10,7 +10,7 @@ import {
   writeFileDurably,
 } from './durable-files.ts';
 import { JsonLinesFile } from './json-lines.ts';
-import type { EventLine, MetricsLine, RunEvent, WorkLine } from './run-lines.ts';
+import type { MetricsLine, WorkLine } from './run-lines.ts';
 import { RunLock, isLockFile } from './run-lock.ts';
 
 const SAMPLES = 'samples';
@@ -28,7 +28,7 @@ export class RunDirectory {
   readonly #lock: RunLock;
   readonly #metrics: JsonLinesFile<MetricsLine>;
   readonly #work: JsonLinesFile<WorkLine>;
-  readonly #events: JsonLinesFile<EventLine>;
+  readonly #events: JsonLinesFile<RecordedEvent>;
 
   private constructor(path: string, runJson: unknown, lock: RunLock, files: LineFiles) {
     this.path = path;
@@ -88,7 +88,7 @@ export class RunDirectory {
   }
 
   /** Records an event with the present time. @returns the line */
-  appendEvent(event: RunEvent): EventLine {
+  appendEvent(event: RunEvent & { readonly step: number }): EventLine {
     const line = { time: new Date().toISOString(), ...event };
     this.#events.append(line);
     return line;
@@ -113,9 +113,9 @@ export class RunDirectory {
     return this.#metrics.read();
   }
 
-  /** All lines of events.jsonl. @throws GantryError E_RUN_DIRECTORY for a damaged one */
-  events(): AsyncGenerator<EventLine> {
-    return this.#events.read();
+  /** All lines of events.jsonl, whichever version wrote them. @throws GantryError E_RUN_DIRECTORY for a damaged one */
+  async *events(): AsyncGenerator<RecordedEvent> {
+    for await (const line of this.#events.read()) yield recordedEvent(line);
   }
 
   async writeRunJson(runJson: unknown): Promise<void> {
@@ -191,7 +191,7 @@ function epochOf(fileName: string): number {
   return Number(/^epoch-(\d+)\.png$/.exec(fileName)?.[1]);
 }
 
-type LineFiles = [JsonLinesFile<MetricsLine>, JsonLinesFile<WorkLine>, JsonLinesFile<EventLine>];
+type LineFiles = [JsonLinesFile<MetricsLine>, JsonLinesFile<WorkLine>, JsonLinesFile<RecordedEvent>];
 
 async function openLineFiles(path: string): Promise<LineFiles> {
   const files: LineFiles = [

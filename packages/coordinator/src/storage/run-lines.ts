@@ -1,4 +1,4 @@
-import type { WatchedEvent, WatchedMetrics } from '@gantry/core';
+import type { WatchedMetrics } from '@gantry/core';
 
 /** A line of metrics.jsonl: one step. */
 export type MetricsLine = WatchedMetrics;
@@ -13,14 +13,4 @@ export interface WorkLine {
   readonly class: string;
   readonly samples: number;
   readonly ms: number;
-}
-
-/** A line of events.jsonl. */
-export type EventLine = WatchedEvent;
-
-/** What happened, before it is recorded with its time. */
-export interface RunEvent {
-  readonly step: number;
-  readonly type: string;
-  readonly [detail: string]: unknown;
 }

@@ -1,7 +1,7 @@
 /** A run to watch, without anybody who computes. */
-import { DEFAULT_OPTIMIZERS, type TrainConfig } from '@gantry/core';
+import { DEFAULT_OPTIMIZERS, type RecordedEvent, type TrainConfig } from '@gantry/core';
 import { RunControl } from '../run/run-control.ts';
-import type { EventLine, MetricsLine } from '../storage/run-lines.ts';
+import type { MetricsLine } from '../storage/run-lines.ts';
 import { RunWatch } from '../monitoring/run-watch.ts';
 import { Scheduler } from '../scheduling/scheduler.ts';
 
@@ -35,7 +35,7 @@ export function metricsLine(step: number): MetricsLine {
   };
 }
 
-export function eventLine(step: number, cause = ''): EventLine {
+export function eventLine(step: number, cause = ''): RecordedEvent {
   return { time: new Date(step * 1000).toISOString(), step, type: 'note', cause };
 }
 

@@ -3,6 +3,7 @@
  * of it. A watcher gets a snapshot first, then updates, and a new snapshot where it was too slow for all updates.
  */
 import { z } from 'zod';
+import type { RecordedEvent } from '../events/recorded-event.ts';
 import type { Report } from '../model/report.ts';
 
 /** How a run is doing. */
@@ -112,16 +113,6 @@ export function metricOf(line: WatchedMetrics, name: string): number | undefined
   return typeof value === 'number' ? value : undefined;
 }
 
-/** A line of events.jsonl. Who watches is not told of the type `stolen`. */
-export interface WatchedEvent {
-  /** ISO 8601, UTC. */
-  readonly time: string;
-  /** Steps done when it happened. */
-  readonly step: number;
-  readonly type: string;
-  readonly [detail: string]: unknown;
-}
-
 /** Who computed what in one step; times in ms since the step began. */
 export interface WatchedStep {
   readonly step: number;
@@ -152,14 +143,15 @@ interface WatchContent {
   readonly workers: readonly WatchedWorker[];
   readonly stalls: readonly WatchedStall[];
   readonly metrics: readonly WatchedMetrics[];
-  readonly events: readonly WatchedEvent[];
+  /** Lines of events.jsonl, but none of the type `stolen`; a resumed run may have some of another version. */
+  readonly events: readonly RecordedEvent[];
   readonly timeline: readonly WatchedStep[];
   /** Epochs of which there is a sample grid, at `/api/samples/EPOCH.png`. */
   readonly samples: readonly number[];
 }
 
 /**
- * All there is: the metrics of the whole history from step 1, thinned evenly to at most 2000 lines, the last one
+ * All there is: the metrics of the whole history from step 1, evenly downsampled to at most 2000 lines, the last one
  * included; the last 500 events and the last 20 steps at most.
  */
 export interface WatchSnapshot extends WatchContent {
@@ -174,8 +166,8 @@ export interface WatchUpdate extends WatchContent {
 export type WatchMessage = WatchSnapshot | WatchUpdate;
 
 /**
- * Answer to `GET /api/history?from=STEP&to=STEP&points=N`, for zooming: the steps of the range, all by default, thinned
- * evenly to at most N lines (2 … 20,000, by default 2000), the first and the last of the range included.
+ * Answer to `GET /api/history?from=STEP&to=STEP&points=N`, for zooming: the steps of the range, all by default, evenly
+ * downsampled to at most N lines (2 … 20,000, by default 2000), the first and the last of the range included.
  */
 export interface WatchedHistory {
   readonly metrics: readonly WatchedMetrics[];

@@ -1,11 +1,10 @@
-import type { WatchedEvent } from '@gantry/core';
+import { describeEvent, kindOf, EVENT_KINDS, type EventKind, type RecordedEvent } from '@gantry/core/watching';
 import { memo, useMemo, useState } from 'react';
-import { describeEvent, kindOf, KINDS, type EventKind } from '../event-words.ts';
 import { localTime, whole } from '../format.ts';
 import { Panel } from './panel.tsx';
 
 /** What happened, newest first. */
-export const Events = memo(function Events({ events }: { events: readonly WatchedEvent[] }) {
+export const Events = memo(function Events({ events }: { events: readonly RecordedEvent[] }) {
   const [kind, setKind] = useState<EventKind | 'all'>('all');
   const [text, setText] = useState('');
   const told = useMemo(() => tell(events).toReversed(), [events]);
@@ -23,7 +22,7 @@ export const Events = memo(function Events({ events }: { events: readonly Watche
             onChange={(event) => setKind(event.target.value as EventKind | 'all')}
           >
             <option value="all">all kinds</option>
-            {KINDS.map((each) => (
+            {EVENT_KINDS.map((each) => (
               <option key={each} value={each}>
                 {each}
               </option>
@@ -63,7 +62,7 @@ interface Told {
   readonly searched: string;
 }
 
-function tell(events: readonly WatchedEvent[]): Told[] {
+function tell(events: readonly RecordedEvent[]): Told[] {
   /** The same may happen twice in a millisecond. */
   const counts = new Map<string, number>();
   return events.map((event) => {

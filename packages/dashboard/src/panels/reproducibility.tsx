@@ -1,4 +1,4 @@
-import type { WatchedEvent, WatchedRun, WatchedWorker } from '@gantry/core';
+import type { RecordedEvent, WatchedRun, WatchedWorker } from '@gantry/core';
 import { classesOf } from '../classes.ts';
 import { Panel } from './panel.tsx';
 
@@ -12,7 +12,7 @@ export function Reproducibility({
 }: {
   run: WatchedRun;
   workers: readonly WatchedWorker[];
-  events: readonly WatchedEvent[];
+  events: readonly RecordedEvent[];
 }) {
   const classes = classesOf(run.numericClasses, workers, events);
   const mixed = classes.length > 1;

@@ -1,6 +1,7 @@
 import type { WatchedWorker, WatchedWorkerState } from '@gantry/core';
+import { CLASS_DIGITS } from '@gantry/core/watching';
 import { memo } from 'react';
-import { CLASS_DIGITS, isPresent } from '../classes.ts';
+import { isPresent } from '../classes.ts';
 import { ago, bytes, duration, localTime, percent, whole } from '../format.ts';
 import type { Ask } from '../steering.tsx';
 

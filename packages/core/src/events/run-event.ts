@@ -1,0 +1,97 @@
+/** What can happen to a run: the types of the lines of events.jsonl, with the fields that this version writes. */
+
+/** What happened, before it is recorded. Each type and its fields stand in docs/reference.md, which a test compares. */
+export type RunEvent =
+  | { readonly type: 'started' }
+  | {
+      readonly type: 'resumed';
+      /** Which checkpoints could not be used, and why. */
+      readonly skipped: readonly string[];
+    }
+  | {
+      readonly type: 'joined';
+      readonly worker: string;
+      readonly engine: string;
+      readonly device: string;
+      /** The worker's numeric class, all of its digits. */
+      readonly class: string;
+      /** Shards it computes at the same time. */
+      readonly slots: number;
+    }
+  | { readonly type: 'left'; readonly worker: string; readonly cause: string }
+  | {
+      readonly type: 'invalid';
+      readonly worker: string;
+      /** An ErrorCode; other versions have others. */
+      readonly code: string;
+      readonly cause: string;
+    }
+  | { readonly type: 'quarantined'; readonly worker: string; readonly cause: string }
+  | {
+      readonly type: 'requeued';
+      readonly shard: number;
+      /** The shard's step, counted from 1. */
+      readonly of: number;
+      /** Who had it. */
+      readonly worker: string;
+      readonly cause: string;
+    }
+  | {
+      readonly type: 'duplicated';
+      readonly shard: number;
+      /** Who is late with it. */
+      readonly from: string;
+      /** Who computes it, too. */
+      readonly worker: string;
+      readonly cause: string;
+    }
+  | { readonly type: 'stolen'; readonly shard: number; readonly from: string; readonly worker: string }
+  | {
+      readonly type: 'compared';
+      readonly shard: number;
+      /** The two that answered it. */
+      readonly workers: readonly string[];
+      /** Whether their answers have the same bits. */
+      readonly equal: boolean;
+    }
+  | {
+      readonly type: 'bits-differ';
+      readonly shard: number;
+      readonly workers: readonly string[];
+      readonly cause: string;
+    }
+  | { readonly type: 'classes-mixed'; readonly classes: readonly string[]; readonly cause: string }
+  | { readonly type: 'workers-idle'; readonly cause: string }
+  | {
+      readonly type: 'stall';
+      /** Absent where there is no worker at all, and so is the next. */
+      readonly shard?: number;
+      readonly worker?: string;
+      readonly cause: string;
+      readonly remedy: string;
+    }
+  | {
+      readonly type: 'epoch';
+      /** Counted from 1. */
+      readonly epoch: number;
+      readonly seconds: number;
+    }
+  | { readonly type: 'checkpoint' }
+  | { readonly type: 'paused'; readonly cause: string }
+  | { readonly type: 'continued'; readonly cause: string }
+  | { readonly type: 'diverged'; readonly cause: string }
+  | { readonly type: 'stopped' }
+  | { readonly type: 'finished' };
+
+export type EventType = RunEvent['type'];
+
+/** The event of one type. */
+export type EventOf<T extends EventType> = Extract<RunEvent, { readonly type: T }>;
+
+/** A line of events.jsonl, as this version writes it. */
+export type EventLine = RunEvent & {
+  /** ISO 8601, UTC. */
+  readonly time: string;
+  /** Steps done when it happened. */
+  readonly step: number;
+};
