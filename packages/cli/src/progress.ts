@@ -1,4 +1,3 @@
-import type { RunObserver } from '@gantry/coordinator';
 import {
   GRADIENT_NORM_CHART,
   epochsAfter,
@@ -6,11 +5,13 @@ import {
   terminalLine,
   totalSteps,
   type DataPlan,
-  type EventLine,
   type Report,
   type StepMetrics,
 } from '@gantry/core';
 import { Presets, SingleBar } from 'cli-progress';
+import type { RunUpdate } from './api/updates.ts';
+
+type UpdateOf<Type extends RunUpdate['type']> = Extract<RunUpdate, { type: Type }>;
 
 /** Without a terminal, one line about the steps at most this often. */
 const LINE_INTERVAL_MS = 10_000;
@@ -31,12 +32,13 @@ function describe(reports: readonly Report[], metrics: StepMetrics, imagesPerSec
  * Shows a run on standard error: a progress bar on a terminal, plain lines otherwise. Standard output stays free for
  * `--json`.
  */
-export class Progress implements RunObserver {
+export class Progress {
   readonly #out: NodeJS.WriteStream;
   readonly #bar: SingleBar | undefined;
   #plan: DataPlan | undefined;
   #reports: readonly Report[] = [];
   #description = '';
+  #picture = '';
   #lastLine = performance.now();
 
   constructor(out: NodeJS.WriteStream) {
@@ -50,7 +52,36 @@ export class Progress implements RunObserver {
     }
   }
 
-  started({ step, plan, reports }: { step: number; plan: DataPlan; reports: readonly Report[] }): void {
+  show(update: RunUpdate): void {
+    switch (update.type) {
+      case 'started':
+        return this.#started(update);
+      case 'step':
+        return this.#stepped(update);
+      case 'samples':
+        this.#picture = update.file;
+        if (update.epoch === 0) this.#line(`samples before training: ${update.file}`);
+        return;
+      case 'epoch': {
+        const { epoch, seconds } = update;
+        const of = this.#plan?.epochs ?? '?';
+        return this.#line(`epoch ${epoch}/${of}: ${seconds.toFixed(1)} s, ${this.#description}, ${this.#picture}`);
+      }
+      case 'event': {
+        const text = terminalLine(update.event);
+        if (text !== undefined) this.#line(text);
+        return;
+      }
+      case 'notice':
+        return this.#line(update.text);
+    }
+  }
+
+  notice(text: string): void {
+    this.#line(text);
+  }
+
+  #started({ step, plan, reports }: UpdateOf<'started'>): void {
     this.#plan = plan;
     this.#reports = reports;
     const { images, epochs, batch, shardSize } = plan;
@@ -61,7 +92,7 @@ export class Progress implements RunObserver {
     this.#bar?.start(totalSteps(plan), step, { epoch: this.#epoch(step), description: 'starting' });
   }
 
-  stepped(step: number, metrics: StepMetrics, imagesPerSecond: number): void {
+  #stepped({ step, metrics, imagesPerSecond }: UpdateOf<'step'>): void {
     this.#description = describe(this.#reports, metrics, imagesPerSecond);
     if (this.#bar) {
       this.#bar.update(step, { epoch: this.#epoch(step - 1), description: this.#description });
@@ -70,25 +101,6 @@ export class Progress implements RunObserver {
       const total = this.#plan ? totalSteps(this.#plan) : step;
       this.#line(`epoch ${this.#epoch(step - 1)}, step ${step}/${total}: ${this.#description}`);
     }
-  }
-
-  sampled(picture: string): void {
-    this.#line(`samples before training: ${picture}`);
-  }
-
-  epochDone(epoch: number, seconds: number, picture: string): void {
-    this.#line(
-      `epoch ${epoch}/${this.#plan?.epochs ?? '?'}: ${seconds.toFixed(1)} s, ${this.#description}, ${picture}`,
-    );
-  }
-
-  event(event: EventLine): void {
-    const text = terminalLine(event);
-    if (text !== undefined) this.#line(text);
-  }
-
-  notice(text: string): void {
-    this.#line(text);
   }
 
   /** Takes the bar away; what follows on the terminal starts on a new line. */

@@ -1,80 +1,67 @@
 import { once } from 'node:events';
-import { train, type AttachContext, type AttachedWorkers, type Cluster, type Summary } from '@gantry/coordinator';
-import type { GantryError } from '@gantry/core';
-import { modelNamed } from '@gantry/models';
+import type { Summary } from '@gantry/coordinator';
+import { GantryError } from '@gantry/core';
+import { train, type TrainOptions } from './api/train.ts';
 import { reportFailure } from './errors.ts';
-import { Progress } from './progress.ts';
 import { runSettings, type RunFlags } from './options/run-options.ts';
+import { Progress } from './progress.ts';
 import { abortOnSignals } from './signals.ts';
-
-/** The workers of a run, and what serves them and the dashboard, where something does. */
-export interface Attached extends AttachedWorkers {
-  readonly cluster?: Cluster;
-}
-
-/** What workers are attached to, and those who attach them tell. */
-export interface Attachment {
-  readonly context: AttachContext;
-  readonly progress: Progress;
-  /** Ends the run, which can be resumed, where nobody can compute. */
-  readonly fail: (error: GantryError) => void;
-}
 
 /**
  * Trains a run, shows how it goes, and reports its end; the first SIGINT or SIGTERM stops it after the step under way.
  * On a terminal the dashboard stays until another one.
  * @param command how to call this command again, for the hint how to resume
- * @param attachWorkers brings the workers
  */
 export async function runTraining(
   flags: RunFlags,
   command: string,
-  attachWorkers: (attachment: Attachment) => Promise<Attached>,
+  { workers, listen }: Pick<TrainOptions, 'workers' | 'listen'>,
 ): Promise<void> {
-  const settings = await runSettings(flags);
   const progress = new Progress(process.stderr);
+  const notice = (text: string) => progress.notice(text);
   let ended = false;
   let stopCode = 0;
-  const failed = new AbortController();
   const stop = abortOnSignals((exitCode) => {
     if (ended) return;
     stopCode = exitCode;
-    progress.notice('stopping after this step; once more to stop at once');
+    notice('stopping after this step; once more to stop at once');
   });
-  let cluster: Cluster | undefined;
+  const settings = await runSettings(flags);
+  const run = await train({ ...settings, workers, listen, stay: true, signal: stop.signal });
+  notice(`${settings.resume ? 'resuming run' : 'run'} ${settings.run}`);
+  const { warnings, joinCommand, joinUrl, dashboardUrl } = run.serving;
+  for (const warning of warnings) notice(`warning: ${warning}`);
+  notice(`attach workers with: ${joinCommand}`);
+  notice(`or a browser's tab: ${joinUrl}`);
+  notice(`dashboard: ${dashboardUrl}`);
+  let failed = false;
   try {
-    const summary = await train({
-      ...settings,
-      modelNamed,
-      attachWorkers: async (context) => {
-        // Nothing was refused: the run is there.
-        progress.notice(`${settings.resume ? 'resuming run' : 'run'} ${settings.path}`);
-        const attached = await attachWorkers({ context, progress, fail: (error) => failed.abort(error) });
-        cluster = attached.cluster;
-        return attached;
-      },
-      observer: progress,
-      signal: AbortSignal.any([stop.signal, failed.signal]),
-    });
+    for await (const update of run) progress.show(update);
     progress.stop();
-    if (summary) {
-      report(settings.path, summary, flags.json ?? false);
-    } else {
-      process.stderr.write(`stopped; go on with: ${command} --run ${settings.path} --resume\n`);
+    const summary = await run.finished;
+    if (summary) report(settings.run, summary, flags.json ?? false);
+    else {
+      process.stderr.write(resumeHint(command, settings.run));
       process.exitCode = stopCode;
-      failed.signal.throwIfAborted();
     }
   } catch (error) {
+    failed = true;
     progress.stop();
+    // Where nobody can compute here, somebody may elsewhere, or later.
+    const canGoOn = error instanceof GantryError && error.code === 'E_ENGINE';
+    if (canGoOn) process.stderr.write(resumeHint(command, settings.run));
     reportFailure(error);
   }
   ended = true;
-  if (!cluster) return;
-  if (process.stderr.isTTY && !flags.exit && !stop.signal.aborted && !failed.signal.aborted) {
+  if (process.stderr.isTTY && !flags.exit && !stop.signal.aborted && !failed) {
     process.stderr.write('the dashboard stays; Ctrl-C ends it\n');
     await once(stop.signal, 'abort');
   }
-  await cluster.close();
+  await run.close();
+}
+
+function resumeHint(command: string, path: string): string {
+  return `stopped; go on with: ${command} --run ${path} --resume\n`;
 }
 
 function report(path: string, summary: Summary, json: boolean): void {

@@ -1,10 +1,8 @@
-import path from 'node:path';
-import { Command, InvalidArgumentError } from 'commander';
-import { isLoopback, openCluster, openTokens } from '@gantry/coordinator';
 import { GantryError } from '@gantry/core';
+import { Command, InvalidArgumentError } from 'commander';
 import { readText } from '../options/files.ts';
 import { addRunOptions, type RunFlags } from '../options/run-options.ts';
-import { runTraining, type Attached, type Attachment } from '../run-training.ts';
+import { runTraining } from '../run-training.ts';
 
 interface Address {
   readonly host: string;
@@ -25,15 +23,10 @@ export function coordinatorCommand(): Command {
     .option('--tls-cert <file>', 'certificate chain, PEM; with --tls-key, connections are encrypted')
     .option('--tls-key <file>', 'private key of the certificate, PEM')
     .option('--allow-host <host...>', 'names under which workers reach this machine, beside the address itself')
-    .action((flags: CoordinatorFlags) =>
-      runTraining(flags, `gantry coordinator --listen ${flags.listen.host}:${flags.listen.port}`, (attachment) =>
-        listen(flags, attachment),
-      ),
-    );
+    .action(coordinate);
 }
 
-async function listen(flags: CoordinatorFlags, { context, progress }: Attachment): Promise<Attached> {
-  const { listen: address, tlsCert, tlsKey, allowHost } = flags;
+async function coordinate({ listen, tlsCert, tlsKey, allowHost, ...flags }: CoordinatorFlags): Promise<void> {
   if ((tlsCert === undefined) !== (tlsKey === undefined)) {
     throw new GantryError('E_CONFIG', '--tls-cert and --tls-key belong together: give both or neither');
   }
@@ -41,29 +34,8 @@ async function listen(flags: CoordinatorFlags, { context, progress }: Attachment
     tlsCert && tlsKey
       ? { cert: await readText('--tls-cert', tlsCert), key: await readText('--tls-key', tlsKey) }
       : undefined;
-  const tokens = await openTokens(context.path);
-  const cluster = await openCluster({
-    ...context,
-    ...address,
-    tls,
-    tokens,
-    allowedHosts: allowHost,
-    run: path.basename(context.path),
-    onRefused: (peer, { code, message }) => progress.notice(`refused ${peer}: ${message} [${code}]`),
-  });
-  for (const warning of cluster.warnings) progress.notice(`warning: ${warning}`);
-  // On this machine the token is found by itself.
-  const token = isLoopback(address.host) ? '' : `GANTRY_TOKEN=${tokens.work} `;
-  progress.notice(`attach workers with: ${token}${cluster.joinCommand}`);
-  progress.notice(`or a browser's tab: ${cluster.joinUrl}`);
-  progress.notice(`dashboard: ${cluster.dashboardUrl}`);
-  return {
-    cluster,
-    close: (reason) => {
-      cluster.dismiss(reason);
-      return Promise.resolve();
-    },
-  };
+  const command = `gantry coordinator --listen ${listen.host}:${listen.port}`;
+  await runTraining(flags, command, { listen: { ...listen, tls, allowedHosts: allowHost } });
 }
 
 /** `HOST:PORT`, `[IPv6]:PORT` or `:PORT`, which listens on all addresses. */

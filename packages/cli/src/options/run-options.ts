@@ -48,11 +48,11 @@ export function addRunOptions(command: Command): Command {
     .option('--json', 'print the summary as JSON on standard output');
 }
 
-/** What the coordinator needs to know of them. @throws GantryError E_CONFIG if the file of --config is of no use */
+/** What training needs to know of them. @throws GantryError E_CONFIG if the file of --config is of no use */
 export async function runSettings(flags: RunFlags) {
   const { config: file, resume = false, data } = flags;
   const config = [...(file === undefined ? [] : [await configFile(file)]), commandLine(flags)];
-  return { path: flags.run ?? (resume ? newestRunPath() : newRunPath()), resume, config, dataDirectory: data };
+  return { run: flags.run ?? (resume ? newestRunPath() : newRunPath()), resume, config, data };
 }
 
 function commandLine(flags: RunFlags): ConfigSource {

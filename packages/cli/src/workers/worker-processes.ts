@@ -3,7 +3,6 @@ import { fileURLToPath } from 'node:url';
 import { GantryError } from '@gantry/core';
 import { KEEPING_MALLOC, type Device, type EngineName } from '@gantry/worker';
 import { failureIn } from '../errors.ts';
-import type { Progress } from '../progress.ts';
 
 const GANTRY = fileURLToPath(new URL('../../bin/gantry.js', import.meta.url));
 /** A worker that dies sooner after its start than this is not started again: it would die again. */
@@ -15,16 +14,16 @@ const GOODBYE_MS = 3000;
 export class WorkerProcesses {
   readonly #url: string;
   readonly #token: string;
-  readonly #progress: Progress;
+  readonly #notice: (text: string) => void;
   readonly #noneLeft: (error: GantryError) => void;
   readonly #children = new Set<ChildProcess>();
   #closing = false;
 
   /** @param noneLeft called when the last worker has ended for good, with its reason */
-  constructor(url: string, token: string, progress: Progress, noneLeft: (error: GantryError) => void) {
+  constructor(url: string, token: string, notice: (text: string) => void, noneLeft: (error: GantryError) => void) {
     this.#url = url;
     this.#token = token;
-    this.#progress = progress;
+    this.#notice = notice;
     this.#noneLeft = noneLeft;
   }
 
@@ -54,7 +53,7 @@ export class WorkerProcesses {
       if (this.#closing || code === 0) return;
       const reason = failureIn(complaints);
       const again = performance.now() - begin > SOUND_START_MS;
-      this.#progress.notice(`${name} ended (${signal ?? code})${again ? ', starting it again' : `: ${reason}`}`);
+      this.#notice(`${name} ended (${signal ?? code})${again ? ', starting it again' : `: ${reason}`}`);
       if (again) this.start(name, engine, device, gpu);
       else if (this.#children.size === 0) {
         this.#noneLeft(new GantryError('E_ENGINE', `no worker can run on this machine: ${reason}`));

@@ -1,0 +1,150 @@
+import { basename } from 'node:path';
+import {
+  isLoopback,
+  openCluster,
+  openTokens,
+  train as runTraining,
+  type AttachContext,
+  type Cluster,
+  type ConfigSource,
+  type GivenConfig,
+  type RunObserver,
+  type Summary,
+} from '@gantry/coordinator';
+import { GantryError, type Control, type TrainConfig } from '@gantry/core';
+import type { Model } from '@gantry/core/tfjs';
+import { modelNamed } from '@gantry/models';
+import { newRunPath, newestRunPath } from '../options/run-paths.ts';
+import { LiveRun } from './live-run.ts';
+import { prepareWorkers, type LocalWorkers } from './local-workers.ts';
+import { Updates } from './updates.ts';
+
+/** Where workers and browsers reach a run. */
+export interface Listen {
+  /** Address or name; `0.0.0.0` and `::` mean all of the machine. Default: 127.0.0.1. */
+  readonly host?: string | undefined;
+  /** Default: any free one. */
+  readonly port?: number | undefined;
+  /** PEM texts; absent: connections are in the clear. */
+  readonly tls?: { readonly cert: string; readonly key: string } | undefined;
+  /** Names under which workers reach this machine, beside the address itself. */
+  readonly allowedHosts?: readonly string[] | undefined;
+}
+
+export interface TrainOptions {
+  /** Run directory. Default: `runs/<date-time>`, with `resume` the newest run in `runs/`. */
+  readonly run?: string | undefined;
+  /** Go on with the run that is there, from its newest checkpoint. Default: false. */
+  readonly resume?: boolean | undefined;
+  /** Settings, named as in run.json; or several sources of them, of which later ones win. */
+  readonly config?: Partial<TrainConfig> | readonly ConfigSource[] | undefined;
+  /** Makes the model of a name. Default: those that ship with Gantry. */
+  readonly models?: ((name: string) => Model) | undefined;
+  /** Folder with images as IDX files. Default: MNIST, or what the resumed run was started with. */
+  readonly data?: string | undefined;
+  /** Default: none; others join by `LiveRun.serving.joinCommand`. */
+  readonly workers?: LocalWorkers | undefined;
+  readonly listen?: Listen | undefined;
+  /** Aborted: the step under way is finished, a checkpoint is written, and the run ends. */
+  readonly signal?: AbortSignal | undefined;
+  /** Whether the dashboard stays after the end, until `LiveRun.close`. Default: false. */
+  readonly stay?: boolean | undefined;
+}
+
+/**
+ * Trains a run in this process: from its beginning, or from where it stands.
+ * @returns once the run is there and others can join it
+ * @throws GantryError E_CONFIG, E_DATASET, E_RUN_DIRECTORY, E_RESUME, E_CHECKPOINT or E_ENGINE, in one line, before anything is
+ *   made
+ */
+export async function train(options: TrainOptions = {}): Promise<LiveRun> {
+  const { resume = false, listen = {}, stay = false } = options;
+  const { processes = 0, threads = 0 } = options.workers ?? {};
+  if (listen.tls && processes + threads > 0) {
+    throw new GantryError('E_CONFIG', 'with TLS, a run starts no workers itself: attach them by the join command');
+  }
+  const workers = await prepareWorkers(options.workers ?? {});
+  const updates = new Updates();
+  const failed = new AbortController();
+  let cluster: Cluster | undefined;
+  return new Promise<LiveRun>((resolve, reject) => {
+    const attachWorkers = async (context: AttachContext) => {
+      const notice = (text: string) => updates.push({ type: 'notice', text });
+      const tokens = await openTokens(context.path);
+      const opened = await openCluster({
+        ...context,
+        host: listen.host ?? '127.0.0.1',
+        port: listen.port ?? 0,
+        tls: listen.tls,
+        allowedHosts: listen.allowedHosts,
+        tokens,
+        run: basename(context.path),
+        onRefused: (peer, { code, message }) => notice(`refused ${peer}: ${message} [${code}]`),
+      });
+      cluster = opened;
+      // On this machine the token is found by itself.
+      const token = isLoopback(listen.host ?? '127.0.0.1') ? '' : `GANTRY_TOKEN=${tokens.work} `;
+      const { url, joinUrl, dashboardUrl, warnings } = opened;
+      const serving = { url, joinUrl, dashboardUrl, warnings, joinCommand: `${token}${opened.joinCommand}` };
+      if (workers.description !== undefined) notice(workers.description);
+      const noneLeft = (error: GantryError) => {
+        // Others may have come from elsewhere.
+        if (context.scheduler.workers.length === 0) failed.abort(error);
+      };
+      const started = workers.start({ cluster: opened, tokens, notice, noneLeft });
+      const control = (action: Control) => context.control.act(action, 'this process');
+      resolve(new LiveRun({ path: context.path, serving, updates, finished, control, close: () => opened.close() }));
+      return {
+        close: async (reason: 'finished' | 'stopped') => {
+          const ended = started.ended();
+          opened.dismiss(reason);
+          await ended;
+        },
+      };
+    };
+    const finished = runTraining({
+      path: options.run ?? (resume ? newestRunPath() : newRunPath()),
+      resume,
+      config: sourcesOf(options.config),
+      modelNamed: options.models ?? modelNamed,
+      dataDirectory: options.data,
+      attachWorkers,
+      observer: observerOf(updates),
+      signal: AbortSignal.any([failed.signal, ...(options.signal ? [options.signal] : [])]),
+    })
+      .then((summary): Summary | undefined => {
+        if (!summary) failed.signal.throwIfAborted();
+        return summary;
+      })
+      .finally(() => (stay ? undefined : cluster?.close()));
+    finished.then(
+      () => updates.end(),
+      (error: unknown) => {
+        updates.end({ error });
+        // Without effect where the run was there already.
+        reject(error as Error);
+      },
+    );
+  });
+}
+
+function sourcesOf(config: TrainOptions['config']): readonly ConfigSource[] {
+  if (Array.isArray(config)) return config as readonly ConfigSource[];
+  const describe = (path: readonly string[], value?: string) =>
+    `${path.join('.')}${value === undefined ? '' : ` ${value}`}`;
+  return [{ settings: (config ?? {}) as GivenConfig, describe }];
+}
+
+function observerOf(updates: Updates): RunObserver {
+  return {
+    started: (info) => updates.push({ type: 'started', ...info }),
+    stepped: (step, metrics, imagesPerSecond) => updates.push({ type: 'step', step, metrics, imagesPerSecond }),
+    sampled: (file) => updates.push({ type: 'samples', epoch: 0, file }),
+    epochDone: (epoch, seconds, file) => {
+      updates.push({ type: 'samples', epoch, file });
+      updates.push({ type: 'epoch', epoch, seconds });
+    },
+    event: (event) => updates.push({ type: 'event', event }),
+    notice: (text) => updates.push({ type: 'notice', text }),
+  };
+}
