@@ -5,6 +5,7 @@ import {
   totalSteps,
   type DataPlan,
   type RecordedEvent,
+  type RunEvent,
   type RunState,
   type TrainConfig,
   type WatchSnapshot,
@@ -28,7 +29,7 @@ const UPDATE_STEPS = 256;
 const NUMERIC_CLASSES = 16;
 
 /** Events of normal scheduling, several a second, that would push out what people look for. */
-const ROUTINE: ReadonlySet<string> = new Set(['stolen']);
+const ROUTINE: ReadonlySet<string> = new Set<RunEvent['type']>(['stolen']);
 
 /** Up to where somebody has seen a run; counts of what there was. */
 export interface Seen {
