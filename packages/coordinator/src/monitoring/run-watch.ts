@@ -7,6 +7,7 @@ import {
   type DataPlan,
   type RecordedEvent,
   type Report,
+  type RunEvent,
   type RunState,
   type TrainConfig,
   type WatchSnapshot,
@@ -30,7 +31,7 @@ const UPDATE_STEPS = 256;
 const NUMERIC_CLASSES = 16;
 
 /** Events of normal scheduling, several a second, that would push out what people look for. */
-const ROUTINE: ReadonlySet<string> = new Set(['stolen']);
+const ROUTINE: ReadonlySet<string> = new Set<RunEvent['type']>(['stolen']);
 
 /** Up to where somebody has seen a run; counts of what there was. */
 export interface Seen {
