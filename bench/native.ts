@@ -11,8 +11,17 @@ import { describeMachine, digits, machineText, spread, spreadText, table, type S
 import { compile } from '@gantry/compiler';
 import { compileNative, loadNative, nativeSource, type TensorData } from '@gantry/compiler/native';
 import { compileTraining } from '@gantry/coordinator';
-import { initialState, contributionParts, newContribution, shardInputs, viewOf } from '@gantry/core';
-import { modelManifest } from '@gantry/core/tfjs';
+import {
+  batchInputs,
+  contributionParts,
+  initialState,
+  newContribution,
+  phaseAt,
+  sampleBytes,
+  viewOf,
+} from '@gantry/core';
+import { manifestOf } from '@gantry/core/tfjs';
+import { dcgan } from '@gantry/models';
 import * as tf from '@tensorflow/tfjs-core';
 import { roundsOf } from './support/contest.ts';
 
@@ -43,9 +52,11 @@ interface StepKind {
 const { values: flags } = parseArgs({ options: { rounds: { type: 'string' } } });
 const rounds = roundsOf(flags.rounds, 30);
 const machine = describeMachine();
-const manifest = modelManifest();
-const leaf = contributionParts(newContribution(manifest), manifest);
-const program = compileTraining({ images: SAMPLES, epochs: 1, batch: SAMPLES, shardSize: SAMPLES }, 0);
+const model = dcgan();
+const manifest = manifestOf(model);
+const phase = phaseAt(manifest, 0);
+const leaf = contributionParts(newContribution(manifest, phase), manifest, phase);
+const program = compileTraining(model, { images: SAMPLES, epochs: 1, batch: SAMPLES, shardSize: SAMPLES }, 0);
 const onnx = program.variants[0]?.onnx ?? new Uint8Array();
 const names = leaf.map(({ name }) => name);
 const { source, inputs, tables, scratchBytes } = nativeSource(onnx, names);
@@ -91,8 +102,9 @@ const timed = source
 const timedProgram = await loadNative(timed);
 
 const weights = initialState(manifest, 0).weights;
-const { tensors } = shardInputs(
-  { step: 0, index: 0, first: 0, samples: SAMPLES, images: new Uint8Array(SAMPLES * 784).fill(90) },
+const { tensors } = batchInputs(
+  { step: 0, iteration: 0, first: 0, samples: SAMPLES },
+  new Uint8Array(SAMPLES * sampleBytes(manifest)).fill(90),
   manifest,
   0,
 );
@@ -106,10 +118,10 @@ const scratch = new Uint8Array(scratchBytes);
 /** GFLOP/s of the product of two square matrices, at its best. */
 async function fastestProduct(): Promise<number> {
   const square = { shape: [SIDE, SIDE] };
-  const model = compile(({ a, b }) => ({ y: tf.matMul(a as tf.Tensor, b as tf.Tensor) }), {
+  const product = compile(({ a, b }) => ({ y: tf.matMul(a as tf.Tensor, b as tf.Tensor) }), {
     inputs: { a: square, b: square },
   });
-  const native = await compileNative(model.onnx, ['y']);
+  const native = await compileNative(product.onnx, ['y']);
   const matrix = new Float32Array(SIDE * SIDE).fill(0.5);
   const [memory, result] = [new Uint8Array(native.scratchBytes), new Float32Array(SIDE * SIDE)];
   let bestMs = Infinity;

@@ -11,8 +11,9 @@ import { parseArgs } from 'node:util';
 import { describeMachine, digits, machineText, spread, spreadText, table, temporaryDirectory } from '@gantry/cli/bench';
 import { compile } from '@gantry/compiler';
 import { compileTraining } from '@gantry/coordinator';
-import { initialState, newContribution, shardInputs } from '@gantry/core';
-import { modelManifest } from '@gantry/core/tfjs';
+import { batchInputs, initialState, newContribution, sampleBytes } from '@gantry/core';
+import { manifestOf } from '@gantry/core/tfjs';
+import { dcgan } from '@gantry/models';
 import { OnnxEngine } from '@gantry/worker/portable';
 import * as tf from '@tensorflow/tfjs-core';
 import * as ort from 'onnxruntime-node';
@@ -48,10 +49,12 @@ const VARIANTS: Readonly<Record<string, ort.InferenceSession.SessionOptions>> = 
 const { values: flags } = parseArgs({ options: { rounds: { type: 'string' } } });
 const rounds = roundsOf(flags.rounds, 9);
 const machine = describeMachine();
-const manifest = modelManifest();
-const program = compileTraining({ images: SAMPLES, epochs: 1, batch: SAMPLES, shardSize: SAMPLES }, 0);
-const inputs = shardInputs(
-  { step: 0, index: 0, first: 0, samples: SAMPLES, images: new Uint8Array(SAMPLES * 784).fill(90) },
+const model = dcgan();
+const manifest = manifestOf(model);
+const program = compileTraining(model, { images: SAMPLES, epochs: 1, batch: SAMPLES, shardSize: SAMPLES }, 0);
+const inputs = batchInputs(
+  { step: 0, iteration: 0, first: 0, samples: SAMPLES },
+  new Uint8Array(SAMPLES * sampleBytes(manifest)).fill(90),
   manifest,
   0,
 );
@@ -66,7 +69,7 @@ async function start(options: ort.InferenceSession.SessionOptions) {
   });
   await engine.load(program);
   await engine.setWeights(initialState(manifest, 0).weights);
-  const leaf = newContribution(manifest);
+  const leaf = newContribution(manifest, inputs.phase);
   for (let i = 0; i < WARM_UPS; i++) await engine.gradients(inputs, leaf);
   const run = async () => {
     const begin = performance.now();

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type Axe from 'axe-core';
 import type { MetricsLine, WorkLine } from '@gantry/coordinator';
-import type { RecordedEvent } from '@gantry/core';
+import { metricOf, type RecordedEvent } from '@gantry/core';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { DEFAULT_ENGINE } from './support/c-compiler.ts';
@@ -78,10 +78,11 @@ describe.skipIf(!hasChromium)(`the dashboard${hasChromium ? '' : ' (skipped: chr
     const three = (n: number) => (n >= 100 ? whole(n) : n.toPrecision(3));
     const curve = (title: string) =>
       page.getByRole('img', { name: new RegExp(`^${title}`) }).getAttribute('aria-label');
+    const metric = (name: string) => metricOf(last, name) ?? NaN;
     const charts = {
-      Loss: { generator: last.generatorLoss, discriminator: last.discriminatorLoss },
-      'Probability of real': { 'D(real)': last.dReal, 'D(fake)': last.dFake },
-      'Gradient norm': { generator: last.generatorGradNorm, discriminator: last.discriminatorGradNorm },
+      Loss: { generator: metric('generatorLoss'), discriminator: metric('discriminatorLoss') },
+      'Probability of real': { 'D(real)': metric('dReal'), 'D(fake)': metric('dFake') },
+      'Gradient norm': { generator: metric('generatorGradNorm'), discriminator: metric('discriminatorGradNorm') },
       Speed: { 'images/s': last.imagesPerSecond },
     };
     for (const [title, values] of Object.entries(charts)) {
@@ -168,10 +169,8 @@ describe.skipIf(!hasChromium)(`the dashboard${hasChromium ? '' : ' (skipped: chr
     // Beside the title are the values at the end of what is shown.
     const last = readJsonLines<MetricsLine>(path, 'metrics.jsonl').find(({ step }) => step === Number(to));
     const values = page.locator('.chart').first().locator('.value');
-    const three = (n: number | undefined) => n?.toPrecision(3);
-    await expect
-      .poll(() => values.allTextContents())
-      .toEqual([three(last?.generatorLoss), three(last?.discriminatorLoss)]);
+    const three = (name: string) => (last ? metricOf(last, name) : undefined)?.toPrecision(3);
+    await expect.poll(() => values.allTextContents()).toEqual([three('generatorLoss'), three('discriminatorLoss')]);
     await plot.dblclick();
     expect(await shown.locator('option:checked').textContent()).toBe('whole run');
     await page.mouse.move(0, 0);

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync, readdirSync, readlinkSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { WorkLine } from '@gantry/coordinator';
-import { PROTOCOL_VERSION, encodeFrame, type MessageOf, type RecordedEvent } from '@gantry/core';
+import { PROTOCOL_VERSION, encodeFrame, samplesIn, type MessageOf, type RecordedEvent } from '@gantry/core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
   Gantry,
@@ -150,7 +150,7 @@ describe.concurrent('a peer', () => {
   it('with results of a step that is over is refused, under whatever names it comes', async () => {
     for (let i = 0; i < STALE_PEERS; i++) {
       const peer = await HostilePeer.join(target, `stale ${i}`);
-      await peer.step();
+      await peer.round();
       for (let result = 0; result < 2; result++) {
         peer.sendResult(0, result);
         expect((await peer.next('error')).code).toBe('E_STALE_STEP');
@@ -161,20 +161,20 @@ describe.concurrent('a peer', () => {
 
   it('with a result for a node that it was not given is refused', async () => {
     const peer = await HostilePeer.join(target, 'thief');
-    const step = await peer.step();
+    const round = await peer.round();
     // Far ahead, so that the step is not over when the result comes.
-    peer.sendResult(step + 1000, 0, { level: 1, samples: 8 });
+    peer.sendResult(round + 1000, 0, { level: 1, samples: 8 });
     expect((await peer.next('error')).code).toBe('E_NOT_ASSIGNED');
     // The connection stays.
-    peer.sendResult(step + 1000, 0);
+    peer.sendResult(round + 1000, 0);
     expect((await peer.next('error')).code).toBe('E_NOT_ASSIGNED');
     await peer.vanish();
   });
 
   it('with a result of another number of samples is refused', async () => {
     const peer = await HostilePeer.join(target, 'miscounts');
-    const { code } = await peer.answerUntilRefused(({ step, index, samples }) => {
-      peer.sendResult(step, index, { samples: samples + 1 });
+    const { code } = await peer.answerUntilRefused((shard) => {
+      peer.sendResult(shard.round, shard.index, { samples: samplesIn(shard) + 1 });
     });
     expect(code).toBe('E_BAD_SHAPE');
     await peer.vanish();
@@ -187,7 +187,7 @@ describe.concurrent('a peer', () => {
     const peer = await HostilePeer.join(target, `too-${name}`);
     const shard = await peer.next('assign');
     const leaf = new Float32Array(peer.contributionLength + difference);
-    peer.sendResult(shard.step, shard.index, { samples: shard.samples, leaf });
+    peer.sendResult(shard.round, shard.index, { samples: samplesIn(shard), leaf });
     expect(await peer.refusal()).toEqual({ code: 'E_BAD_SHAPE', closeCode: POLICY_VIOLATION });
   });
 
@@ -196,17 +196,17 @@ describe.concurrent('a peer', () => {
     const { code, shard } = await peer.answerUntilRefused((each) => sendNaN(peer, each));
     expect(code).toBe('E_NON_FINITE');
     await peer.vanish();
-    const isShard = (line: WorkLine) => line.step === shard.step + 1 && shard.index >> line.node[0] === line.node[1];
+    const isShard = (line: WorkLine) => line.step === shard.round + 1 && shard.index >> line.node[0] === line.node[1];
     await whenFiles(dirname(path), () => work().some(isShard));
     expect(work().find(isShard)?.worker).toBe('honest');
     const requeued = events().filter(({ type, worker }) => type === 'requeued' && worker === 'nan');
-    expect(requeued).toContainEqual(expect.objectContaining({ of: shard.step + 1, shard: shard.index }));
+    expect(requeued).toContainEqual(expect.objectContaining({ of: shard.round + 1, shard: shard.index }));
   });
 
   it('with three invalid results is quarantined, also where it reconnects after each of them', async () => {
     for (const code of ['E_STALE_STEP', 'E_STALE_STEP', 'E_QUARANTINED']) {
       const peer = await HostilePeer.join(target, 'relapses');
-      await peer.step();
+      await peer.round();
       peer.sendResult(0, 0);
       expect((await peer.next('error')).code).toBe(code);
       await peer.vanish();
@@ -225,7 +225,7 @@ describe.concurrent('a peer', () => {
     ];
     for (const [act, refusal] of wrongs) {
       const peer = await HostilePeer.join(target, 'babbles');
-      await peer.step();
+      await peer.round();
       act(peer);
       expect(await peer.refusal()).toEqual(refusal);
     }
@@ -245,10 +245,10 @@ async function expectQuarantined(name: string): Promise<void> {
   ]);
 }
 
-function sendNaN(peer: HostilePeer, { step, index, samples }: MessageOf<'assign'>): void {
+function sendNaN(peer: HostilePeer, shard: MessageOf<'assign'>): void {
   const leaf = new Float32Array(peer.contributionLength);
   leaf[leaf.length >> 1] = NaN;
-  peer.sendResult(step, index, { samples, leaf });
+  peer.sendResult(shard.round, shard.index, { samples: samplesIn(shard), leaf });
 }
 
 /** A msgpack map that holds arrays in arrays. */

@@ -1,8 +1,9 @@
 import * as ort from 'onnxruntime-node';
 import { expect, it } from 'vitest';
 import { compileTraining } from '@gantry/coordinator';
-import { stepInputSpecs, viewOf } from '@gantry/core';
-import { modelManifest } from '@gantry/core/tfjs';
+import { inputSpecs, viewOf } from '@gantry/core';
+import { manifestOf } from '@gantry/core/tfjs';
+import { dcgan } from '@gantry/models';
 import { createEngine } from '@gantry/worker';
 import { agreesInTheFirstStep, followsForFiveSteps } from './support/keras-agreement.ts';
 import {
@@ -15,15 +16,17 @@ import {
   relativeError,
 } from './support/keras-fixture.ts';
 import { hasCCompiler } from './support/c-compiler.ts';
+import { compileObservedStep } from './support/observed-step.ts';
 import { isProvided } from './support/requirements.ts';
 import { SOFTWARE_GPU, softwareGpuExists } from './support/software-gpu.ts';
 import { wasmEngine } from './support/wasm-engine.ts';
 
-const manifest = modelManifest();
+const model = dcgan();
+const manifest = manifestOf(model);
 const plan = { images: FIXTURE_SAMPLES, epochs: 1, batch: FIXTURE_SAMPLES, shardSize: FIXTURE_SAMPLES };
-const spectral = compileTraining(plan, 0, 'spectral');
+const spectral = compileTraining(model, plan, 0, 'spectral');
 /** The engines and programs that have to agree with Keras. A batch as small as the fixture's is direct by default. */
-const direct = compileTraining(plan, 0, 'direct');
+const direct = compileTraining(model, plan, 0, 'direct');
 const SUBJECTS = {
   tfjs: { engine: () => createEngine('tfjs'), program: spectral },
   'native, spectral convolutions': { engine: () => createEngine('native'), program: spectral },
@@ -38,6 +41,7 @@ const NATIVE_SUBJECTS = isProvided('cc', hasCCompiler)
   ? (['native, spectral convolutions', 'native, direct convolutions'] as const)
   : [];
 const ONNX_SUBJECTS = ['onnx, spectral convolutions', 'onnx, direct convolutions'] as const;
+const FORMS = ['spectral', 'direct'] as const;
 const WASM_SUBJECTS = ['onnx on wasm, spectral convolutions', 'onnx on wasm, direct convolutions'] as const;
 /** A GPU made of software takes half a minute for a step. */
 const WEBGPU_SUBJECTS = isProvided('webgpu', softwareGpuExists)
@@ -51,11 +55,11 @@ for (const name of ['tfjs', ...NATIVE_SUBJECTS, ...ONNX_SUBJECTS, ...WASM_SUBJEC
 }
 for (const name of [...NATIVE_SUBJECTS, ...ONNX_SUBJECTS, ...WASM_SUBJECTS]) followsForFiveSteps(name, SUBJECTS[name]);
 
-it.each(ONNX_SUBJECTS)('has the logits and the pictures of Keras in the first step: %s', async (subject) => {
-  const session = await ort.InferenceSession.create(SUBJECTS[subject].program.variants[0]?.onnx as Uint8Array);
+it.each(FORMS)('has the logits and the pictures of Keras in the first step: onnx, %s convolutions', async (form) => {
+  const session = await ort.InferenceSession.create(compileObservedStep(model, FIXTURE_SAMPLES, form));
   const weights = fixtureWeights(manifest);
-  const { samples, tensors } = await fixtureInputs(0);
-  const specs = Object.entries(stepInputSpecs(manifest, samples));
+  const { phase, samples, tensors } = await fixtureInputs(0);
+  const specs = Object.entries(inputSpecs(phase, samples));
   const outputs = await session.run({
     ...Object.fromEntries(
       manifest.trainable.map((p) => [p.name, new ort.Tensor('float32', viewOf(weights, p), p.shape)]),

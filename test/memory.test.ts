@@ -1,8 +1,8 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { expect, it } from 'vitest';
 import { compileTraining } from '@gantry/coordinator';
-import { initialState, shardInputs } from '@gantry/core';
-import { modelManifest } from '@gantry/core/tfjs';
+import { batchInputs, initialState, sampleBytes } from '@gantry/core';
+import { dcgan, modelManifest } from '@gantry/models';
 import { createEngine } from '@gantry/worker';
 import { CPU_ENGINES } from './support/c-compiler.ts';
 import { expectNoTensorLeft } from './support/tensor-leaks.ts';
@@ -15,7 +15,7 @@ const MIB = 2 ** 20;
 it.each(CPU_ENGINES)('%s keeps its memory over 200 steps', async (name) => {
   const manifest = modelManifest();
   const { weights } = initialState(manifest, 0);
-  const program = compileTraining({ images: SAMPLES, epochs: 1, batch: SAMPLES, shardSize: SAMPLES }, 0);
+  const program = compileTraining(dcgan(), { images: SAMPLES, epochs: 1, batch: SAMPLES, shardSize: SAMPLES }, 0);
   const tensors = tf.memory().numTensors;
   const engine = await createEngine(name);
   await engine.load(program);
@@ -23,7 +23,12 @@ it.each(CPU_ENGINES)('%s keeps its memory over 200 steps', async (name) => {
   for (let step = 0; step < WARM_UP_STEPS + STEPS; step++) {
     await engine.setWeights(weights);
     await engine.gradients(
-      shardInputs({ step, index: 0, first: 0, samples: SAMPLES, images: new Uint8Array(SAMPLES * 784) }, manifest, 0),
+      batchInputs(
+        { step, iteration: 0, first: 0, samples: SAMPLES },
+        new Uint8Array(SAMPLES * sampleBytes(manifest)),
+        manifest,
+        0,
+      ),
     );
     if (step >= WARM_UP_STEPS) resident.push(process.memoryUsage.rss());
   }

@@ -2,15 +2,19 @@ import * as tf from '@tensorflow/tfjs-core';
 import * as ort from 'onnxruntime-node';
 import { describe, expect, it } from 'vitest';
 import { compile } from '@gantry/compiler';
-import { gradientName, initialState, shardInputs, stepInputSpecs, viewOf } from '@gantry/core';
-import { createModels, manifestOf, trainableVariables, trainingStep } from '@gantry/core/tfjs';
+import { batchInputs, gradientName, initialState, inputSpecs, phaseAt, sampleBytes, viewOf } from '@gantry/core';
+import { manifestOf, modelVariables, type Network } from '@gantry/core/tfjs';
+import { dcgan } from '@gantry/models';
+import { compileObservedStep } from './support/observed-step.ts';
 
 const SAMPLES = 8;
-const models = createModels();
-const manifest = manifestOf(models);
-const variables = trainableVariables(models);
+const model = dcgan();
+const { generator, discriminator } = model.networks as Record<'generator' | 'discriminator', Network>;
+const manifest = manifestOf(model);
+const specs = inputSpecs(phaseAt(manifest, 0), SAMPLES);
+const variables = modelVariables(model, true);
 const options = {
-  inputs: stepInputSpecs(manifest, SAMPLES),
+  inputs: specs,
   variables: Object.fromEntries(variables.map(({ name, variable }) => [name, variable])),
 };
 const generatorVariables = variables.filter(({ name }) => name.startsWith('generator/'));
@@ -24,8 +28,8 @@ function twoPassGradients(inputs: Inputs): Record<string, tf.Tensor> {
   });
   const { grads } = tf.variableGrads(
     () => {
-      let x = models.generator.apply(inputs['noise'] as tf.Tensor, { training: true }) as tf.Tensor;
-      for (const layer of models.discriminator.layers) {
+      let x = generator.apply(inputs['noise'] as tf.Tensor, { training: true }) as tf.Tensor;
+      for (const layer of discriminator.layers) {
         const mask = layer.getClassName() === 'Dropout' ? masks.shift() : undefined;
         x = mask ? tf.mul(x, tf.div(tf.cast(mask, 'float32'), 0.7)) : (layer.apply(x) as tf.Tensor);
       }
@@ -38,7 +42,7 @@ function twoPassGradients(inputs: Inputs): Record<string, tf.Tensor> {
   );
 }
 
-const onePass = await ort.InferenceSession.create(compile((inputs) => trainingStep(models, inputs), options).onnx);
+const onePass = await ort.InferenceSession.create(compileObservedStep(model, SAMPLES));
 const twoPass = await ort.InferenceSession.create(
   compile((inputs) => twoPassGradients(inputs), {
     ...options,
@@ -46,7 +50,7 @@ const twoPass = await ort.InferenceSession.create(
     variables: {
       ...options.variables,
       ...Object.fromEntries(
-        models.generator.layers.flatMap((layer) =>
+        generator.layers.flatMap((layer) =>
           layer.nonTrainableWeights.map((weight) => [weight.originalName, weight.read() as tf.Variable]),
         ),
       ),
@@ -57,10 +61,10 @@ const twoPass = await ort.InferenceSession.create(
 /** Runs both programs with the discriminator's last layer replaced by scale·kernel and the bias. */
 async function gradientsWith(scale: number, bias: number) {
   const { weights } = initialState(manifest, 3);
-  const images = Uint8Array.from({ length: SAMPLES * 784 }, (_, i) => Math.imul(i, 0x9e3779b1) >>> 24);
-  const { tensors } = shardInputs({ step: 0, index: 0, first: 0, samples: SAMPLES, images }, manifest, 3);
+  const data = Uint8Array.from({ length: SAMPLES * sampleBytes(manifest) }, (_, i) => Math.imul(i, 0x9e3779b1) >>> 24);
+  const { tensors } = batchInputs({ step: 0, iteration: 0, first: 0, samples: SAMPLES }, data, manifest, 3);
   const feeds: Record<string, ort.Tensor> = {};
-  for (const [name, { shape, dtype }] of Object.entries(stepInputSpecs(manifest, SAMPLES))) {
+  for (const [name, { shape, dtype }] of Object.entries(specs)) {
     feeds[name] = new ort.Tensor(dtype, tensors[name] as Float32Array, shape);
   }
   for (const parameter of manifest.trainable) {

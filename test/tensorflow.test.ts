@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { compileTraining, type MetricsLine, type RunJson, type WorkLine } from '@gantry/coordinator';
 import type { RecordedEvent } from '@gantry/core';
+import { dcgan } from '@gantry/models';
 import { createEngine, prepareDevice } from '@gantry/worker';
 import { describe, expect, it } from 'vitest';
 import { chromiumExists, launchChromium } from './support/chromium.ts';
@@ -55,7 +56,7 @@ it.each([
 
 describe.skipIf(!hasTensorflow)(title, () => {
   const plan = { images: FIXTURE_SAMPLES, epochs: 1, batch: FIXTURE_SAMPLES, shardSize: FIXTURE_SAMPLES };
-  const subject = { engine: () => createEngine('tensorflow'), program: compileTraining(plan, 0) };
+  const subject = { engine: () => createEngine('tensorflow'), program: compileTraining(dcgan(), plan, 0) };
   agreesInTheFirstStep('tensorflow', subject);
   followsForFiveSteps('tensorflow', subject);
 
@@ -87,9 +88,8 @@ describe.skipIf(!hasTensorflow)(title, () => {
     }
     const metrics = readJsonLines<MetricsLine>(run, 'metrics.jsonl');
     expect(metrics).toHaveLength(4);
-    for (const { generatorLoss, discriminatorLoss } of metrics) {
-      expect(Number.isFinite(generatorLoss) && Number.isFinite(discriminatorLoss)).toBe(true);
-    }
+    const losses = metrics.flatMap((line) => [line['generatorLoss'], line['discriminatorLoss']]);
+    expect(losses.every(Number.isFinite)).toBe(true);
     const joined = eventsOf(run, 'joined');
     const places = joined.map(({ engine, device }) => `${String(engine)} on ${String(device)}`);
     // Under load a tab may be given up, and come back.

@@ -1,17 +1,29 @@
 import { expect, it } from 'vitest';
 import { compileTraining } from '@gantry/coordinator';
-import { ReductionTree, initialState, contributionLayout, samplesOf, shardInputs, shardsOf } from '@gantry/core';
-import { modelManifest } from '@gantry/core/tfjs';
+import {
+  ReductionTree,
+  batchInputs,
+  contributionLayout,
+  initialState,
+  numberIn,
+  phaseAt,
+  shardsOf,
+  type Section,
+} from '@gantry/core';
+import { manifestOf } from '@gantry/core/tfjs';
+import { dcgan } from '@gantry/models';
 import { createEngine } from '@gantry/worker';
 
 const BATCH = 96;
 const SEED = 5;
 
 it('weighs the shards of a batch of 96 by their samples', async () => {
-  const manifest = modelManifest();
-  const layout = contributionLayout(manifest);
+  const model = dcgan();
+  const manifest = manifestOf(model);
+  const { sums, samples: count } = contributionLayout(manifest, phaseAt(manifest, 0));
+  const { offset: sumsOffset } = sums['generatorLoss'] as Section;
   const engine = await createEngine('onnx');
-  await engine.load(compileTraining({ images: BATCH, epochs: 1, batch: BATCH, shardSize: 64 }, SEED));
+  await engine.load(compileTraining(model, { images: BATCH, epochs: 1, batch: BATCH, shardSize: 64 }, SEED));
   await engine.setWeights(initialState(manifest, SEED).weights);
   const tree = new ReductionTree(2);
   const leaves: Float32Array[] = [];
@@ -19,7 +31,7 @@ it('weighs the shards of a batch of 96 by their samples', async () => {
   expect(shards.map(({ samples }) => samples)).toEqual([64, 32]);
   for (const { index, first, samples } of shards) {
     const images = Uint8Array.from({ length: samples * 784 }, (_, i) => Math.imul(first * 784 + i, 0x9e3779b1) >>> 24);
-    const leaf = await engine.gradients(shardInputs({ step: 0, index, first, samples, images }, manifest, SEED));
+    const leaf = await engine.gradients(batchInputs({ step: 0, iteration: 0, first, samples }, images, manifest, SEED));
     leaves.push(leaf.slice());
     tree.add({ level: 0, index }, leaf);
   }
@@ -33,14 +45,14 @@ it('weighs the shards of a batch of 96 by their samples', async () => {
   const largestDifference = (weightA: number, weightB: number) => {
     let difference = 0;
     let largest = 0;
-    for (let i = 0; i < layout.sumsOffset; i++) {
+    for (let i = 0; i < sumsOffset; i++) {
       const expected = meanOf(i, weightA, weightB);
       difference = Math.max(difference, Math.abs((root[i] ?? NaN) / BATCH - expected));
       largest = Math.max(largest, Math.abs(expected));
     }
     return difference / largest;
   };
-  expect(samplesOf(root, layout)).toBe(BATCH);
+  expect(numberIn(root, count)).toBe(BATCH);
   expect(largestDifference(64 / 96, 32 / 96)).toBeLessThan(1e-6);
   expect(largestDifference(1 / 2, 1 / 2)).toBeGreaterThan(1e-3);
 });

@@ -8,11 +8,14 @@ import type {
   WatchedStep,
   WatchedWorker,
 } from '@gantry/core';
+import { reportsOf } from '@gantry/core/tfjs';
+import { dcgan } from '@gantry/models';
 
 const STEPS_PER_EPOCH = 235;
 const SHARD_MS = 180;
 const TIMELINE_STEPS = 20;
 const SNAPSHOT_STRIDE = 8;
+const REPORTS = reportsOf(dcgan());
 
 export class SyntheticRun {
   readonly #workers: number;
@@ -76,6 +79,7 @@ export class SyntheticRun {
         batch: 6400,
         shardSize: 64,
         seed: 0,
+        reports: REPORTS,
         imagesPerSecond,
         averageImagesPerSecond: 25_000,
         etaSeconds: (100 * STEPS_PER_EPOCH - this.#step) / 4,

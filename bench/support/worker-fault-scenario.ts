@@ -33,7 +33,7 @@ export interface WorkerFault {
 }
 
 interface Assigned {
-  readonly step: number;
+  readonly round: number;
   readonly index: number;
   readonly atMs: number;
 }
@@ -63,7 +63,7 @@ class Bystander {
 
   #receive(message: CoordinatorMessage): void {
     if (message.type === 'weights') {
-      this.#step = message.version;
+      this.#step = message.round;
       this.#stepBegun();
     }
     if (message.type === 'assign') this.#assigned.push({ ...message, atMs: Date.now() });
@@ -90,7 +90,7 @@ class Bystander {
   }
 
   shardsOf(step: number): readonly Assigned[] {
-    return this.#assigned.filter((each) => each.step === step);
+    return this.#assigned.filter((each) => each.round === step);
   }
 }
 

@@ -1,16 +1,24 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { CheckpointStore, weightsDigest, type MetricsLine, type Summary, type WorkLine } from '@gantry/coordinator';
 import {
-  positionOf,
+  CheckpointStore,
+  weightsDigest,
+  type MetricsLine,
+  type RunJson,
+  type Summary,
+  type WorkLine,
+} from '@gantry/coordinator';
+import {
+  batchOf,
   shardsOf,
   stepsPerEpoch,
   totalSteps,
   type DataPlan,
+  type ModelManifest,
   type RecordedEvent,
   type Shard,
 } from '@gantry/core';
-import { modelManifest } from '@gantry/core/tfjs';
+import { modelManifest } from '@gantry/models';
 
 export interface CheckedRun {
   readonly steps: number;
@@ -35,7 +43,7 @@ const FORBIDDEN_EVENTS = ['diverged', 'bits-differ', 'classes-mixed'];
 export async function checkRun(path: string): Promise<CheckedRun> {
   const violations: string[] = [];
   const violated = (text: string) => void violations.push(text);
-  const { config, data } = readJson<{ config: Omit<DataPlan, 'images'>; data: { images: number } }>(path, 'run.json');
+  const { config, data } = readJson<RunJson>(path, 'run.json');
   const plan = { ...config, images: data.images };
   const summary = readJson<Summary>(path, 'summary.json');
   const events = readLines<RecordedEvent>(path, 'events.jsonl', violated);
@@ -43,7 +51,7 @@ export async function checkRun(path: string): Promise<CheckedRun> {
   checkWork(readLines<WorkLine>(path, 'work.jsonl', violated), plan, violated);
   checkEvents(events, violated);
   checkSummary(summary, plan, violated);
-  await checkFinalState(path, summary, violated);
+  await checkFinalState(path, modelManifest(config.model), summary, violated);
   const { steps, epochs } = summary;
   return { steps, epochs, weightsDigest: summary.weightsDigest, events: countByType(events), violations };
 }
@@ -87,7 +95,7 @@ function checkMetrics(lines: readonly MetricsLine[], plan: DataPlan, violated: V
   for (const [i, { step, epoch }] of lines.entries()) {
     const before = lines[i - 1]?.step ?? 0;
     if (step !== before + 1) violated(`metrics.jsonl, line ${i + 1}: step ${step} after step ${before}`);
-    const expected = positionOf(step - 1, plan).epoch + 1;
+    const expected = batchOf(step - 1, plan).epoch + 1;
     if (epoch !== expected) violated(`metrics.jsonl, step ${step}: epoch ${epoch} where it is of epoch ${expected}`);
   }
 }
@@ -100,7 +108,7 @@ function checkWork(lines: readonly WorkLine[], plan: DataPlan, violated: Violate
   }
   const samplesByEpoch = new Map<number, number>();
   for (let step = 1; step <= steps; step++) {
-    const { epoch, samples } = positionOf(step - 1, plan);
+    const { epoch, samples } = batchOf(step - 1, plan);
     const nodes = byStep.get(step) ?? [];
     const shards = shardsOf(samples, plan.shardSize);
     checkNodes(step, nodes, shards, violated);
@@ -160,8 +168,13 @@ function checkSummary({ steps, epochs }: Summary, plan: DataPlan, violated: Viol
   if (steps !== expected) violated(`summary.json: ${steps} steps where ${epochs} epochs have ${expected}`);
 }
 
-async function checkFinalState(path: string, summary: Summary, violated: Violated): Promise<void> {
-  const checkpoints = await CheckpointStore.open(path, modelManifest());
+async function checkFinalState(
+  path: string,
+  manifest: ModelManifest,
+  summary: Summary,
+  violated: Violated,
+): Promise<void> {
+  const checkpoints = await CheckpointStore.open(path, manifest);
   const restored = await checkpoints.restore();
   for (const reason of restored?.skipped ?? []) violated(`checkpoints: ${reason}`);
   if (!restored) return violated('checkpoints: there is none');

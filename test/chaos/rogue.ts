@@ -43,31 +43,31 @@ async function act(attack: Attack, peer: HostilePeer, dice: Dice, name: string):
       return refusalOf(peer);
     case 'uninvited': {
       await peer.getReady(name);
-      const step = await peer.step();
-      peer.sendResult(step, NO_SUCH_SHARD);
-      peer.sendResult(step + FAR_AHEAD, 0);
+      const round = await peer.round();
+      peer.sendResult(round, NO_SUCH_SHARD);
+      peer.sendResult(round + FAR_AHEAD, 0);
       // It may have been given both shards by now: with the right number of samples, their sum would count.
-      peer.sendResult(step, 0, { level: 1, samples: WRONG_SAMPLES });
+      peer.sendResult(round, 0, { level: 1, samples: WRONG_SAMPLES });
       return refusalOf(peer);
     }
     case 'wrong-samples': {
       await peer.getReady(name);
-      const { code, shard } = await peer.answerUntilRefused(({ step, index }) =>
-        peer.sendResult(step, index, { samples: WRONG_SAMPLES }),
+      const { code, shard } = await peer.answerUntilRefused(({ round, index }) =>
+        peer.sendResult(round, index, { samples: WRONG_SAMPLES }),
       );
-      return `shard ${shard.index} of step ${shard.step + 1} refused, ${code}`;
+      return `shard ${shard.index} of step ${shard.round + 1} refused, ${code}`;
     }
     case 'idle': {
       await peer.getReady(name);
-      const { step, index } = await peer.next('assign');
+      const { round, index } = await peer.next('assign');
       await delay(dice.between(0, 6000));
-      return `kept shard ${index} of step ${step + 1} and vanished`;
+      return `kept shard ${index} of step ${round + 1} and vanished`;
     }
   }
 }
 
 function failureFrame(): Uint8Array {
-  return encodeFrame({ type: 'failure', code: 'E_ENGINE', message: 'no engine', step: 1, index: 0 });
+  return encodeFrame({ type: 'failure', code: 'E_ENGINE', message: 'no engine', round: 1, index: 0 });
 }
 
 async function refusalOf(peer: HostilePeer): Promise<string> {

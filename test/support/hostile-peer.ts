@@ -8,6 +8,7 @@ import {
   contributionLayout,
   manifestBytes,
   manifestFromWire,
+  phaseAt,
   programsBytes,
   sha256,
   type CoordinatorMessage,
@@ -110,16 +111,17 @@ export class HostilePeer {
   /** Float32 numbers in a leaf. */
   get contributionLength(): number {
     if (!this.#welcome) throw new Error('no welcome yet');
-    return contributionLayout(manifestFromWire(this.#welcome.manifest)).length;
+    const manifest = manifestFromWire(this.#welcome.manifest);
+    return contributionLayout(manifest, phaseAt(manifest, 0)).length;
   }
 
   send(data: Uint8Array | string): void {
     this.#socket.send(data);
   }
 
-  sendResult(step: number, index: number, options: { level?: number; samples?: number; leaf?: Float32Array } = {}) {
+  sendResult(round: number, index: number, options: { level?: number; samples?: number; leaf?: Float32Array } = {}) {
     const { level = 0, samples = 4, leaf = new Float32Array(this.contributionLength) } = options;
-    const message = { type: 'result', step, level, index, samples, computeMs: 1, waitMs: 0 } as const;
+    const message = { type: 'result', round, level, index, samples, computeMs: 1, waitMs: 0 } as const;
     for (const frame of encodeFrames(message, leaf)) this.send(frame);
   }
 
@@ -142,11 +144,11 @@ export class HostilePeer {
     );
   }
 
-  /** Waits until the step under way has such a number at least. @returns its number */
-  async step(atLeast = 0): Promise<number> {
+  /** Waits until the round under way has such a number at least. @returns its number */
+  async round(atLeast = 0): Promise<number> {
     for (;;) {
-      const { version } = await this.next('weights');
-      if (version >= atLeast) return version;
+      const { round } = await this.next('weights');
+      if (round >= atLeast) return round;
     }
   }
 
@@ -170,11 +172,11 @@ export class HostilePeer {
       if (message.type === 'assign') {
         held.push(message);
       } else {
-        current = message.version;
+        current = message.round;
         answered = undefined;
       }
-      // Shards of the step after come ahead of its weights.
-      const shard = held.find(({ step }) => step === current);
+      // Shards of the round after come ahead of its weights.
+      const shard = held.find(({ round }) => round === current);
       if (shard && !answered) {
         answered = shard;
         answer(shard);

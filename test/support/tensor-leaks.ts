@@ -1,5 +1,5 @@
-import { initialState, shardInputs } from '@gantry/core';
-import { modelManifest } from '@gantry/core/tfjs';
+import { batchInputs, initialState, sampleBytes } from '@gantry/core';
+import { modelManifest } from '@gantry/models';
 import { createEngine } from '@gantry/worker';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'vitest';
@@ -10,7 +10,8 @@ export async function expectNoTensorLeft(name: 'tensorflow' | 'tfjs'): Promise<v
   const engine = await createEngine(name);
   await engine.load({ seed: 0, manifest, variants: [] });
   await engine.setWeights(initialState(manifest, 0).weights);
-  const inputs = shardInputs({ step: 0, index: 0, first: 0, samples: 2, images: new Uint8Array(2 * 784) }, manifest, 0);
+  const data = new Uint8Array(2 * sampleBytes(manifest));
+  const inputs = batchInputs({ step: 0, iteration: 0, first: 0, samples: 2 }, data, manifest, 0);
   const { numTensors } = tf.memory();
   await engine.gradients(inputs);
   expect(tf.memory().numTensors).toBe(numTensors);

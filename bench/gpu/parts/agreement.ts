@@ -1,5 +1,6 @@
 import { compileTraining } from '@gantry/coordinator';
-import { modelManifest } from '@gantry/core/tfjs';
+import { manifestOf } from '@gantry/core/tfjs';
+import { dcgan } from '@gantry/models';
 import { createEngine } from '@gantry/worker';
 import {
   FIXTURE_SAMPLES,
@@ -12,12 +13,13 @@ import type { Effort, Finding } from '../part.ts';
 
 /** Losses and gradients of the first step beside Keras in float64. */
 export async function* agreement({ forms }: Effort): AsyncGenerator<Finding> {
-  const manifest = modelManifest();
+  const model = dcgan();
+  const manifest = manifestOf(model);
   const plan = { images: FIXTURE_SAMPLES, epochs: 1, batch: FIXTURE_SAMPLES, shardSize: FIXTURE_SAMPLES };
   const inputs = await fixtureInputs(0, DATA_DIRECTORY);
   for (const form of forms) {
     const engine = await createEngine('onnx', 'webgpu');
-    await engine.load(compileTraining(plan, 0, form));
+    await engine.load(compileTraining(model, plan, 0, form));
     await engine.setWeights(fixtureWeights(manifest));
     const deviations = firstStepDeviations(await engine.gradients(inputs), manifest);
     await engine.dispose();

@@ -1,6 +1,7 @@
 /** Opens the training step, or a model that is nothing but an addition, on WebGPU; ONNX Runtime and the Vulkan loader say what they do. */
 import { compile, type ConvolutionForm } from '@gantry/compiler';
 import { compileTraining } from '@gantry/coordinator';
+import { dcgan } from '@gantry/models';
 import * as tf from '@tensorflow/tfjs-core';
 import * as ort from 'onnxruntime-node';
 
@@ -13,7 +14,7 @@ function addition(): Uint8Array {
 function trainingStep(convolutions: ConvolutionForm): Uint8Array {
   const shardSize = Number(samples);
   const plan = { images: shardSize, epochs: 1, batch: shardSize, shardSize };
-  return compileTraining(plan, 0, convolutions).variants[0]?.onnx as Uint8Array;
+  return compileTraining(dcgan(), plan, 0, convolutions).variants[0]?.onnx as Uint8Array;
 }
 
 ort.env.logLevel = 'verbose';

@@ -4,15 +4,18 @@ import { digits, spread, spreadText, temporaryDirectory, type Spread } from '@ga
 import { compile, type ConvolutionForm } from '@gantry/compiler';
 import { compileTraining } from '@gantry/coordinator';
 import {
-  initialState,
+  batchInputs,
   contributionParts,
+  initialState,
+  inputSpecs,
   newContribution,
-  shardInputs,
-  stepInputSpecs,
+  phaseAt,
+  sampleBytes,
   viewOf,
-  type ShardInputs,
+  type BatchInputs,
 } from '@gantry/core';
-import { modelManifest } from '@gantry/core/tfjs';
+import { manifestOf } from '@gantry/core/tfjs';
+import { dcgan } from '@gantry/models';
 import { OnnxEngine } from '@gantry/worker/portable';
 import * as tf from '@tensorflow/tfjs-core';
 import * as ort from 'onnxruntime-node';
@@ -28,7 +31,9 @@ const SESSION = {
   enableMemPattern: false,
 } as const satisfies ort.InferenceSession.SessionOptions;
 
-const manifest = modelManifest();
+const model = dcgan();
+const manifest = manifestOf(model);
+const phase = phaseAt(manifest, 0);
 const { weights } = initialState(manifest, 0);
 
 /** All kernels of one kind in one run of the step, as the GPU's clock has it. */
@@ -61,7 +66,7 @@ async function timed({ warmUps, runs }: Effort, run: () => Promise<unknown>): Pr
 /** The step as a worker's engine computes it, with other weights each time. */
 async function startStep(
   form: ConvolutionForm,
-  inputs: ShardInputs,
+  inputs: BatchInputs,
   options: ort.InferenceSession.SessionOptions = {},
 ) {
   const { samples } = inputs;
@@ -71,8 +76,10 @@ async function startStep(
     fillsOutputs: false,
     open: async (onnx) => (session = await ort.InferenceSession.create(onnx, { ...SESSION, ...options })),
   });
-  await engine.load(compileTraining({ images: samples, epochs: 1, batch: samples, shardSize: samples }, 0, form));
-  const leaf = newContribution(manifest);
+  await engine.load(
+    compileTraining(model, { images: samples, epochs: 1, batch: samples, shardSize: samples }, 0, form),
+  );
+  const leaf = newContribution(manifest, phase);
   const run = async () => {
     await engine.setWeights(weights);
     await engine.gradients(inputs, leaf);
@@ -81,8 +88,8 @@ async function startStep(
 }
 
 /** Takes all inputs of the step and gives one number of each: what is left is bringing them to the GPU. */
-async function measureUpload(effort: Effort, { samples, tensors }: ShardInputs): Promise<Spread> {
-  const specs = stepInputSpecs(manifest, samples);
+async function measureUpload(effort: Effort, { samples, tensors }: BatchInputs): Promise<Spread> {
+  const specs = inputSpecs(phase, samples);
   const parameters = Object.fromEntries(manifest.trainable.map(({ name, shape }) => [name, { shape }]));
   const { onnx } = compile(
     (all) => {
@@ -105,8 +112,8 @@ async function measureUpload(effort: Effort, { samples, tensors }: ShardInputs):
 
 /** Gives tensors as large as the step's results: what is left is bringing them from the GPU. */
 async function measureDownload(effort: Effort): Promise<Spread> {
-  const leaf = newContribution(manifest);
-  const parts = contributionParts(leaf, manifest);
+  const leaf = newContribution(manifest, phase);
+  const parts = contributionParts(leaf, manifest, phase);
   const { onnx } = compile(
     ({ x }) => Object.fromEntries(parts.map((part, i) => [`y${i}`, tf.broadcastTo(x as tf.Tensor, [...part.shape])])),
     { inputs: { x: { shape: [] } } },
@@ -122,7 +129,7 @@ async function measureDownload(effort: Effort): Promise<Spread> {
 }
 
 /** Milliseconds of the GPU's kernels in one run, the slowest kinds first. */
-async function profile(form: ConvolutionForm, inputs: ShardInputs, { warmUps, runs }: Effort): Promise<Kernel[]> {
+async function profile(form: ConvolutionForm, inputs: BatchInputs, { warmUps, runs }: Effort): Promise<Kernel[]> {
   const prefix = join(temporaryDirectory(), 'profile');
   const { run, engine, session } = await startStep(form, inputs, { enableProfiling: true, profileFilePrefix: prefix });
   for (let i = -warmUps; i < runs; i++) await run();
@@ -149,8 +156,8 @@ async function profile(form: ConvolutionForm, inputs: ShardInputs, { warmUps, ru
 export async function* webgpuEngine(effort: Effort): AsyncGenerator<Finding> {
   const download = await measureDownload(effort);
   for (const samples of effort.shardSizes) {
-    const images = new Uint8Array(samples * 784).fill(90);
-    const inputs = shardInputs({ step: 0, index: 0, first: 0, samples, images }, manifest, 0);
+    const data = new Uint8Array(samples * sampleBytes(manifest)).fill(90);
+    const inputs = batchInputs({ step: 0, iteration: 0, first: 0, samples }, data, manifest, 0);
     const upload = await measureUpload(effort, inputs);
     for (const form of effort.forms) {
       const what = `${form}, shards of ${samples}`;
@@ -165,7 +172,7 @@ export async function* webgpuEngine(effort: Effort): AsyncGenerator<Finding> {
 
 interface FormContext {
   readonly effort: Effort;
-  readonly inputs: ShardInputs;
+  readonly inputs: BatchInputs;
   readonly upload: Spread;
   readonly download: Spread;
 }
