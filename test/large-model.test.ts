@@ -3,18 +3,22 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import {
   MAX_FRAME_BYTES,
+  DEFAULT_OPTIMIZERS,
   ReductionTree,
-  applyStep,
+  Synchronous,
   contributionLayout,
   encodeFrames,
   initialState,
   manifestFromWire,
   newContribution,
+  phaseAt,
+  samplesIn,
+  viewOf,
   type DataPlan,
   type ModelManifest,
   type Program,
-  type ShardWork,
   type TrainingState,
+  type Unit,
 } from '@gantry/core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openCluster, type Cluster } from '../packages/coordinator/src/network/cluster.ts';
@@ -30,12 +34,14 @@ import { HostilePeer, helloFrame } from './support/hostile-peer.ts';
 const MILLION = 1_000_000;
 const SAMPLES = 2;
 const SHARDS = 2;
+const SAMPLE_BYTES = 9 * MILLION;
 /** WebSocket close codes (RFC 6455, 7.4.1). */
 const POLICY_VIOLATION = 1008;
 const TOO_BIG = 1009;
 
 /** A model of 20 million parameters that nobody could compute: its parts are as large as those of a real one. */
 const manifest: ModelManifest = manifestFromWire({
+  model: 'large',
   trainable: [
     { name: 'generator/kernel', shape: [3000, 4000], initializer: { kind: 'constant', value: 0.25 } },
     { name: 'discriminator/kernel', shape: [2000, 4000], initializer: { kind: 'constant', value: -0.5 } },
@@ -44,43 +50,57 @@ const manifest: ModelManifest = manifestFromWire({
   movingStatistics: [
     { name: 'generator/mean', shape: [1000], initializer: { kind: 'constant', value: 0 }, momentum: 0.75 },
   ],
-  inputs: [{ name: 'images', shape: [9 * MILLION], from: 'data' }],
-  sums: ['generatorLoss', 'discriminatorLoss', 'dReal', 'dFake'],
+  phases: [
+    {
+      name: 'step',
+      times: 1,
+      updates: ['generator', 'discriminator'],
+      inputs: [{ name: 'images', shape: [SAMPLE_BYTES], from: 'data' }],
+      sums: ['generatorLoss', 'discriminatorLoss', 'dReal', 'dFake'],
+    },
+  ],
 });
+const phase = phaseAt(manifest, 0);
+const layout = contributionLayout(manifest, phase);
 const program: Program = {
   seed: 1,
   manifest,
-  variants: [{ samples: SAMPLES, onnx: new Uint8Array(17 * MILLION).fill(7) }],
+  variants: [{ phase: phase.name, samples: SAMPLES, onnx: new Uint8Array(17 * MILLION).fill(7) }],
 };
-const plan: DataPlan = { images: SAMPLES * SHARDS, epochs: 2, batch: SAMPLES * SHARDS, shardSize: SAMPLES };
+const IMAGES = SAMPLES * SHARDS;
+const plan: DataPlan = { images: IMAGES, epochs: 2, batch: IMAGES, shardSize: SAMPLES };
+const bytes = new Uint8Array(IMAGES * SAMPLE_BYTES);
+for (let i = 0; i < IMAGES; i++) bytes.fill(16 * i + 1, i * SAMPLE_BYTES, (i + 1) * SAMPLE_BYTES);
+const scheme = new Synchronous({
+  manifest,
+  seed: 1,
+  plan,
+  samples: { count: IMAGES, bytes },
+  optimizers: DEFAULT_OPTIMIZERS,
+});
 
 /** What stands for a leaf here: it depends on every weight, and on the shard's first and last bytes. */
-function leafOf(weights: Float32Array, { step, index, samples, images }: ShardWork, into = newContribution(manifest)) {
-  const base = step + index + (images[0] ?? NaN) + (images.at(-1) ?? NaN);
+function contributionOf(weights: Float32Array, unit: Unit, into = newContribution(manifest, phase)) {
+  const { round, index, data } = unit;
+  const samples = samplesIn(unit);
+  const base = round + index + (data[0] ?? NaN) + (data.at(-1) ?? NaN);
+  into.fill(base);
   for (let i = 0; i < weights.length; i++) into[i] = (weights[i] as number) * samples + base + (i & 1023);
-  const { statisticsOffset, length } = contributionLayout(manifest);
-  into.fill(base, statisticsOffset, length - 1);
-  into[length - 1] = samples;
+  viewOf(into, layout.samples).fill(samples);
   return into;
 }
 
-function shardsOf(step: number): ShardWork[] {
-  return Array.from({ length: SHARDS }, (_, index) => {
-    const images = new Uint8Array(SAMPLES * 9 * MILLION).fill(16 * step + index);
-    return { step, index, first: SAMPLES * index, samples: SAMPLES, images };
-  });
-}
-
-/** The sum of a step's leaves, without workers. */
+/** The sum of a round's contributions, without workers. */
 function sumAlone({ step, weights }: TrainingState): Float32Array {
   const tree = new ReductionTree(SHARDS);
-  const leaf = newContribution(manifest);
+  const memory = newContribution(manifest, phase);
   // The tree keeps copies.
-  for (const shard of shardsOf(step)) tree.add({ level: 0, index: shard.index }, leafOf(weights, shard, leaf));
+  for (const unit of scheme.units(step))
+    tree.add({ level: 0, index: unit.index }, contributionOf(weights, unit, memory));
   return tree.root();
 }
 
-const momentsOf = ({ optimizers }: TrainingState) => optimizers.generator.moments['v'] ?? new Float32Array();
+const momentsOf = ({ optimizers }: TrainingState) => optimizers['generator']?.moments['v'] ?? new Float32Array();
 
 function areEqual(a: Float32Array, b: Float32Array): boolean {
   const bytesOf = ({ buffer, byteOffset, byteLength }: Float32Array) => Buffer.from(buffer, byteOffset, byteLength);
@@ -100,7 +120,7 @@ beforeAll(async () => {
     port: 0,
     run: 'large',
     tokens,
-    manifest,
+    scheme,
     programFor: () => program,
     scheduler,
     path,
@@ -135,7 +155,7 @@ function platform(frames: number[]): Platform {
         return Promise.resolve();
       },
       prepare: () => Promise.resolve(),
-      gradients: (shard, recycled) => Promise.resolve(leafOf(weights, shard, recycled)),
+      gradients: (unit, recycled) => Promise.resolve(contributionOf(weights, unit, recycled)),
       dispose: () => Promise.resolve(),
     }),
   };
@@ -161,9 +181,11 @@ describe('20 million parameters', () => {
     const publisher = new WeightsPublisher();
     const step = async (state: TrainingState) => {
       const { signal } = new AbortController();
-      const { root } = await scheduler.runStep(publisher.publish(state), shardsOf(state.step), [], signal);
+      const round = state.step;
+      const published = publisher.publish(round, scheme.publish(state));
+      const { root } = await scheduler.runRound(published, scheme.units(round), [], signal);
       expect(areEqual(root, sumAlone(state))).toBe(true);
-      applyStep(state, root, manifest);
+      scheme.apply(state, round, root);
     };
     const state = initialState(manifest, 1);
     // No two blocks of weights are alike.
@@ -189,9 +211,9 @@ describe('20 million parameters', () => {
 });
 
 describe('a worker that sends frames of a result', () => {
-  const leaf = new Uint8Array(4 * contributionLayout(manifest).length);
+  const leaf = new Uint8Array(4 * layout.length);
   const resultOf = (index: number) =>
-    encodeFrames({ type: 'result', step: 0, level: 0, index, samples: SAMPLES, computeMs: 1, waitMs: 0 }, leaf);
+    encodeFrames({ type: 'result', round: 0, level: 0, index, samples: SAMPLES, computeMs: 1, waitMs: 0 }, leaf);
   const [first = leaf, second = leaf, third = leaf] = resultOf(0);
   const [otherFirst = leaf, otherSecond = leaf] = resultOf(1);
   const cut = (frame: Uint8Array) => frame.subarray(0, frame.length - 4);
