@@ -44,7 +44,7 @@ it('a driver whose tool fails without a word ends a worker in one line', async (
   const directory = temporaryDirectory();
   writeFileSync(join(directory, 'nvidia-smi'), '#!/bin/sh\nexit 9\n', { mode: 0o755 });
   const worker = new Gantry(['worker', 'ws://127.0.0.1:9', '--device', 'cuda'], { PATH: directory });
-  expectOneLine(await worker.finished, /no GPU for CUDA: nvidia-smi failed: .*nvidia-smi -L; mend that/);
+  expectOneLine(await worker.finished, /no GPU for CUDA: nvidia-smi failed: .*nvidia-smi -L; fix that/);
 });
 
 describe('with two GPUs', () => {

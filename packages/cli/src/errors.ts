@@ -1,6 +1,6 @@
 import { GantryError } from '@gantry/core';
 
-/** Prints why the command failed and sets the exit code: one line for what a user can mend, a stack for a bug. */
+/** Prints why the command failed and sets the exit code: one line for what a user can fix, a stack for a bug. */
 export function reportFailure(error: unknown): void {
   process.exitCode = 1;
   if (error instanceof GantryError) {

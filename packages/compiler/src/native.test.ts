@@ -183,7 +183,7 @@ describe.skipIf(!hasCCompiler)(`machine code${hasCCompiler ? '' : ' (skipped: no
     chmodSync(path.join(cache, 'gantry'), 0o777);
     try {
       vi.stubEnv('XDG_CACHE_HOME', cache);
-      await expect(compileNative(increment.onnx, ['y'])).rejects.toThrow(/^others may write to .*: mend that$/);
+      await expect(compileNative(increment.onnx, ['y'])).rejects.toThrow(/^others may write to .*: fix that$/);
     } finally {
       vi.unstubAllEnvs();
     }

@@ -1,4 +1,11 @@
-export { CheckpointStore, readGenerator, weightsDigest } from './storage/checkpoint-store.ts';
+export { readLines } from './storage/json-lines.ts';
+export {
+  CheckpointStore,
+  checkpointSteps,
+  readGenerator,
+  readState,
+  weightsDigest,
+} from './storage/checkpoint-store.ts';
 export { openCluster, type Cluster } from './network/cluster.ts';
 export { loadDataSet, type DataSet } from './run/data-set.ts';
 export { PictureRenderer } from './run/pictures.ts';

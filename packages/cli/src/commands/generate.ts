@@ -1,9 +1,8 @@
 import { writeFile } from 'node:fs/promises';
-import { Command } from 'commander';
-import { PictureRenderer, gridPng, readGenerator, recordedModel } from '@gantry/coordinator';
+import { gridPng } from '@gantry/coordinator';
 import { GantryError } from '@gantry/core';
-import { disposeModel, manifestOf } from '@gantry/core/tfjs';
-import { modelNamed } from '@gantry/models';
+import { Command } from 'commander';
+import { generate } from '../api/saved-run.ts';
 import { encodeNpy } from '../npy.ts';
 import { wholeNumber } from '../options/options.ts';
 import { newestRunPath } from '../options/run-paths.ts';
@@ -35,12 +34,7 @@ async function runGenerate(checkpoint: string | undefined, { count, seed, out, j
     throw new GantryError('E_CONFIG', `--out ${out}: expected a file name that ends in .png or .npy`);
   }
   const source = checkpoint ?? newestRunPath();
-  const model = modelNamed(await recordedModel(source));
-  const { step, ...weights } = await readGenerator(source, manifestOf(model), model.preview.network);
-  const renderer = new PictureRenderer(model);
-  const pictures = await renderer.render(weights, seed, count);
-  await renderer.dispose();
-  disposeModel(model);
+  const { step, ...pictures } = await generate(source, { count, seed });
   const file = out.endsWith('.png')
     ? await gridPng(pictures)
     : encodeNpy(

@@ -59,7 +59,7 @@ async function cacheFolder(): Promise<string> {
   await mkdir(folder, { recursive: true, mode: 0o700 });
   const { mode, uid } = await stat(folder);
   if ((mode & 0o022) !== 0 || uid !== process.getuid?.()) {
-    throw new CompileError('c-compiler', `others may write to ${folder}, where compiled programs are kept: mend that`);
+    throw new CompileError('c-compiler', `others may write to ${folder}, where compiled programs are kept: fix that`);
   }
   return folder;
 }

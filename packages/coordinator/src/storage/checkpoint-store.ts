@@ -231,6 +231,27 @@ function stepOf(name: string): number | undefined {
   return digits === undefined ? undefined : Number(digits);
 }
 
+/** Steps of a run's checkpoints, newest first. @throws GantryError E_CHECKPOINT if they cannot be listed */
+export function checkpointSteps(run: string): Promise<number[]> {
+  return stepsIn(checkpointsOf(resolve(run)));
+}
+
+/**
+ * Reads a checkpoint of a run.
+ * @param step absent: the newest that is valid
+ * @throws GantryError E_CHECKPOINT if there is none that is valid
+ */
+export async function readState(run: string, manifest: ModelManifest, step?: number): Promise<TrainingState> {
+  const path = checkpointsOf(resolve(run));
+  const steps = await stepsIn(path);
+  if (steps.length === 0) throw new GantryError('E_CHECKPOINT', `${path} holds no checkpoint yet`);
+  const wanted = step === undefined ? steps : steps.filter((each) => each === step);
+  if (wanted.length === 0) {
+    throw new GantryError('E_CHECKPOINT', `${path} has no checkpoint of step ${step}: there are ${steps.join(', ')}`);
+  }
+  return (await newestValid(path, wanted, (directory) => readCheckpoint(directory, manifest))).value;
+}
+
 /** The steps that have a checkpoint, newest first; none if the directory does not exist. */
 async function stepsIn(path: string): Promise<number[]> {
   let names: string[];

@@ -1,7 +1,7 @@
 import { ftruncateSync, writeSync } from 'node:fs';
 import { open, type FileHandle } from 'node:fs/promises';
 import { GantryError } from '@gantry/core';
-import { diskError } from './durable-files.ts';
+import { diskError, messageOf, systemErrorCode } from './durable-files.ts';
 
 const NEWLINE = 0x0a;
 const CHUNK_BYTES = 1 << 16;
@@ -66,11 +66,11 @@ export class JsonLinesFile<T extends Line> {
   async truncateTo(step: number): Promise<void> {
     let keep = 0;
     let damaged: number | undefined;
-    for await (const { number, end, value } of this.#lines()) {
-      if (!this.#isLine(value)) damaged ??= number;
+    for await (const { number, end, value } of linesOf(this.#handle)) {
+      if (!isLine<T>(value)) damaged ??= number;
       else if (value.step <= step) {
         // Damage behind the last line to keep is cut away; before it, cutting would lose what was recorded.
-        if (damaged !== undefined) throw this.#damaged(damaged);
+        if (damaged !== undefined) throw damagedLine(this.#path, damaged);
         keep = end;
       }
     }
@@ -85,44 +85,67 @@ export class JsonLinesFile<T extends Line> {
 
   /** All whole lines. @throws GantryError E_RUN_DIRECTORY for a damaged one */
   async *read(): AsyncGenerator<T> {
-    for await (const { number, value } of this.#lines()) {
-      if (!this.#isLine(value)) throw this.#damaged(number);
-      yield value;
-    }
+    yield* checkedLines<T>(this.#path, this.#handle);
   }
 
   async close(): Promise<void> {
     await this.#handle.close();
   }
+}
 
-  /** Lines by number from 1; `end` is the offset behind the newline, `value` undefined where it is not JSON. */
-  async *#lines(): AsyncGenerator<{ number: number; end: number; value: unknown }> {
-    let pending = Buffer.alloc(0);
-    let end = 0;
-    let number = 0;
-    for (let offset = 0; ;) {
-      const chunk = Buffer.alloc(CHUNK_BYTES);
-      const { bytesRead } = await this.#handle.read(chunk, 0, CHUNK_BYTES, offset);
-      if (bytesRead === 0) return;
-      offset += bytesRead;
-      pending = Buffer.concat([pending, chunk.subarray(0, bytesRead)]);
-      for (let newline; (newline = pending.indexOf(NEWLINE)) >= 0;) {
-        const text = pending.toString('utf8', 0, newline);
-        pending = pending.subarray(newline + 1);
-        end += newline + 1;
-        number++;
-        yield { number, end, value: parse(text) };
-      }
+/**
+ * All whole lines of a file that somebody else may be appending to; none if it does not exist.
+ * @throws GantryError E_RUN_DIRECTORY for a damaged line, or a file that cannot be read
+ */
+export async function* readLines<T extends Line>(path: string): AsyncGenerator<T> {
+  let handle: FileHandle;
+  try {
+    handle = await open(path, 'r');
+  } catch (cause) {
+    if (systemErrorCode(cause) === 'ENOENT') return;
+    throw new GantryError('E_RUN_DIRECTORY', `${path} cannot be read: ${messageOf(cause)}`, { cause });
+  }
+  try {
+    yield* checkedLines<T>(path, handle);
+  } finally {
+    await handle.close();
+  }
+}
+
+async function* checkedLines<T extends Line>(path: string, handle: FileHandle): AsyncGenerator<T> {
+  for await (const { number, value } of linesOf(handle)) {
+    if (!isLine<T>(value)) throw damagedLine(path, number);
+    yield value;
+  }
+}
+
+/** Lines by number from 1; `end` is the offset behind the newline, `value` undefined where it is not JSON. */
+async function* linesOf(handle: FileHandle): AsyncGenerator<{ number: number; end: number; value: unknown }> {
+  let pending = Buffer.alloc(0);
+  let end = 0;
+  let number = 0;
+  for (let offset = 0; ;) {
+    const chunk = Buffer.alloc(CHUNK_BYTES);
+    const { bytesRead } = await handle.read(chunk, 0, CHUNK_BYTES, offset);
+    if (bytesRead === 0) return;
+    offset += bytesRead;
+    pending = Buffer.concat([pending, chunk.subarray(0, bytesRead)]);
+    for (let newline; (newline = pending.indexOf(NEWLINE)) >= 0;) {
+      const text = pending.toString('utf8', 0, newline);
+      pending = pending.subarray(newline + 1);
+      end += newline + 1;
+      number++;
+      yield { number, end, value: parse(text) };
     }
   }
+}
 
-  #isLine(value: unknown): value is T {
-    return typeof value === 'object' && value !== null && 'step' in value && Number.isSafeInteger(value.step);
-  }
+function isLine<T extends Line>(value: unknown): value is T {
+  return typeof value === 'object' && value !== null && 'step' in value && Number.isSafeInteger(value.step);
+}
 
-  #damaged(line: number): GantryError {
-    return new GantryError('E_RUN_DIRECTORY', `${this.#path}: line ${line} is damaged; mend or remove it`);
-  }
+function damagedLine(path: string, line: number): GantryError {
+  return new GantryError('E_RUN_DIRECTORY', `${path}: line ${line} is damaged; fix or remove it`);
 }
 
 function parse(text: string): unknown {

@@ -143,5 +143,5 @@ async function nvidiaSmi(): Promise<string> {
 }
 
 function noGpu(why: string): GantryError {
-  return new GantryError('E_ENGINE', `no GPU for CUDA: ${why}; mend that, or choose --device cpu`);
+  return new GantryError('E_ENGINE', `no GPU for CUDA: ${why}; fix that, or choose --device cpu`);
 }

@@ -1,0 +1,131 @@
+import { readFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import {
+  PictureRenderer,
+  checkpointSteps,
+  readGenerator,
+  readLines,
+  readState,
+  recordedModel,
+  runJsonSchema,
+  type MetricsLine,
+  type Pictures,
+  type RunJson,
+  type Summary,
+  type WorkLine,
+} from '@gantry/coordinator';
+import { GantryError, type RecordedEvent, type TrainingState } from '@gantry/core';
+import { disposeModel, manifestOf, type Model } from '@gantry/core/tfjs';
+import { modelNamed } from '@gantry/models';
+
+/** Pictures and where they come from. */
+export interface Generated extends Pictures {
+  /** Steps that the generator had done. */
+  readonly step: number;
+}
+
+export interface GenerateOptions {
+  /** Default: 16. */
+  readonly count?: number | undefined;
+  /** Of the noise; equal seeds give equal noise. Default: 0. */
+  readonly seed?: number | undefined;
+  /** Makes the model of a name. Default: those that ship with Gantry. */
+  readonly models?: ((name: string) => Model) | undefined;
+}
+
+/**
+ * Draws pictures with the generator of a run (its newest valid checkpoint) or of one checkpoint; with its average where one is
+ * kept.
+ * @param path run directory, or a checkpoint's
+ * @returns [count, height, width, channels] in [−1, 1]
+ * @throws GantryError E_CHECKPOINT if there is no valid one, E_CONFIG if its model is not known
+ */
+export async function generate(path: string, options: GenerateOptions = {}): Promise<Generated> {
+  const { count = 16, seed = 0, models = modelNamed } = options;
+  const model = models(await recordedModel(path));
+  const renderer = new PictureRenderer(model);
+  try {
+    const { step, ...weights } = await readGenerator(path, manifestOf(model), model.preview.network);
+    return { step, ...(await renderer.render(weights, seed, count)) };
+  } finally {
+    await renderer.dispose();
+    disposeModel(model);
+  }
+}
+
+/** A run directory, for reading: of a run that is over, or goes on in another process. */
+export class SavedRun {
+  /** Absolute. */
+  readonly path: string;
+  /** What run.json holds: configuration, data, versions, parameters. */
+  readonly record: RunJson;
+  readonly #models: (name: string) => Model;
+
+  /** Use `openRun`. */
+  constructor(path: string, record: RunJson, models: (name: string) => Model) {
+    this.path = path;
+    this.record = record;
+    this.#models = models;
+  }
+
+  /** Every step so far, in order. @throws GantryError E_RUN_DIRECTORY for a damaged line */
+  metrics(): AsyncGenerator<MetricsLine> {
+    return readLines<MetricsLine>(join(this.path, 'metrics.jsonl'));
+  }
+
+  /** Everything that happened so far, in order. @throws GantryError E_RUN_DIRECTORY for a damaged line */
+  events(): AsyncGenerator<RecordedEvent> {
+    return readLines<RecordedEvent>(join(this.path, 'events.jsonl'));
+  }
+
+  /** Who computed what. @throws GantryError E_RUN_DIRECTORY for a damaged line */
+  work(): AsyncGenerator<WorkLine> {
+    return readLines<WorkLine>(join(this.path, 'work.jsonl'));
+  }
+
+  /** What the run came to; undefined until it is finished. */
+  async summary(): Promise<Summary | undefined> {
+    const text = await readFile(join(this.path, 'summary.json'), 'utf8').catch(() => undefined);
+    return text === undefined ? undefined : (JSON.parse(text) as Summary);
+  }
+
+  /** Steps of the checkpoints that are kept, oldest first. */
+  async checkpoints(): Promise<number[]> {
+    return (await checkpointSteps(this.path)).toReversed();
+  }
+
+  /**
+   * The state of a checkpoint: weights, moving statistics, optimizers.
+   * @param step of one of `checkpoints()`; absent: the newest valid one
+   * @throws GantryError E_CHECKPOINT if there is none, or a byte of it is not as it was written
+   */
+  async state(step?: number): Promise<TrainingState> {
+    const model = this.#models(this.record.config.model);
+    try {
+      return await readState(this.path, manifestOf(model), step);
+    } finally {
+      disposeModel(model);
+    }
+  }
+
+  /** Draws pictures with the newest checkpoint, see `generate`. */
+  generate(options: Omit<GenerateOptions, 'models'> = {}): Promise<Generated> {
+    return generate(this.path, { ...options, models: this.#models });
+  }
+}
+
+/**
+ * Opens a run directory for reading; nothing is written and nothing is locked.
+ * @param models makes the model of a name; by default those that ship with Gantry
+ * @throws GantryError E_RUN_DIRECTORY if it is none
+ */
+export async function openRun(path: string, models: (name: string) => Model = modelNamed): Promise<SavedRun> {
+  const absolute = resolve(path);
+  try {
+    const record = runJsonSchema.parse(JSON.parse(await readFile(join(absolute, 'run.json'), 'utf8')));
+    return new SavedRun(absolute, record, models);
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message.split('\n')[0] : String(cause);
+    throw new GantryError('E_RUN_DIRECTORY', `${absolute} is not a run that can be read: ${why}`, { cause });
+  }
+}
