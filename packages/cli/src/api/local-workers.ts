@@ -47,7 +47,7 @@ interface Joining {
   readonly noneLeft: (error: GantryError) => void;
 }
 
-export interface StartedWorkers {
+interface StartedWorkers {
   /** Resolves once all have left; they are told by the cluster. */
   ended(): Promise<void>;
 }

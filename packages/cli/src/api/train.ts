@@ -116,13 +116,15 @@ export async function train(options: TrainOptions = {}): Promise<LiveRun> {
         if (!summary) failed.signal.throwIfAborted();
         return summary;
       })
-      .finally(() => (stay ? undefined : cluster?.close()));
+      .finally(async () => {
+        if (!stay) await cluster?.close();
+      });
     finished.then(
       () => updates.end(),
       (error: unknown) => {
         updates.end({ error });
         // Without effect where the run was there already.
-        reject(error as Error);
+        reject(error);
       },
     );
   });

@@ -19,7 +19,7 @@ export interface Parameter {
 }
 
 /** A moving mean or variance of a batch normalization. */
-export interface MovingStatistic extends Parameter {
+interface MovingStatistic extends Parameter {
   /** What is kept of the old value in each step, 0 … 1. */
   readonly momentum: number;
 }

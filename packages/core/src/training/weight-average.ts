@@ -1,5 +1,4 @@
 import { networkNamed, viewOf, type ModelManifest, type NetworkManifest } from '../model/manifest.ts';
-import type { TrainingState } from './training-state.ts';
 
 /**
  * The exponential moving average of one network's weights, which makes better pictures than the weights themselves (Yazıcı et
@@ -13,6 +12,12 @@ export interface WeightAverage {
   readonly statistics: Float32Array;
 }
 
+/** The numbers of all networks, as a training state has them. */
+interface AllNumbers {
+  readonly weights: Float32Array;
+  readonly movingStatistics: Float32Array;
+}
+
 /** What each average of the first steps keeps of the old one at most: (1 + n) / (10 + n) after n steps. */
 const WARM_UP = 10;
 
@@ -22,10 +27,7 @@ function decayAt(decay: number, stepsDone: number): number {
 }
 
 /** A network's own numbers of a state; they share its memory. */
-export function ownNumbers(
-  { weights, movingStatistics }: Pick<TrainingState, 'weights' | 'movingStatistics'>,
-  network: NetworkManifest,
-): WeightAverage {
+export function ownNumbers({ weights, movingStatistics }: AllNumbers, network: NetworkManifest): WeightAverage {
   return {
     network: network.name,
     weights: viewOf(weights, network.weights),
@@ -55,6 +57,10 @@ export function follow(average: WeightAverage, now: WeightAverage, decay: number
 }
 
 /** What pictures are made with: the average where there is one. @throws RangeError if there is no such network */
-export function pictureNumbers(state: TrainingState, manifest: ModelManifest, network: string): WeightAverage {
+export function pictureNumbers(
+  state: AllNumbers & { readonly average: WeightAverage | undefined },
+  manifest: ModelManifest,
+  network: string,
+): WeightAverage {
   return state.average ?? ownNumbers(state, networkNamed(manifest, network));
 }
