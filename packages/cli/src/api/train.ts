@@ -102,23 +102,25 @@ export async function train(options: TrainOptions = {}): Promise<LiveRun> {
         },
       };
     };
-    const finished = runTraining({
-      path: options.run ?? (resume ? newestRunPath() : newRunPath()),
-      resume,
-      config: sourcesOf(options.config),
-      modelNamed: options.models ?? modelNamed,
-      dataDirectory: options.data,
-      attachWorkers,
-      observer: observerOf(updates),
-      signal: AbortSignal.any([failed.signal, ...(options.signal ? [options.signal] : [])]),
-    })
-      .then((summary): Summary | undefined => {
+    const trained = async (): Promise<Summary | undefined> => {
+      try {
+        const summary = await runTraining({
+          path: options.run ?? (resume ? newestRunPath() : newRunPath()),
+          resume,
+          config: sourcesOf(options.config),
+          modelNamed: options.models ?? modelNamed,
+          dataDirectory: options.data,
+          attachWorkers,
+          observer: observerOf(updates),
+          signal: AbortSignal.any([failed.signal, ...(options.signal ? [options.signal] : [])]),
+        });
         if (!summary) failed.signal.throwIfAborted();
         return summary;
-      })
-      .finally(async () => {
+      } finally {
         if (!stay) await cluster?.close();
-      });
+      }
+    };
+    const finished = trained();
     finished.then(
       () => updates.end(),
       (error: unknown) => {
