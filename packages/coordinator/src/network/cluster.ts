@@ -11,7 +11,7 @@ import { announceTokens, type Tokens } from './tokens.ts';
 import { WatchHub } from '../monitoring/watch-hub.ts';
 import { WorkerConnection, type ConnectionContext } from './worker-connection.ts';
 
-/** Room for a frame's header beside a leaf. */
+/** Room for a frame's header beside a contribution. */
 const HEADER_ROOM_BYTES = 128 * 1024;
 
 export interface ClusterOptions {

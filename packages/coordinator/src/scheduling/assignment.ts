@@ -85,7 +85,7 @@ export interface LateShard {
 }
 
 /**
- * How long a worker has been at a shard, and how long is usual; undefined while that is no reason to worry. A leaf that it has
+ * How long a worker has been at a shard, and how long is usual; undefined while that is no reason to worry. A contribution that it has
  * and does not send is late once it computes nothing else for so long.
  * @param paceMsPerSample usual time; absent: the worker's own
  */

@@ -129,8 +129,8 @@ export function newShard(work: Unit): ShardState {
   };
 }
 
-export function hashOf(leaf: Float32Array): string {
+export function hashOf(contribution: Float32Array): string {
   return createHash('sha256')
-    .update(new Uint8Array(leaf.buffer, leaf.byteOffset, leaf.byteLength))
+    .update(new Uint8Array(contribution.buffer, contribution.byteOffset, contribution.byteLength))
     .digest('hex');
 }

@@ -11,7 +11,7 @@ export interface AcceptedNode extends TreeNode {
   readonly computeMs: number;
 }
 
-/** One shard of a round whose leaf was accepted, alone or in a sum. */
+/** One shard of a round whose contribution was accepted, alone or in a sum. */
 export interface AcceptedWork {
   readonly shard: number;
   readonly worker: string;
@@ -29,17 +29,17 @@ export interface AcceptedWork {
 }
 
 export interface RoundResult {
-  /** Sum of the leaves; its memory is used again in the next round. */
+  /** Sum of the contributions; its memory is used again in the next round. */
   readonly root: Float32Array;
   readonly work: readonly AcceptedWork[];
   readonly nodes: readonly AcceptedNode[];
-  /** Spent checking and adding leaves. */
+  /** Spent checking and adding contributions. */
   readonly reduceMs: number;
-  /** From the publication of the weights to the last leaf. */
+  /** From the publication of the weights to the last contribution. */
   readonly elapsedMs: number;
 }
 
-/** Where the time of a step went. @param work at least one leaf @param total ms, as `reduce` and `adam` */
+/** Where the time of a step went. @param work at least one contribution @param total ms, as `reduce` and `adam` */
 export function timesOf(work: readonly AcceptedWork[], reduce: number, adam: number, total: number): StepTimes {
   const busy = new Map<string, { compute: number; wait: number }>();
   for (const { worker, computeMs, waitMs } of work) {

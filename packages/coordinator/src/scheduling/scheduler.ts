@@ -230,10 +230,10 @@ export class Scheduler {
   }
 
   /** A second answer to a shard: between workers of one numeric class it must have the same bits. */
-  #compare(shard: ShardState, entry: RegisteredWorker, leaf: Float32Array): void {
+  #compare(shard: ShardState, entry: RegisteredWorker, contribution: Float32Array): void {
     const { worker: first, hash } = shard.accepted ?? {};
     if (!first || hash === undefined) return;
-    const equal = hash === hashOf(leaf);
+    const equal = hash === hashOf(contribution);
     const workers = [first.link.name, entry.link.name];
     this.#event({ type: 'compared', shard: shard.work.index, workers, equal });
     if (!equal && first.link.numericClass === entry.link.numericClass) {

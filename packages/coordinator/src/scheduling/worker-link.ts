@@ -60,7 +60,7 @@ export interface ShardTimes {
   readonly waitMs: number;
 }
 
-/** A worker has a shard's leaf, and will send it as part of a sum. */
+/** A worker has a shard's contribution, and will send it as part of a sum. */
 export interface ShardComputed extends ShardTimes {
   readonly round: number;
   readonly index: number;

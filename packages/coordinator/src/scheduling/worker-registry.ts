@@ -31,11 +31,11 @@ export interface HeldShard {
   readonly shard: ShardState;
   /** When the worker is thought to have begun with it, by performance.now(). */
   startedMs: number | undefined;
-  /** Set once the worker has its leaf, which is to come in a sum. @see ComputedShard */
+  /** Set once the worker has its contribution, which is to come in a sum. @see ComputedShard */
   computed: ComputedShard | undefined;
 }
 
-/** A leaf that a worker has and has not sent. */
+/** A contribution that a worker has and has not sent. */
 export interface ComputedShard extends ShardTimes {
   /** When it said so, by performance.now(). */
   readonly atMs: number;
@@ -104,7 +104,7 @@ export class RegisteredWorker {
     return this.#held.filter(({ shard, computed }) => !computed && (round === undefined || shard.work.round === round));
   }
 
-  /** It has computed a shard and keeps the leaf for a sum. @returns whether it is one that it holds */
+  /** It has computed a shard and keeps the contribution for a sum. @returns whether it is one that it holds */
   computed(round: number, index: number, computed: ComputedShard): ShardState | undefined {
     const held = this.toCompute(round).find(({ shard }) => shard.work.index === index);
     if (held) held.computed = computed;

@@ -106,7 +106,7 @@ const ready = z.strictObject({
 });
 
 /**
- * The worker has computed a shard and keeps its leaf until it can send the sum with the next ones. No payload.
+ * The worker has computed a shard and keeps its contribution until it can send the sum with the next ones. No payload.
  */
 const computed = z.strictObject({
   type: z.literal('computed'),
@@ -118,7 +118,7 @@ const computed = z.strictObject({
   waitMs: milliseconds,
 });
 
-/** The sum of the leaves under one tree node, each of a shard that the worker was given. Payload: a leaf, float32. */
+/** The sum of the contributions under one tree node, each of a shard that the worker was given. Payload: a contribution, float32. */
 const result = z.strictObject({
   type: z.literal('result'),
   round,

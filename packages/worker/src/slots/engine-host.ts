@@ -17,8 +17,8 @@ export interface EngineHost {
   prepare(shard: Unit): Promise<void>;
 
   /**
-   * The leaf of one shard, with the weights last set.
-   * @param recycled a leaf that is not needed any more: its memory is used again, and lost where this rejects
+   * The contribution of one shard, with the weights last set.
+   * @param recycled a contribution that is not needed any more: its memory is used again, and lost where this rejects
    */
   gradients(shard: Unit, recycled?: Float32Array<ArrayBuffer>): Promise<Float32Array<ArrayBuffer>>;
 

@@ -60,7 +60,7 @@ export class EngineSlot {
   /**
    * Computes a shard. If the engine dies of it, a new one tries once more; if that dies too, the slot is `dead`.
    * @param weights in shared memory; does not change until all slots have newer ones
-   * @param recycled a leaf whose memory is used again
+   * @param recycled a contribution whose memory is used again
    * @throws GantryError E_ENGINE
    */
   async compute(
@@ -95,8 +95,8 @@ export class EngineSlot {
     // Both are under way at once: the engine takes calls in order.
     const set = this.#weights === weights ? undefined : this.#host.setWeights(weights);
     this.#weights = weights;
-    const [leaf] = await Promise.all([this.#host.gradients(shard, recycled), set]);
-    return leaf;
+    const [contribution] = await Promise.all([this.#host.gradients(shard, recycled), set]);
+    return contribution;
   }
 
   async #computeAnew(shard: Unit, weights: Float32Array, cause: string) {

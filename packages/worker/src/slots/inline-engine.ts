@@ -34,9 +34,9 @@ export class InlineEngine implements EngineHost {
       const inputs = this.#inputs;
       if (!inputs) throw new Error('no program is loaded');
       const taken = inputs.take(shard);
-      const leaf = await this.#engine.gradients(taken, recycled);
+      const contribution = await this.#engine.gradients(taken, recycled);
       inputs.recycle(taken);
-      return leaf;
+      return contribution;
     });
   }
 

@@ -10,13 +10,13 @@ export type EngineRequest =
       readonly id: number;
       readonly call: 'gradients';
       readonly shard: Unit;
-      /** Memory for the leaf. */
-      readonly leaf: Float32Array<ArrayBuffer> | undefined;
+      /** Memory for the contribution. */
+      readonly contribution: Float32Array<ArrayBuffer> | undefined;
     }
   | { readonly id: number; readonly call: 'dispose' };
 
 export type EngineReply =
-  | { readonly id: number; readonly leaf: Float32Array<ArrayBuffer> | undefined }
+  | { readonly id: number; readonly contribution: Float32Array<ArrayBuffer> | undefined }
   | { readonly id: number; readonly error: { readonly code: ErrorCode; readonly message: string } };
 
 /** The thread of an engine: of Node, or of a browser. */
@@ -34,7 +34,7 @@ export interface EnginePortEvents {
 type WithoutId<R> = R extends EngineRequest ? Omit<R, 'id'> : never;
 
 interface Pending {
-  readonly resolve: (leaf: Float32Array<ArrayBuffer> | undefined) => void;
+  readonly resolve: (contribution: Float32Array<ArrayBuffer> | undefined) => void;
   readonly reject: (error: unknown) => void;
 }
 
@@ -52,7 +52,7 @@ export class RemoteEngine implements EngineHost {
         const pending = this.#pending.get(reply.id);
         this.#pending.delete(reply.id);
         if ('error' in reply) pending?.reject(new GantryError(reply.error.code, reply.error.message));
-        else pending?.resolve(reply.leaf);
+        else pending?.resolve(reply.contribution);
       },
       died: (why, cause) => this.#fail(new GantryError('E_ENGINE', why, { cause })),
     });
@@ -76,9 +76,9 @@ export class RemoteEngine implements EngineHost {
 
   async gradients(shard: Unit, recycled?: Float32Array<ArrayBuffer>): Promise<Float32Array<ArrayBuffer>> {
     const transfer = recycled ? [recycled.buffer] : [];
-    const leaf = await this.#request({ call: 'gradients', shard, leaf: recycled }, transfer);
-    if (!leaf) throw new Error('the engine gave no leaf');
-    return leaf;
+    const contribution = await this.#request({ call: 'gradients', shard, contribution: recycled }, transfer);
+    if (!contribution) throw new Error('the engine gave no contribution');
+    return contribution;
   }
 
   async dispose(): Promise<void> {
@@ -116,8 +116,8 @@ export function serveEngine(
   async function answer(request: EngineRequest): Promise<void> {
     const { id } = request;
     try {
-      const leaf = (await perform(await engine, request)) ?? undefined;
-      post({ id, leaf }, leaf ? [leaf.buffer] : []);
+      const contribution = (await perform(await engine, request)) ?? undefined;
+      post({ id, contribution }, contribution ? [contribution.buffer] : []);
     } catch (error) {
       // Structured cloning would drop the code.
       const code = error instanceof GantryError ? error.code : 'E_ENGINE';
@@ -137,7 +137,7 @@ function perform(engine: EngineHost, request: EngineRequest): Promise<Float32Arr
     case 'prepare':
       return engine.prepare(request.shard);
     case 'gradients':
-      return engine.gradients(request.shard, request.leaf);
+      return engine.gradients(request.shard, request.contribution);
     case 'dispose':
       return engine.dispose();
   }
