@@ -26,7 +26,7 @@ export function watchedWorkers(view: SchedulerView, recent: readonly RecentStep[
   const shares = sharesOf(recent);
   const total = [...shares.values()].reduce((sum, { samples }) => sum + samples, 0);
   const periodMs = recent.reduce((sum, step) => sum + step.periodMs, 0);
-  return [...view.roster.values(), ...view.roster.departed].map((entry) => {
+  return [...view.registry.values(), ...view.registry.departed].map((entry) => {
     const { link, accepted, departure, since } = entry;
     const { samples, computeMs, waitMs } = (departure ? undefined : shares.get(link.name)) ?? nothing;
     return {
@@ -48,8 +48,8 @@ export function watchedWorkers(view: SchedulerView, recent: readonly RecentStep[
 }
 
 /** What keeps the round under way from going on. */
-export function watchedStalls({ shards, roster, silentMs }: SchedulerView): WatchedStall[] {
-  return silentMs > STALL_MS ? describeStalls(shards, roster.size, silentMs) : [];
+export function watchedStalls({ shards, registry, silentMs }: SchedulerView): WatchedStall[] {
+  return silentMs > STALL_MS ? describeStalls(shards, registry.size, silentMs) : [];
 }
 
 export function watchedStep({ step, totalMs, work }: RecentStep): WatchedStep {

@@ -1,29 +1,31 @@
 /** Who should compute what: decisions about one round, without carrying them out. */
 import type { WatchedStall } from '@gantry/core';
-import type { HeldShard, RegisteredWorker, ShardState } from './worker-registry.ts';
+import type { UnitState } from './unit-state.ts';
+import type { HeldShard, RegisteredWorker } from './worker-registry.ts';
 
 /** A shard that takes this many times the usual time is given to an idle worker, too. */
 const LATE_FACTOR = 3;
 const LATE_AT_LEAST_MS = 100;
 
 /** The worker that is expected to have a shard done first; those that failed at it come last. */
-function soonest(roster: Iterable<RegisteredWorker>, shard: ShardState): RegisteredWorker | undefined {
-  const failed = (entry: RegisteredWorker) => (shard.nonFinite.has(entry.link.identity) ? 1 : 0);
+function soonest(workers: Iterable<RegisteredWorker>, shard: UnitState): RegisteredWorker | undefined {
+  const failed = (entry: RegisteredWorker) => (shard.wasNonFiniteAt(entry.link) ? 1 : 0);
   const finished = (entry: RegisteredWorker) => entry.expectedMs(shard.work.round, shard.samples);
-  return [...roster].toSorted((a, b) => failed(a) - failed(b) || finished(a) - finished(b))[0];
+  return [...workers].toSorted((a, b) => failed(a) - failed(b) || finished(a) - finished(b))[0];
 }
 
 /**
- * Deals shards out so that all workers end at about the same time, neighbours to one worker: it can send them as one sum.
+ * Assigns shards so that all workers end at about the same time, neighbours to one worker: it can send them as one sum.
  * @param shards of one round, in order, that nobody has
  */
-export function deal(
-  roster: Iterable<RegisteredWorker>,
-  shards: readonly ShardState[],
-): Map<RegisteredWorker, ShardState[]> {
-  const entries = [...roster];
-  const dealt = new Map<RegisteredWorker, ShardState[]>();
-  const add = (entry: RegisteredWorker, shard: ShardState) => dealt.set(entry, [...(dealt.get(entry) ?? []), shard]);
+export function assign(
+  workers: Iterable<RegisteredWorker>,
+  shards: readonly UnitState[],
+): Map<RegisteredWorker, UnitState[]> {
+  const entries = [...workers];
+  const assigned = new Map<RegisteredWorker, UnitState[]>();
+  const add = (entry: RegisteredWorker, shard: UnitState) =>
+    assigned.set(entry, [...(assigned.get(entry) ?? []), shard]);
   // Where an answer was not finite, another worker's is wanted; for the rest, only how many go to whom is fixed yet.
   const [doubtful, others] = [shards.filter(isDoubtful), shards.filter((shard) => !isDoubtful(shard))];
   const shares = shareOut(entries, others);
@@ -36,13 +38,13 @@ export function deal(
     const entry = soonest(entries, shard);
     if (entry) add(entry, shard);
   }
-  return dealt;
+  return assigned;
 }
 
-const isDoubtful = ({ nonFinite }: ShardState): boolean => nonFinite.size > 0;
+const isDoubtful = ({ nonFiniteAt }: UnitState): boolean => nonFiniteAt.length > 0;
 
 /** How many of the shards each worker gets. */
-function shareOut(entries: readonly RegisteredWorker[], shards: readonly ShardState[]): Map<RegisteredWorker, number> {
+function shareOut(entries: readonly RegisteredWorker[], shards: readonly UnitState[]): Map<RegisteredWorker, number> {
   const counts = new Map<RegisteredWorker, number>();
   const samples = new Map<RegisteredWorker, number>();
   for (const shard of shards) {
@@ -64,13 +66,13 @@ function inOrderOfShards(shares: ReadonlyMap<RegisteredWorker, number>, round: n
 
 /** A shard that another worker holds and has not begun, and that `thief` would finish sooner and has not failed at. */
 export function findTheft(
-  roster: Iterable<RegisteredWorker>,
+  workers: Iterable<RegisteredWorker>,
   thief: RegisteredWorker,
   round: number,
-): { victim: RegisteredWorker; shard: ShardState } | undefined {
-  for (const victim of [...roster].toSorted((a, b) => b.expectedMs(round) - a.expectedMs(round))) {
+): { victim: RegisteredWorker; shard: UnitState } | undefined {
+  for (const victim of [...workers].toSorted((a, b) => b.expectedMs(round) - a.expectedMs(round))) {
     const shard = victim.heldOf(round).findLast(({ startedMs }) => startedMs === undefined)?.shard;
-    if (!shard || victim === thief || shard.holders.has(thief) || shard.nonFinite.has(thief.link.identity)) continue;
+    if (!shard || victim === thief || shard.holders.has(thief) || shard.wasNonFiniteAt(thief.link)) continue;
     if (thief.expectedMs(round, shard.samples) < victim.expectedMs(round)) return { victim, shard };
   }
   return undefined;
@@ -79,7 +81,7 @@ export function findTheft(
 /** A shard that is late with its only holder. */
 export interface LateShard {
   readonly holder: RegisteredWorker;
-  readonly shard: ShardState;
+  readonly shard: UnitState;
   readonly elapsedMs: number;
   readonly usualMs: number;
 }
@@ -103,12 +105,12 @@ export function lateness(
 
 /** @param paceMsPerSample usual time; absent: each worker's own */
 export function* findLate(
-  roster: Iterable<RegisteredWorker>,
+  workers: Iterable<RegisteredWorker>,
   round: number,
   paceMsPerSample: number | undefined,
   now: number,
 ): Generator<LateShard> {
-  for (const holder of roster) {
+  for (const holder of workers) {
     for (const held of holder.heldOf(round)) {
       const late = held.shard.holders.size === 1 && lateness(holder, held, paceMsPerSample, now);
       if (late) yield { holder, shard: held.shard, ...late };
@@ -117,7 +119,7 @@ export function* findLate(
 }
 
 /** Who keeps a round from going on, why, and what helps. @param silentMs time since anything was accepted */
-export function describeStalls(shards: readonly ShardState[], workers: number, silentMs: number): WatchedStall[] {
+export function describeStalls(shards: readonly UnitState[], workers: number, silentMs: number): WatchedStall[] {
   const duration = `${(silentMs / 1000).toFixed(1)} s`;
   if (workers === 0) return [{ cause: `no worker for ${duration}`, remedy: 'attach one with: gantry worker URL' }];
   return shards

@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
-import { ReductionTree, samplesIn, type GantryError, type Unit } from '@gantry/core';
+import { ReductionTree, type GantryError } from '@gantry/core';
 import type { PublishedWeights } from './published-weights.ts';
-import type { ComputedShard, RegisteredWorker, ShardState } from './worker-registry.ts';
+import type { UnitState } from './unit-state.ts';
+import type { ComputedShard, RegisteredWorker } from './worker-registry.ts';
 import type { AcceptedNode, AcceptedWork, RoundResult } from './round-result.ts';
 import type { NodeResult } from './worker-link.ts';
 
@@ -11,7 +12,7 @@ export const STALL_MS = 4000;
 /** The round that is being computed: its shards, what was accepted of them, and their sum so far. */
 export class RoundInProgress {
   readonly weights: PublishedWeights;
-  readonly shards: readonly ShardState[];
+  readonly shards: readonly UnitState[];
   /** Rejects with what `fail` is given. */
   readonly result: Promise<RoundResult>;
   readonly #tree: ReductionTree;
@@ -25,7 +26,7 @@ export class RoundInProgress {
   #reject!: (error: GantryError) => void;
 
   /** @param free vectors whose memory the sums use */
-  constructor(weights: PublishedWeights, shards: readonly ShardState[], free: Float32Array[]) {
+  constructor(weights: PublishedWeights, shards: readonly UnitState[], free: Float32Array[]) {
     this.weights = weights;
     this.shards = shards;
     this.#tree = new ReductionTree(shards.length, free);
@@ -68,16 +69,15 @@ export class RoundInProgress {
    */
   accept(
     entry: RegisteredWorker,
-    shards: readonly ShardState[],
+    shards: readonly UnitState[],
     { level, index, sum, samples, computeMs, waitMs }: NodeResult,
-    times: ReadonlyMap<ShardState, ComputedShard | undefined>,
+    times: ReadonlyMap<UnitState, ComputedShard | undefined>,
     receivedMs: number,
   ): void {
     this.#tree.add({ level, index }, sum);
     const { name: worker, numericClass, place } = entry.link;
     for (const shard of shards) {
-      const isComparable = level === 0 && shard.holders.size > 0;
-      shard.accepted = { worker: entry, hash: isComparable ? hashOf(sum) : undefined };
+      shard.accept(entry, () => (level === 0 ? hashOf(sum) : undefined));
       for (const other of shard.holders) {
         other.take(shard);
         other.link.cancel(this.round, shard.work.index);
@@ -115,18 +115,6 @@ export class RoundInProgress {
   fail(error: GantryError): void {
     this.#reject(error);
   }
-}
-
-export function newShard(work: Unit): ShardState {
-  return {
-    work,
-    samples: samplesIn(work),
-    holders: new Set(),
-    nonFinite: new Map(),
-    accepted: undefined,
-    requeued: false,
-    duplicated: false,
-  };
 }
 
 export function hashOf(contribution: Float32Array): string {

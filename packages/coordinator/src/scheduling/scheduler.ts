@@ -1,10 +1,11 @@
 import { GantryError, allFinite, type RunEvent, type Unit } from '@gantry/core';
-import { deal, describeStalls, findLate, findTheft } from './assignment.ts';
+import { assign, describeStalls, findLate, findTheft } from './assignment.ts';
 import type { PublishedWeights } from './published-weights.ts';
 import { Quarantine } from './quarantine.ts';
-import { RecentPace, WorkerRegistry, type RegisteredWorker, type ShardState } from './worker-registry.ts';
+import { RecentPace, WorkerRegistry, type RegisteredWorker } from './worker-registry.ts';
 import type { RoundResult } from './round-result.ts';
-import { RoundInProgress, hashOf, newShard } from './round-in-progress.ts';
+import { RoundInProgress, hashOf } from './round-in-progress.ts';
+import { UnitState } from './unit-state.ts';
 import type { NodeResult, ShardComputed, WorkerLink } from './worker-link.ts';
 
 /** How often lateness and stalls are looked for. */
@@ -14,9 +15,9 @@ const WATCH_MS = 50;
 export interface SchedulerView {
   /** Rounds begun. */
   readonly round: number;
-  readonly roster: WorkerRegistry;
+  readonly registry: WorkerRegistry;
   /** Of the round under way. */
-  readonly shards: readonly ShardState[];
+  readonly shards: readonly UnitState[];
   /** Since something was accepted, or the round began; 0 between rounds. */
   readonly silentMs: number;
   /** Median over all workers; undefined before the first result. */
@@ -32,14 +33,14 @@ export interface SchedulerView {
  */
 export class Scheduler {
   readonly quarantine = new Quarantine();
-  readonly #roster = new WorkerRegistry();
+  readonly #registry = new WorkerRegistry();
   readonly #pace = new RecentPace();
   readonly #onEvent: (event: RunEvent) => void;
   #current: RoundInProgress | undefined;
   /** Rounds begun. */
   #round = 0;
   /** Shards of the round after the current one: given to idle workers ahead, so that they prepare the inputs. */
-  #ahead: readonly ShardState[] = [];
+  #ahead: readonly UnitState[] = [];
   /** Memory of sums, used again with every round; the last result's is in use until the next one begins. */
   readonly #freeVectors: Float32Array[] = [];
   #root: Float32Array | undefined;
@@ -49,14 +50,14 @@ export class Scheduler {
   }
 
   get workers(): readonly WorkerLink[] {
-    return this.#roster.links;
+    return this.#registry.links;
   }
 
   get view(): SchedulerView {
     const current = this.#current;
     return {
       round: this.#round,
-      roster: this.#roster,
+      registry: this.#registry,
       shards: current?.shards ?? [],
       silentMs: current?.silentMs ?? 0,
       msPerSample: this.#pace.medianMsPerSample,
@@ -66,7 +67,7 @@ export class Scheduler {
   /** A worker is ready for work. */
   join(link: WorkerLink): void {
     const isFirst = this.workers.length === 0;
-    this.#roster.add(link);
+    this.#registry.add(link);
     const { engine, device } = link.place;
     const { name: worker, numericClass, slots } = link;
     this.#event({ type: 'joined', worker, engine, device, class: numericClass, slots });
@@ -80,9 +81,9 @@ export class Scheduler {
 
   /** A worker is gone; what it held goes to others. */
   leave(link: WorkerLink, cause: string, state: 'left' | 'quarantined' = 'left'): void {
-    const entry = this.#roster.get(link);
+    const entry = this.#registry.get(link);
     if (!entry) return;
-    this.#roster.remove(entry, { state, cause });
+    this.#registry.remove(entry, { state, cause });
     this.#event({ type: 'left', worker: link.name, cause });
     this.#release(entry, entry.heldShards, cause);
     this.#distribute();
@@ -112,14 +113,14 @@ export class Scheduler {
     if (this.#root) this.#freeVectors.push(this.#root);
     this.#root = undefined;
     const prepared = this.#ahead;
-    this.#ahead = ahead.map(newShard);
+    this.#ahead = ahead.map((work) => new UnitState(work));
     this.#round = weights.round;
-    const states = shards.map((work) => prepared.find((shard) => sameShard(shard.work, work)) ?? newShard(work));
+    const states = shards.map((work) => prepared.find((shard) => sameShard(shard.work, work)) ?? new UnitState(work));
     const current = new RoundInProgress(weights, states, this.#freeVectors);
     this.#current = current;
     const watch = setInterval(() => this.#watch(current, signal), WATCH_MS);
     try {
-      for (const entry of this.#roster.values()) {
+      for (const entry of this.#registry.values()) {
         entry.beginRound(this.#pace.medianMsPerSample);
         entry.link.setWeights(weights);
       }
@@ -135,7 +136,7 @@ export class Scheduler {
 
   /** A worker has computed a shard that it will answer together with others. */
   computed(link: WorkerLink, { round, index, computeMs, waitMs }: ShardComputed): void {
-    const entry = this.#roster.get(link);
+    const entry = this.#registry.get(link);
     const current = this.#current;
     if (!entry || round !== current?.round) return;
     const now = performance.now();
@@ -149,7 +150,7 @@ export class Scheduler {
 
   /** A worker's answer; one that it should not have sent counts against it. */
   result(link: WorkerLink, result: NodeResult): void {
-    const entry = this.#roster.get(link);
+    const entry = this.#registry.get(link);
     if (!entry) return;
     const { round, level, index } = result;
     const current = this.#current;
@@ -173,7 +174,7 @@ export class Scheduler {
 
   /** A worker says that something went wrong, where it concerns a shard with this one. */
   failure(link: WorkerLink, error: GantryError, round?: number, index?: number): void {
-    const entry = this.#roster.get(link);
+    const entry = this.#registry.get(link);
     if (!entry) return;
     const shard = entry.heldShards.find(({ work }) => work.round === round && work.index === index);
     if (shard) {
@@ -186,12 +187,12 @@ export class Scheduler {
 
   /** A worker broke the protocol, and its connection ends: that counts like an invalid result. */
   violation(link: WorkerLink, error: GantryError): void {
-    if (!this.#roster.get(link)) return;
+    if (!this.#registry.get(link)) return;
     const quarantined = this.#countInvalid(link, error);
     this.leave(link, `${error.message} [${error.code}]`, quarantined ? 'quarantined' : 'left');
   }
 
-  #answer(current: RoundInProgress, shards: readonly ShardState[], entry: RegisteredWorker, result: NodeResult): void {
+  #answer(current: RoundInProgress, shards: readonly UnitState[], entry: RegisteredWorker, result: NodeResult): void {
     const { level, sum, samples, computeMs } = result;
     const receivedMs = performance.now();
     const expected = shards.reduce((total, shard) => total + shard.samples, 0);
@@ -220,17 +221,17 @@ export class Scheduler {
     if (current.isComplete) this.#current = undefined;
   }
 
-  #measure(entry: RegisteredWorker, shard: ShardState, computeMs: number, now: number): void {
+  #measure(entry: RegisteredWorker, shard: UnitState, computeMs: number, now: number): void {
     entry.measured(shard.samples, computeMs);
     this.#pace.record(shard.samples, Math.max(computeMs, entry.timeOn(shard, now)));
   }
 
-  #heldAmong(entry: RegisteredWorker, round: number, indices: readonly number[]): readonly ShardState[] {
+  #heldAmong(entry: RegisteredWorker, round: number, indices: readonly number[]): readonly UnitState[] {
     return entry.heldShards.filter(({ work }) => work.round === round && indices.includes(work.index));
   }
 
   /** A second answer to a shard: between workers of one numeric class it must have the same bits. */
-  #compare(shard: ShardState, entry: RegisteredWorker, contribution: Float32Array): void {
+  #compare(shard: UnitState, entry: RegisteredWorker, contribution: Float32Array): void {
     const { worker: first, hash } = shard.accepted ?? {};
     if (!first || hash === undefined) return;
     const equal = hash === hashOf(contribution);
@@ -242,14 +243,14 @@ export class Scheduler {
     }
   }
 
-  #notFinite(current: RoundInProgress, shards: readonly ShardState[], entry: RegisteredWorker): void {
+  #notFinite(current: RoundInProgress, shards: readonly UnitState[], entry: RegisteredWorker): void {
     for (const shard of shards) {
-      const failed = ({ identity }: WorkerLink) => shard.nonFinite.has(identity);
+      const failed = (link: WorkerLink) => shard.wasNonFiniteAt(link);
       // Where nobody else is there, a worker's second answer has to do for a second opinion.
-      const confirmed = shard.nonFinite.size > 0 && (!failed(entry.link) || this.workers.every(failed));
-      shard.nonFinite.set(entry.link.identity, entry.link.name);
+      const confirmed = shard.nonFiniteAt.length > 0 && (!failed(entry.link) || this.workers.every(failed));
+      shard.nonFinite(entry.link);
       if (!confirmed || shard.accepted) continue;
-      const workers = [...shard.nonFinite.values()].join(' and ');
+      const workers = shard.nonFiniteAt.join(' and ');
       const where = `training diverged in step ${stepOf(shards)}`;
       current.fail(new GantryError('E_DIVERGED', `${where}: ${workers} found gradients that are not finite`));
       return;
@@ -258,7 +259,7 @@ export class Scheduler {
   }
 
   /** Does not accept an answer: the shards go to other workers. */
-  #refuse(entry: RegisteredWorker, shards: readonly ShardState[], error: GantryError): void {
+  #refuse(entry: RegisteredWorker, shards: readonly UnitState[], error: GantryError): void {
     this.#release(entry, shards, error.message);
     this.#invalid(entry, error);
   }
@@ -284,29 +285,28 @@ export class Scheduler {
   }
 
   /** A worker will not answer shards: they wait for another one. */
-  #release(entry: RegisteredWorker, shards: readonly ShardState[], cause: string): void {
+  #release(entry: RegisteredWorker, shards: readonly UnitState[], cause: string): void {
     for (const shard of shards) {
       entry.take(shard);
-      if (shard.accepted) continue;
-      shard.requeued = true;
+      if (!shard.requeue()) continue;
       const { index } = shard.work;
       this.#event({ type: 'requeued', shard: index, of: stepOf([shard]), worker: entry.link.name, cause });
     }
   }
 
   #distribute(): void {
-    const entries = [...this.#roster.values()];
+    const entries = [...this.#registry.values()];
     const current = this.#current;
     if (current) {
       const orphans = current.shards.filter(({ accepted, holders }) => !accepted && holders.size === 0);
-      for (const [entry, shards] of deal(entries, orphans)) for (const shard of shards) entry.give(shard);
+      for (const [entry, shards] of assign(entries, orphans)) for (const shard of shards) entry.give(shard);
       for (const entry of entries) this.#steal(entry, current.round);
     }
     for (const entry of entries) {
       while (entry.toCompute().length < entry.link.slots) {
         const free = this.#ahead.filter(({ holders }) => holders.size === 0);
         // Who would get none gets one all the same: it has nothing else to do, and its speed would never be measured.
-        const shard = deal(entries, free).get(entry)?.[0] ?? free.at(-1);
+        const shard = assign(entries, free).get(entry)?.[0] ?? free.at(-1);
         if (!shard) break;
         entry.give(shard);
       }
@@ -317,7 +317,7 @@ export class Scheduler {
   /** Keeps a worker busy with what others have not begun. */
   #steal(thief: RegisteredWorker, round: number): void {
     while (thief.toCompute(round).length < thief.link.slots) {
-      const theft = findTheft(this.#roster.values(), thief, round);
+      const theft = findTheft(this.#registry.values(), thief, round);
       if (!theft) return;
       const { victim, shard } = theft;
       victim.take(shard);
@@ -328,26 +328,26 @@ export class Scheduler {
   }
 
   #watch(current: RoundInProgress, signal: AbortSignal): void {
-    if (signal.aborted && this.#roster.size === 0) {
+    if (signal.aborted && this.#registry.size === 0) {
       current.fail(new GantryError('E_TIMEOUT', 'stopped while there was no worker'));
     }
     const now = performance.now();
     const seconds = (ms: number) => (ms / 1000).toFixed(1);
-    for (const late of findLate(this.#roster.values(), current.round, this.#pace.medianMsPerSample, now)) {
+    for (const late of findLate(this.#registry.values(), current.round, this.#pace.medianMsPerSample, now)) {
       const { shard, holder } = late;
-      const idle = [...this.#roster.values()].find(
+      const idle = [...this.#registry.values()].find(
         (entry) => entry !== holder && entry.toCompute(current.round).length === 0,
       );
       if (!idle) break;
       const cause = `no answer for ${seconds(late.elapsedMs)} s where ${seconds(late.usualMs)} s is usual`;
       const names = { from: holder.link.name, worker: idle.link.name };
       this.#event({ type: 'duplicated', shard: shard.work.index, ...names, cause });
-      shard.duplicated = true;
+      shard.duplicate();
       idle.give(shard);
       idle.noteStarts(current.round, now);
     }
     if (!current.takeStall()) return;
-    for (const stall of describeStalls(current.shards, this.#roster.size, current.silentMs)) {
+    for (const stall of describeStalls(current.shards, this.#registry.size, current.silentMs)) {
       this.#event({ type: 'stall', ...stall });
     }
   }
@@ -358,7 +358,7 @@ export class Scheduler {
 }
 
 /** The step of shards, from 1, as people count. */
-function stepOf(shards: readonly ShardState[]): number {
+function stepOf(shards: readonly UnitState[]): number {
   return (shards[0]?.work.batches[0]?.step ?? 0) + 1;
 }
 

@@ -1,4 +1,4 @@
-import type { Unit } from '@gantry/core';
+import type { Holder, UnitState } from './unit-state.ts';
 import type { ShardTimes, WorkerLink } from './worker-link.ts';
 
 /** How much a new measurement of a worker's speed counts. */
@@ -10,25 +10,9 @@ const UNANSWERED_REMEMBERED = 4096;
 /** Workers that left and are still shown. */
 const DEPARTED_REMEMBERED = 20;
 
-/** A shard of a round on its way from "nobody has it" to "accepted". */
-export interface ShardState {
-  readonly work: Unit;
-  readonly samples: number;
-  /** Workers that were given it and whose answer is awaited. */
-  readonly holders: Set<RegisteredWorker>;
-  /** Names, by identity, of the workers whose answer was not finite: who comes back is no second opinion. */
-  readonly nonFinite: Map<string, string>;
-  /** Who gave the answer that counts; its hash where another answer may come. */
-  accepted: { readonly worker: RegisteredWorker; readonly hash: string | undefined } | undefined;
-  /** A holder was lost, or failed at it. */
-  requeued: boolean;
-  /** It was late and was given to a second worker. */
-  duplicated: boolean;
-}
-
 /** A shard in the hands of a worker. */
 export interface HeldShard {
-  readonly shard: ShardState;
+  readonly shard: UnitState;
   /** When the worker is thought to have begun with it, by performance.now(). */
   startedMs: number | undefined;
   /** Set once the worker has its contribution, which is to come in a sum. @see ComputedShard */
@@ -48,7 +32,7 @@ interface Departure {
 }
 
 /** A worker as the scheduler sees it. */
-export class RegisteredWorker {
+export class RegisteredWorker implements Holder {
   readonly link: WorkerLink;
   /** When it joined. */
   readonly since = new Date();
@@ -95,7 +79,7 @@ export class RegisteredWorker {
     return this.#held.filter(({ shard }) => shard.work.round === round);
   }
 
-  get heldShards(): readonly ShardState[] {
+  get heldShards(): readonly UnitState[] {
     return this.#held.map(({ shard }) => shard);
   }
 
@@ -105,35 +89,35 @@ export class RegisteredWorker {
   }
 
   /** It has computed a shard and keeps the contribution for a sum. @returns whether it is one that it holds */
-  computed(round: number, index: number, computed: ComputedShard): ShardState | undefined {
+  computed(round: number, index: number, computed: ComputedShard): UnitState | undefined {
     const held = this.toCompute(round).find(({ shard }) => shard.work.index === index);
     if (held) held.computed = computed;
     return held?.shard;
   }
 
   /** What it said of a shard that it has computed and not sent. */
-  computedOf(shard: ShardState): ComputedShard | undefined {
+  computedOf(shard: UnitState): ComputedShard | undefined {
     return this.#held.find((held) => held.shard === shard)?.computed;
   }
 
-  give(shard: ShardState): void {
+  give(shard: UnitState): void {
     this.#held.push({ shard, startedMs: undefined, computed: undefined });
     this.#unanswered.add(keyOf(shard.work.round, shard.work.index));
     const [oldest] = this.#unanswered;
     if (oldest !== undefined && this.#unanswered.size > UNANSWERED_REMEMBERED) this.#unanswered.delete(oldest);
-    shard.holders.add(this);
+    shard.givenTo(this);
     this.link.assign(shard.work);
   }
 
   /** Time since it is thought to have begun with a shard that it holds, in ms. */
-  timeOn(shard: ShardState, now: number): number {
+  timeOn(shard: UnitState, now: number): number {
     return now - (this.#held.find((held) => held.shard === shard)?.startedMs ?? now);
   }
 
   /** Takes a shard back; the worker may answer all the same. */
-  take(shard: ShardState): void {
+  take(shard: UnitState): void {
     this.#held = this.#held.filter((held) => held.shard !== shard);
-    shard.holders.delete(this);
+    shard.takenFrom(this);
   }
 
   /** Whether an answer to this shard was awaited; it no longer is. */

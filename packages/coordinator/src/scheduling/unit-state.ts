@@ -1,0 +1,89 @@
+import { samplesIn, type Unit } from '@gantry/core';
+import type { WorkerLink } from './worker-link.ts';
+
+/** A worker that units are given to. */
+export interface Holder {
+  readonly link: WorkerLink;
+  /** Takes a unit back; the worker may answer all the same. */
+  take(unit: UnitState): void;
+}
+
+/** Who gave the answer that counts. */
+interface Accepted {
+  readonly worker: Holder;
+  /** Of the answer, where another one may come. */
+  readonly hash: string | undefined;
+}
+
+/** A unit of a round on its way from "nobody has it" to "accepted": the one place that knows how far it is. */
+export class UnitState {
+  readonly work: Unit;
+  readonly samples: number;
+  readonly #holders = new Set<Holder>();
+  readonly #nonFinite = new Map<string, string>();
+  #accepted: Accepted | undefined;
+  #requeued = false;
+  #duplicated = false;
+
+  constructor(work: Unit) {
+    this.work = work;
+    this.samples = samplesIn(work);
+  }
+
+  /** Workers that were given it and whose answer is awaited. */
+  get holders(): ReadonlySet<Holder> {
+    return this.#holders;
+  }
+
+  get accepted(): Accepted | undefined {
+    return this.#accepted;
+  }
+
+  /** A holder was lost, or failed at it. */
+  get requeued(): boolean {
+    return this.#requeued;
+  }
+
+  /** It was late and was given to a second worker. */
+  get duplicated(): boolean {
+    return this.#duplicated;
+  }
+
+  /** Names of the workers whose answer was not finite. */
+  get nonFiniteAt(): readonly string[] {
+    return [...this.#nonFinite.values()];
+  }
+
+  /** Whether this worker's answer was not finite, by identity: who comes back is no second opinion. */
+  wasNonFiniteAt({ identity }: WorkerLink): boolean {
+    return this.#nonFinite.has(identity);
+  }
+
+  givenTo(holder: Holder): void {
+    this.#holders.add(holder);
+  }
+
+  takenFrom(holder: Holder): void {
+    this.#holders.delete(holder);
+  }
+
+  /** It waits for another worker, unless an answer was accepted already. @returns whether it waits */
+  requeue(): boolean {
+    if (!this.#accepted) this.#requeued = true;
+    return !this.#accepted;
+  }
+
+  /** It is late, and is given to a second worker, too. */
+  duplicate(): void {
+    this.#duplicated = true;
+  }
+
+  nonFinite({ identity, name }: WorkerLink): void {
+    this.#nonFinite.set(identity, name);
+  }
+
+  /** An answer counts. @param hash of it, asked for where other holders may answer, too */
+  accept(worker: Holder, hash: () => string | undefined): void {
+    this.#accepted = { worker, hash: this.#holders.size > 0 ? hash() : undefined };
+  }
+}
