@@ -27,6 +27,7 @@ export function onePassStep(loss: GanLoss): Phase {
     name: 'step',
     updates: ['generator', 'discriminator'],
     batchesThrough: { discriminator: 2 },
+    independent: ['discriminator'],
     reports: [
       { name: 'generatorLoss', chart: 'Loss', label: 'generator' },
       { name: 'discriminatorLoss', chart: 'Loss', label: 'discriminator' },

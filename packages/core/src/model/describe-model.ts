@@ -21,6 +21,7 @@ export function manifestOf(model: Model): ModelManifest {
     }
     requireSupported(network);
   }
+  requireSound(model);
   const streams = drawStreams(model);
   return layOutManifest({
     model: model.name,
@@ -31,6 +32,51 @@ export function manifestOf(model: Model): ModelManifest {
     })),
     phases: model.phases.map((phase) => phaseManifest(model, phase, streams)),
   });
+}
+
+/** Bounds of the wire protocol, which carries the manifest. */
+const MAX_TIMES = 1000;
+const MAX_BATCHES_THROUGH = 16;
+
+/** @throws GantryError E_CONFIG that names the part of the model that makes no sense */
+function requireSound(model: Model): void {
+  const { phases, data } = model;
+  const fail = (problem: string) => new GantryError('E_CONFIG', `model '${model.name}': ${problem}`);
+  if (phases.length === 0) throw fail('it has no phase');
+  if (Object.keys(data).length !== 1) throw fail(`a sample is one tensor, and not ${Object.keys(data).length}`);
+  const twice = firstRepeated(phases.map(({ name }) => name));
+  if (twice !== undefined) throw fail(`two phases are named '${twice}'`);
+  const reported = firstRepeated(reportsOf(model).map(({ name }) => name));
+  if (reported !== undefined) throw fail(`it reports '${reported}' twice`);
+  for (const phase of phases) requireSoundPhase(phase, model, (problem) => fail(`phase ${phase.name}: ${problem}`));
+}
+
+function requireSoundPhase(phase: Phase, { networks }: Model, fail: (problem: string) => GantryError): void {
+  const { times = 1, updates, batchesThrough = {}, independent = [] } = phase;
+  const isWithin = (count: number, most: number) => Number.isInteger(count) && count >= 1 && count <= most;
+  if (!isWithin(times, MAX_TIMES)) throw fail(`times is ${times}, and has to be a whole number from 1 to ${MAX_TIMES}`);
+  if (updates.length === 0) throw fail('it updates no network');
+  const twice = firstRepeated(updates);
+  if (twice !== undefined) throw fail(`it updates '${twice}' twice`);
+  const unknown = [...updates, ...Object.keys(batchesThrough), ...independent].find(
+    (name) => !Object.hasOwn(networks, name),
+  );
+  if (unknown !== undefined) throw fail(`there is no network '${unknown}'`);
+  for (const [name, count] of Object.entries(batchesThrough)) {
+    if (isWithin(count, MAX_BATCHES_THROUGH)) continue;
+    throw fail(`batchesThrough.${name} is ${count}, and has to be a whole number from 1 to ${MAX_BATCHES_THROUGH}`);
+  }
+  for (const name of independent) {
+    const coupling = networks[name]?.layers.find((layer) => layer.getClassName() === 'BatchNormalization');
+    if (!coupling) continue;
+    throw fail(
+      `layer ${name}/${coupling.name} (BatchNormalization): ${name} must not couple samples, as one backward pass serves several losses`,
+    );
+  }
+}
+
+function firstRepeated(names: readonly string[]): string | undefined {
+  return names.find((name, i) => names.indexOf(name) !== i);
 }
 
 /** All numbers that a step of a model reports, and how they are shown. */
@@ -44,8 +90,6 @@ function parameterOf({ name, variable, initializer }: ModelVariable) {
 }
 
 function phaseManifest(model: Model, phase: Phase, streams: ReadonlyMap<string, readonly number[]>): PhaseManifest {
-  const unknown = [...phase.updates, ...Object.keys(phase.batchesThrough ?? {})].find((name) => !model.networks[name]);
-  if (unknown !== undefined) throw new GantryError('E_CONFIG', `phase ${phase.name}: there is no network '${unknown}'`);
   const inputs: PhaseInput[] = [
     ...Object.entries(model.data).map(([name, shape]) => ({ name, shape, from: 'data' as const })),
     ...Object.entries(model.draws).map(([name, draw]) => ({ name, ...draw, streams: streamsOf(name, streams) })),

@@ -34,6 +34,8 @@ export interface Phase {
   readonly updates: readonly string[];
   /** How many batches of B samples go through a network in a round, in one call or several; default 1. Fixes its dropouts' masks. */
   readonly batchesThrough?: Readonly<Record<string, number>>;
+  /** Networks that have to judge each sample by itself: batch normalization in them is refused. Default: none. */
+  readonly independent?: readonly string[];
   /** Means over the samples that it reports. */
   readonly reports: readonly Report[];
   /**

@@ -20,13 +20,19 @@ export function runPhase(model: Model, phase: Phase, inputs: Readonly<Tensors>):
   const networks = Object.fromEntries(
     Object.values(model.networks).map((network) => [network.name, new Applied(network, phase, inputs)]),
   );
-  const result = phase.gradients(networks, inputs);
   const outputs: Tensors = {};
-  for (const name of phase.updates) Object.assign(outputs, networks[name]?.takeStatistics());
-  for (const each of Object.values(networks)) each.dispose();
-  for (const { name } of phase.reports) outputs[name] = given(result.sums[name], phase, `sum ${name}`);
-  for (const name of phase.updates) Object.assign(outputs, gradientsOf(name, networks, phase, result));
-  return outputs;
+  try {
+    const result = phase.gradients(networks, inputs);
+    for (const name of phase.updates) Object.assign(outputs, networks[name]?.takeStatistics());
+    for (const { name } of phase.reports) outputs[name] = given(result.sums[name], phase, `sum ${name}`);
+    for (const name of phase.updates) Object.assign(outputs, gradientsOf(name, networks, phase, result));
+    return outputs;
+  } catch (error) {
+    tf.dispose(outputs);
+    throw error;
+  } finally {
+    for (const each of Object.values(networks)) each.dispose();
+  }
 }
 
 function gradientsOf(network: string, networks: Record<string, Applied>, phase: Phase, result: PhaseResult): Tensors {
@@ -86,10 +92,16 @@ class Applied implements NetworkInTraining {
     );
   }
 
-  /** The means over all calls; the caller disposes them. */
+  /** The means over all calls; the caller disposes them. @throws GantryError E_CONFIG if there was none and they are needed */
   takeStatistics(): Tensors {
     const [first, ...more] = this.#statistics;
-    if (!first) return {};
+    if (!first) {
+      if (variablesOf(this.#network, false).length === 0) return {};
+      throw new GantryError(
+        'E_CONFIG',
+        `phase ${this.#phase.name} updates ${this.#network.name}, which has batch normalization, and does not apply it`,
+      );
+    }
     if (more.length === 0) {
       this.#statistics = [];
       return first;
@@ -98,7 +110,7 @@ class Applied implements NetworkInTraining {
     return Object.fromEntries(
       Object.keys(first).map((name) => {
         const all = this.#statistics.map((each) => each[name] as tf.Tensor);
-        return [name, tf.keep(tf.div(tf.addN(all), count))];
+        return [name, tf.keep(tf.tidy(() => tf.div(tf.addN(all), count)))];
       }),
     );
   }

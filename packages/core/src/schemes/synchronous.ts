@@ -78,6 +78,8 @@ export class Synchronous implements Scheme {
 
   apply(state: TrainingState, round: number, sum: Float32Array): readonly StepMetrics[] {
     const { manifest } = this.#options;
+    // Where training was broken off between the rounds of a step, the step begins again.
+    if (round % this.#roundsPerStep === 0) this.#reports = [];
     const layout = contributionLayout(manifest, this.#phaseOf(round));
     const report = reportOf(sum, layout);
     requireFinite(report, state.step + 1);

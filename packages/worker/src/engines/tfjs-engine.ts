@@ -61,15 +61,19 @@ export class TfjsEngine implements GradientEngine {
     const tensors = Object.fromEntries(
       specs.map(([name, { shape, dtype }]) => [name, tf.tensor(inputs.tensors[name] as Float32Array, shape, dtype)]),
     );
-    const own = model.phases.find(({ name }) => name === phase.name);
-    if (!own) throw new GantryError('E_ENGINE', `the model '${model.name}' has no phase ${phase.name}`);
-    const outputs = tf.tidy(() => runPhase(model, own, tensors));
-    for (const { name, values } of contributionParts(into, program.manifest, phase)) {
-      const output = outputs[name];
-      if (!output) throw new Error(`the phase gave no ${name}`);
-      values.set(await output.data());
+    let outputs: Record<string, tf.Tensor> = {};
+    try {
+      const own = model.phases.find(({ name }) => name === phase.name);
+      if (!own) throw new GantryError('E_ENGINE', `the model '${model.name}' has no phase ${phase.name}`);
+      outputs = tf.tidy(() => runPhase(model, own, tensors));
+      for (const { name, values } of contributionParts(into, program.manifest, phase)) {
+        const output = outputs[name];
+        if (!output) throw new Error(`the phase gave no ${name}`);
+        values.set(await output.data());
+      }
+    } finally {
+      tf.dispose([tensors, outputs]);
     }
-    tf.dispose([tensors, outputs]);
     completeContribution(into, program.manifest, phase, samples);
     return into;
   }
