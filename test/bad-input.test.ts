@@ -5,8 +5,10 @@ import { dirname, join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { gantry, gantryOk, readJson, temporaryDirectory } from './support/gantry.ts';
+import { TINY, TINY_DATA } from './support/tiny.ts';
 
-const SMALL = ['--workers', '0', '--epochs', '1', '--limit', '16', '--batch', '16', '--shard-size', '8'];
+const SIZES = ['--workers', '0', '--epochs', '1', '--limit', '16', '--batch', '16', '--shard-size', '8'];
+const SMALL = [...TINY, ...SIZES];
 
 /** Runs a command that must fail with one line on standard error that matches, and nothing on standard output. */
 async function expectRefusal(args: readonly string[], message: RegExp): Promise<void> {
@@ -52,6 +54,7 @@ describe('options', () => {
 });
 
 describe('runs that exist', () => {
+  const RESUME = ['--resume', ...TINY_DATA];
   const path = () => run;
   let run: string;
   beforeAll(async () => {
@@ -61,10 +64,10 @@ describe('runs that exist', () => {
 
   it.each([
     ['without --resume', [...SMALL, '--seed', '7'], /holds a run already.*--resume/],
-    ['with another seed', ['--resume', '--seed', '8'], /--seed 8 \(the run has 7\)/],
-    ['with another batch', ['--resume', '--batch', '8'], /--batch 8 \(the run has 16\)/],
-    ['with another shard size', ['--resume', '--shard-size', '16'], /--shard-size 16 \(the run has 8\)/],
-    ['with other images', ['--resume', '--limit', '12'], /--limit 12 \(the run has 16\)/],
+    ['with another seed', [...RESUME, '--seed', '8'], /--seed 8 \(the run has 7\)/],
+    ['with another batch', [...RESUME, '--batch', '8'], /--batch 8 \(the run has 16\)/],
+    ['with another shard size', [...RESUME, '--shard-size', '16'], /--shard-size 16 \(the run has 8\)/],
+    ['with other images', [...RESUME, '--limit', '12'], /--limit 12 \(the run has 16\)/],
   ])('are not started again %s', async (_, args, message) => {
     const before = contentsOf(path());
     await expectRefusal(['train', '--run', path(), ...args], message);
@@ -73,7 +76,7 @@ describe('runs that exist', () => {
 
   it('are not resumed with other data', async () => {
     const other = temporaryDirectory();
-    const bytes = mnist();
+    const bytes = tinyImages();
     bytes[1000] = (bytes[1000] ?? 0) ^ 1;
     writeFileSync(join(other, 'train-images-idx3-ubyte.gz'), gzipSync(bytes, { level: 1 }));
     const before = contentsOf(path());
@@ -81,6 +84,10 @@ describe('runs that exist', () => {
     expect(contentsOf(path())).toEqual(before);
   });
 });
+
+function tinyImages(): Buffer {
+  return readFileSync(join(TINY_DATA[1] ?? '', 'train-images-idx3-ubyte'));
+}
 
 /** The training images of MNIST. */
 function mnist(): Buffer {
@@ -90,11 +97,11 @@ function mnist(): Buffer {
 
 describe('data', () => {
   it.each([
-    ['truncated', (bytes: Buffer) => bytes.subarray(0, 1_000_000), /1000000 bytes where 60000 images take 47040016/],
+    ['truncated', (bytes: Buffer) => bytes.subarray(0, 10_000), /10000 bytes where 1024 images take 65552/],
     ['of another kind', (bytes: Buffer) => Buffer.concat([Buffer.from([0, 0, 8, 1]), bytes.subarray(4)]), /0x00000801/],
   ])('a file that is %s is refused', async (_, change, message) => {
     const data = temporaryDirectory();
-    writeFileSync(join(data, 'train-images-idx3-ubyte'), change(mnist()));
+    writeFileSync(join(data, 'train-images-idx3-ubyte'), change(tinyImages()));
     const run = join(temporaryDirectory(), 'run');
     await expectRefusal(['train', ...SMALL, '--data', data, '--run', run], message);
     expect(readdirSync(dirname(run))).toEqual([]);
@@ -110,7 +117,7 @@ describe('data', () => {
     const digests = [];
     for (const source of [[], ['--data', data]]) {
       const run = join(temporaryDirectory(), 'run');
-      await gantryOk('train', ...SMALL, ...source, '--run', run);
+      await gantryOk('train', ...SIZES, ...source, '--run', run);
       digests.push(readJson<{ weightsDigest: string }>(run, 'summary.json').weightsDigest);
     }
     expect(digests[0]).toBe(digests[1]);
@@ -153,7 +160,7 @@ describe('the run directory', () => {
     try {
       const run = join(disk, 'run');
       // A checkpoint takes 31 MB: the third does not fit beside the first two.
-      const refusal = ['train', ...SMALL, '--epochs', '4', '--run', run];
+      const refusal = ['train', ...SIZES, '--epochs', '4', '--run', run];
       await expectRefusal(refusal, /disk is full.*--resume/);
       const checkpoints = readdirSync(join(run, 'checkpoints')).filter((name) => name.startsWith('step-'));
       expect(checkpoints.length).toBeGreaterThan(0);

@@ -2,9 +2,11 @@ import { existsSync, readdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { digestOf, gantry, gantryOk, readJson, temporaryDirectory } from './support/gantry.ts';
+import { TINY_DATA } from './support/tiny.ts';
 
 /** Two steps. */
 const SETTINGS = {
+  model: 'tiny',
   epochs: 1,
   limit: 32,
   batch: 16,
@@ -15,7 +17,20 @@ const SETTINGS = {
     discriminator: { learningRate: 0.0002 },
   },
 };
-const OPTIONS = ['--epochs', '1', '--limit', '32', '--batch', '16', '--shard-size', '8', '--seed', '3'];
+const OPTIONS = [
+  '--model',
+  'tiny',
+  '--epochs',
+  '1',
+  '--limit',
+  '32',
+  '--batch',
+  '16',
+  '--shard-size',
+  '8',
+  '--seed',
+  '3',
+];
 const OPTIMIZERS = ['--optimizer', 'sgd,adam', '--momentum', '0.9,', '--learning-rate', ',0.0002'];
 
 const newRun = () => join(temporaryDirectory(), 'run');
@@ -39,7 +54,7 @@ async function refusal(command: 'train' | 'coordinator', config: string): Promis
 describe('--config', () => {
   let run: string;
   const config = (of: string) => readJson<{ config: unknown }>(of, 'run.json').config;
-  const train = (...args: string[]) => gantryOk('train', '--workers', '0', ...args);
+  const train = (...args: string[]) => gantryOk('train', '--workers', '0', ...TINY_DATA, ...args);
 
   beforeAll(async () => {
     run = newRun();
@@ -65,7 +80,7 @@ describe('--config', () => {
   });
 
   it('counts like options on a resume', async () => {
-    const resume = ['train', '--workers', '0', '--resume', '--run', run];
+    const resume = ['train', '--workers', '0', '--resume', ...TINY_DATA, '--run', run];
     const other = file({ seed: 4, optimizers: { generator: { schedule: { steps: 5 } } } });
     const { code, stderr } = await gantry(...resume, '--config', other, '--learning-rate', ',0.1');
     expect([code, stderr]).toEqual([

@@ -2,6 +2,7 @@ import { readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { Gantry, temporaryDirectory, type Finished } from './support/gantry.ts';
+import { TINY } from './support/tiny.ts';
 
 const NO_DRIVER = { PATH: temporaryDirectory() };
 const GPUS = ['GPU-0a000000-0000-0000-0000-000000000000', 'GPU-0b000000-0000-0000-0000-000000000000'] as const;
@@ -66,7 +67,7 @@ describe('with two GPUs', () => {
   ] as const)('local workers get one each of %s, and none computes elsewhere', async (_, chosen, dealt, notice) => {
     const { env, askedBy } = driver();
     const run = join(temporaryDirectory(), 'run');
-    const sizes = ['--limit', '16', '--batch', '16', '--shard-size', '8'];
+    const sizes = [...TINY, '--limit', '16', '--batch', '16', '--shard-size', '8'];
     const training = new Gantry(['train', '--workers', '3', '--device', 'cuda', ...sizes, '--run', run], {
       ...env,
       CUDA_VISIBLE_DEVICES: chosen,
@@ -85,7 +86,7 @@ describe('with two GPUs', () => {
 
 describe('without a C compiler', () => {
   const env = { CC: 'no-such-compiler' };
-  const sizes = ['--limit', '16', '--batch', '16', '--shard-size', '8', '--epochs', '1'];
+  const sizes = [...TINY, '--limit', '16', '--batch', '16', '--shard-size', '8', '--epochs', '1'];
 
   it('ONNX Runtime computes, and the training says so', async () => {
     const run = join(temporaryDirectory(), 'run');

@@ -1,8 +1,9 @@
 import { dirname, join } from 'node:path';
 import type { WorkLine } from '@gantry/coordinator';
 import type { RecordedEvent } from '@gantry/core';
-import { beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { CPU_ENGINES } from './support/c-compiler.ts';
+import { Dashboard } from './support/dashboard.ts';
 import {
   Gantry,
   digestOf,
@@ -12,65 +13,65 @@ import {
   trainedDigest,
   whenFiles,
 } from './support/gantry.ts';
+import { TINY, TINY_DATA } from './support/tiny.ts';
 
-const SEED = ['--seed', '7'];
-/**
- * Four epochs of six steps; their last batches of 48 are cut into shards of 32 and 16. Long enough to be struck in the middle: a step
- * takes a tenth of a second.
- */
+/** The coordinator of an undisturbed machine does hundreds of such steps in a second: 64 in an epoch, of four shards and, at its end, two. */
 const RUN = [
-  ...SEED,
-  '--epochs',
-  '4',
+  ...TINY,
+  '--seed',
+  '7',
   '--limit',
-  '688',
+  '1014',
   '--batch',
-  '128',
+  '16',
   '--shard-size',
-  '32',
+  '4',
   '--checkpoint-every',
-  '2',
+  '10',
 ];
+const IMAGES_PER_EPOCH = 1014;
+const STEPS_PER_EPOCH = 64;
+/** More than the workers have time for: runs are ended once they were disturbed. */
+const ENDLESS = ['--epochs', '100000'];
 /** Two epochs of four steps; their last batches of 24 are cut into shards of 16 and 8. */
-const SMALL_RUN = [...SEED, '--epochs', '2', '--limit', '216', '--batch', '64', '--shard-size', '16'];
-const IMAGES = 4 * 688;
-const STEPS = 24;
+const SMALL_RUN = ['--seed', '7', '--epochs', '2', '--limit', '216', '--batch', '64', '--shard-size', '16'];
+const SIGINT_EXIT_CODE = 130;
 
 const eventsOf = (path: string) => readJsonLines<RecordedEvent>(path, 'events.jsonl');
 const workOf = (path: string) => readJsonLines<WorkLine>(path, 'work.jsonl');
 
-let undisturbed: string;
-beforeAll(async () => {
-  undisturbed = await trainedDigest(...RUN, '--workers', '0');
-});
-
 /** A coordinator and its workers, all processes of their own. */
 class Cluster {
   readonly path = join(temporaryDirectory(), 'run');
-  coordinator: Gantry;
-  #url: Promise<string>;
-
-  constructor() {
-    this.coordinator = new Gantry(['coordinator', '--listen', '127.0.0.1:0', ...RUN, '--run', this.path]);
-    this.#url = this.#announcedUrl();
-  }
+  readonly #workers = new Map<string, Gantry>();
+  #coordinator = new Gantry(['coordinator', '--listen', '127.0.0.1:0', ...RUN, ...ENDLESS, '--run', this.path]);
+  #url = this.#announcedUrl();
 
   async worker(name: string): Promise<Gantry> {
-    return new Gantry(['worker', await this.#url, '--threads', '1', '--name', name]);
+    const worker = new Gantry(['worker', await this.#url, '--threads', '1', '--name', name]);
+    this.#workers.set(name, worker);
+    return worker;
   }
 
-  /** Kills the coordinator without warning and resumes the run on the same port. */
-  async restartCoordinator(): Promise<void> {
-    const port = new URL(await this.#url).port;
-    this.coordinator.process.kill('SIGKILL');
-    await this.coordinator.finished;
-    this.coordinator = new Gantry(['coordinator', '--listen', `127.0.0.1:${port}`, '--run', this.path, '--resume']);
+  /** Ends the coordinator and resumes the run on the same port. */
+  async restartCoordinator(signal: 'SIGKILL' | 'SIGINT', ...options: string[]): Promise<void> {
+    const { port } = new URL(await this.#url);
+    this.#coordinator.process.kill(signal);
+    const { code, stderr } = await this.#coordinator.finished;
+    expect(code, stderr).toBe(signal === 'SIGKILL' ? null : SIGINT_EXIT_CODE);
+    const resume = ['--run', this.path, '--resume', ...TINY_DATA, ...options];
+    this.#coordinator = new Gantry(['coordinator', '--listen', `127.0.0.1:${port}`, ...resume]);
     await this.#announcedUrl();
   }
 
-  /** Resolves when so many steps are done. */
+  get stepsDone(): number {
+    return lineCount(this.path, 'metrics.jsonl');
+  }
+
+  /** Resolves when so many more steps are done. */
   steps(count: number): Promise<void> {
-    return whenFiles(dirname(this.path), () => lineCount(this.path, 'metrics.jsonl') >= count);
+    const wanted = this.stepsDone + count;
+    return whenFiles(dirname(this.path), () => this.stepsDone >= wanted);
   }
 
   /** Resolves when such an event is recorded. */
@@ -78,44 +79,70 @@ class Cluster {
     return whenFiles(dirname(this.path), () => eventsOf(this.path).some(matches));
   }
 
-  /** Waits for the end of the run; asserts what is true of every run, however disturbed. */
-  async finish(): Promise<void> {
-    const { code, stderr } = await this.coordinator.finished;
+  /** Resolves when workers that are not there any more have joined again. */
+  async #joinedAgain(names: readonly string[], before: readonly RecordedEvent[]): Promise<void> {
+    const joined = (events: readonly RecordedEvent[], name: string) =>
+      events.filter(({ type, worker }) => type === 'joined' && worker === name).length;
+    await whenFiles(dirname(this.path), () => {
+      const now = eventsOf(this.path);
+      return names.every((name) => joined(now, name) > joined(before, name));
+    });
+  }
+
+  /**
+   * Lets the run end soon, with all workers that are left; asserts what is true of every run, however disturbed.
+   * @param left the names of these workers
+   */
+  async finish(...left: string[]): Promise<void> {
+    const before = eventsOf(this.path);
+    // Those that come back shall find steps left, however long they take.
+    const epochs = Math.ceil(this.stepsDone / STEPS_PER_EPOCH) + 2;
+    await this.restartCoordinator('SIGINT', '--epochs', `${epochs}`);
+    const dashboard = await Dashboard.of(this.#coordinator);
+    expect(await dashboard.control({ action: 'pause' })).toMatchObject({ ok: true });
+    await this.#joinedAgain(left, before);
+    expect(await dashboard.control({ action: 'resume' })).toMatchObject({ ok: true });
+    const [undisturbed, { code, stderr }, ...workers] = await Promise.all([
+      trainedDigest(...RUN, '--epochs', `${epochs}`, '--workers', '0'),
+      this.#coordinator.finished,
+      ...left.map((name) => this.#workers.get(name)?.finished),
+    ]);
     expect(code, stderr).toBe(0);
+    for (const worker of workers) expect(worker?.code, worker?.stderr).toBe(0);
     expect(digestOf(this.path)).toBe(undisturbed);
     const work = workOf(this.path);
-    expect(work.reduce((sum, { samples }) => sum + samples, 0)).toBe(IMAGES);
+    expect(work.reduce((sum, { samples }) => sum + samples, 0)).toBe(epochs * IMAGES_PER_EPOCH);
     expect(new Set(work.map(({ step, node }) => `${step}:${node.join()}`)).size).toBe(work.length);
     const steps = readJsonLines<{ step: number }>(this.path, 'metrics.jsonl').map(({ step }) => step);
-    expect(steps).toEqual(Array.from({ length: STEPS }, (_, i) => i + 1));
+    expect(steps).toEqual(Array.from({ length: epochs * STEPS_PER_EPOCH }, (_, i) => i + 1));
   }
 
   async #announcedUrl(): Promise<string> {
-    const [, url = ''] = await this.coordinator.output(/gantry worker (ws:\S+)/);
+    const [, url = ''] = await this.#coordinator.output(/gantry worker (ws:\S+)/);
     return url;
   }
 }
 
 describe.each(CPU_ENGINES)('the weights of the %s engine', (engine) => {
-  let single: string;
-  beforeAll(async () => {
-    single = await trainedDigest(...SMALL_RUN, '--engine', engine, '--workers', '0');
-  });
-
-  it.each([1, 2, 3, 5])('are those of one process with %i workers', async (workers) => {
-    expect(await trainedDigest(...SMALL_RUN, '--engine', engine, '--workers', String(workers))).toBe(single);
+  it.each([
+    ['the tiny model', TINY, [1, 2, 3, 5]],
+    ['the DCGAN', [], [2]],
+  ] as const)('are those of one process with any number of workers: %s', async (_, model, counts) => {
+    const digest = (workers: number) =>
+      trainedDigest(...model, ...SMALL_RUN, '--engine', engine, '--workers', `${workers}`);
+    const single = await digest(0);
+    for (const count of counts) expect(await digest(count), `${count} workers`).toBe(single);
   });
 });
 
 describe('the weights stay the same when', () => {
   it('a worker joins in the middle of the run', async () => {
     const cluster = new Cluster();
-    const first = await cluster.worker('first');
+    await cluster.worker('first');
     await cluster.steps(2);
-    const second = await cluster.worker('second');
-    await cluster.finish();
-    expect((await first.finished).code).toBe(0);
-    expect((await second.finished).code).toBe(0);
+    await cluster.worker('second');
+    await whenFiles(dirname(cluster.path), () => workOf(cluster.path).some(({ worker }) => worker === 'second'));
+    await cluster.finish('first', 'second');
     expect(
       eventsOf(cluster.path).find(({ type, worker }) => type === 'joined' && worker === 'second')?.step,
     ).toBeGreaterThan(0);
@@ -124,22 +151,18 @@ describe('the weights stay the same when', () => {
 
   it('a worker leaves, and another is killed', async () => {
     const cluster = new Cluster();
-    const [stays, leaves, dies] = [
-      await cluster.worker('stays'),
-      await cluster.worker('leaves'),
-      await cluster.worker('dies'),
-    ];
+    await cluster.worker('stays');
+    const [leaves, dies] = [await cluster.worker('leaves'), await cluster.worker('dies')];
     for (const worker of ['stays', 'leaves', 'dies']) {
       await cluster.event((event) => event.type === 'joined' && event['worker'] === worker);
     }
-    const joinedAt = lineCount(cluster.path, 'metrics.jsonl');
-    await cluster.steps(joinedAt + 1);
+    await cluster.steps(1);
     leaves.process.kill('SIGTERM');
     expect((await leaves.finished).code).toBe(0);
-    await cluster.steps(joinedAt + 3);
+    await cluster.steps(2);
     dies.process.kill('SIGKILL');
-    await cluster.finish();
-    expect((await stays.finished).code).toBe(0);
+    await cluster.event(({ type, worker }) => type === 'left' && worker === 'dies');
+    await cluster.finish('stays');
 
     const events = eventsOf(cluster.path);
     expect(events.find(({ type, worker }) => type === 'left' && worker === 'leaves')?.['cause']).toBe(
@@ -157,16 +180,14 @@ describe('the weights stay the same when', () => {
 
   it('a worker freezes for a while', async () => {
     const cluster = new Cluster();
-    const works = await cluster.worker('works');
+    await cluster.worker('works');
     const freezes = await cluster.worker('freezes');
     await cluster.event(({ type, worker }) => type === 'joined' && worker === 'freezes');
-    await cluster.steps(lineCount(cluster.path, 'metrics.jsonl') + 1);
+    await cluster.steps(1);
     freezes.process.kill('SIGSTOP');
     await cluster.event(({ type, worker }) => type === 'left' && worker === 'freezes');
     freezes.process.kill('SIGCONT');
-    await cluster.finish();
-    expect((await works.finished).code).toBe(0);
-    expect((await freezes.finished).code).toBe(0);
+    await cluster.finish('works', 'freezes');
     const events = eventsOf(cluster.path);
     expect(events.find(({ type, worker }) => type === 'left' && worker === 'freezes')?.['cause']).toMatch(
       /silent for|does not read what it is sent/,
@@ -179,16 +200,15 @@ describe('the weights stay the same when', () => {
 
   it('the coordinator is killed and resumed', async () => {
     const cluster = new Cluster();
-    const workers = [await cluster.worker('a'), await cluster.worker('b')];
-    await cluster.steps(3);
-    await cluster.restartCoordinator();
-    await cluster.steps(9);
-    await cluster.restartCoordinator();
-    await cluster.finish();
-    for (const worker of workers) expect((await worker.finished).code).toBe(0);
-    const events = eventsOf(cluster.path);
-    const resumed = events.filter(({ type }) => type === 'resumed');
-    expect(resumed.length).toBeGreaterThan(0);
+    await cluster.worker('a');
+    await cluster.worker('b');
+    for (let i = 0; i < 2; i++) {
+      await cluster.steps(25);
+      await cluster.restartCoordinator('SIGKILL');
+    }
+    await cluster.finish('a', 'b');
+    const resumed = eventsOf(cluster.path).filter(({ type }) => type === 'resumed');
+    expect(resumed).toHaveLength(3);
     for (const { step } of resumed) expect(step).toBeGreaterThan(0);
   });
 });

@@ -2,11 +2,12 @@ import { join } from 'node:path';
 import type { RecordedEvent } from '@gantry/core';
 import { expect, it } from 'vitest';
 import { Gantry, lineCount, readJsonLines, temporaryDirectory, whenFiles } from './support/gantry.ts';
+import { TINY } from './support/tiny.ts';
 
 it('says once that there are more workers than shards', async () => {
   const directory = temporaryDirectory();
   const run = join(directory, 'run');
-  const sizes = ['--epochs', '1000', '--limit', '48', '--batch', '16', '--shard-size', '8'];
+  const sizes = [...TINY, '--epochs', '100000', '--limit', '48', '--batch', '16', '--shard-size', '8'];
   const training = new Gantry(['train', '--workers', '3', ...sizes, '--run', run]);
   const message = '3 workers, 2 shards: 1 idle; raise --batch';
   await training.output(new RegExp(`^warning: ${message}$`, 'm'));

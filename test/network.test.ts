@@ -9,9 +9,10 @@ import { opensslExists, selfSigned } from './support/certificate.ts';
 import { Gantry, digestOf, readJson, readJsonLines, temporaryDirectory, trainedDigest } from './support/gantry.ts';
 import { NamespacePair } from './support/namespaces.ts';
 import { isProvided } from './support/requirements.ts';
+import { TINY } from './support/tiny.ts';
 
 /** Two epochs of four steps. */
-const RUN = ['--epochs', '2', '--seed', '7', '--limit', '216', '--batch', '64', '--shard-size', '16'];
+const RUN = [...TINY, '--epochs', '2', '--seed', '7', '--limit', '216', '--batch', '64', '--shard-size', '16'];
 const BIN = fileURLToPath(new URL('../node_modules/.bin', import.meta.url));
 /** Where `gantry` is a command, as for users. */
 const USER_ENV = { PATH: [BIN, process.env['PATH']].join(delimiter) };

@@ -1,9 +1,24 @@
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { Gantry, digestOf, gantry, gantryOk, readJson, temporaryDirectory, trainedDigest } from './support/gantry.ts';
+import { TINY, TINY_DATA } from './support/tiny.ts';
 
 /** Four steps in two epochs. */
-const RUN = ['--epochs', '2', '--limit', '32', '--batch', '16', '--shard-size', '8', '--seed', '3', '--workers', '0'];
+const RUN = [
+  ...TINY,
+  '--epochs',
+  '2',
+  '--limit',
+  '32',
+  '--batch',
+  '16',
+  '--shard-size',
+  '8',
+  '--seed',
+  '3',
+  '--workers',
+  '0',
+];
 const ADAM = ['--optimizer', 'adam', '--learning-rate', '0.0001', '--beta1', '0.9', '--beta2', '0.999'];
 const SGD = ['--optimizer', 'sgd,adam', '--learning-rate', '0.02,0.0002', '--momentum', '0.9,', '--clip-norm', '1'];
 const SCHEDULE = ['--warm-up', '1', '--cosine', '3'];
@@ -26,7 +41,7 @@ describe('the optimizers', () => {
     await gantryOk('train', ...RUN, ...SGD, ...SCHEDULE, '--run', whole);
     await gantryOk('train', ...RUN, ...SGD, ...SCHEDULE, '--epochs', '1', '--run', parts);
     const repeated = ['--cosine', '3', '--momentum', '0.9,'];
-    await gantryOk('train', '--resume', '--run', parts, '--epochs', '2', '--workers', '0', ...repeated);
+    await gantryOk('train', '--resume', ...TINY_DATA, '--run', parts, '--epochs', '2', '--workers', '0', ...repeated);
     expect(digestOf(parts)).toBe(digestOf(whole));
     const { config } = readJson<{ config: unknown }>(parts, 'run.json');
     const schedule = { kind: 'cosine', warmUpSteps: 1, steps: 3, finalFraction: 0 };
@@ -41,7 +56,7 @@ describe('the optimizers', () => {
   it('cannot be changed on a resume: each setting that differs is named', async () => {
     const run = newRun();
     await gantryOk('train', ...RUN, '--epochs', '1', '--run', run);
-    const resume = ['train', '--resume', '--run', run, '--epochs', '2', '--workers', '0'];
+    const resume = ['train', '--resume', ...TINY_DATA, '--run', run, '--epochs', '2', '--workers', '0'];
     const { code, stderr } = await gantry(...resume, '--learning-rate', '0.0001,0.001', '--beta1', '0.5,0.9');
     expect(code).toBe(1);
     expect(stderr).toMatch(/--learning-rate of the discriminator 0\.001 \(the run has 0\.0001\)/);

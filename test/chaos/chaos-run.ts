@@ -4,6 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { RecordedEvent } from '@gantry/core';
 import { Gantry, temporaryDirectory } from '../support/gantry-process.ts';
 import { digestOf, lineCount, readJson, readJsonLines, whenFiles } from '../support/run-files.ts';
+import { TINY, TINY_DATA } from '../support/tiny.ts';
 import { within } from '../support/within.ts';
 import { checkRun, type CheckedRun } from './check-run.ts';
 import { ChaosCluster } from './cluster.ts';
@@ -17,9 +18,9 @@ import { WorkerSlot } from './worker-slot.ts';
 const WORKERS = 4;
 /** The last workers connect through one each. */
 const LINKS = 2;
-/** Epochs of eight steps; their last batches of 24 are cut into shards of 16 and 8. */
-const SIZES = ['--limit', '472', '--batch', '64', '--shard-size', '16'];
-const STEPS_PER_EPOCH = 8;
+/** Epochs of 64 steps; their last batches of 6 are cut into shards of 4 and 2. */
+const SIZES = [...TINY, '--limit', '1014', '--batch', '16', '--shard-size', '4'];
+const STEPS_PER_EPOCH = 64;
 /** Checkpoints are not at the ends of epochs alone. */
 const CHECKPOINTS = ['--checkpoint-every', '5'];
 const ENDLESS = ['--epochs', '100000'];
@@ -166,7 +167,7 @@ export class ChaosRun {
     await this.#unlessFailed(coordinator.stop());
     const epochs = Math.floor(this.#steps / STEPS_PER_EPOCH) + 2;
     this.#say(`${this.#steps} steps are done; the run is to end with epoch ${epochs}`);
-    coordinator.launch('--resume', '--epochs', String(epochs));
+    coordinator.launch('--resume', ...TINY_DATA, '--epochs', String(epochs));
     for (const worker of workers) worker.mayEnd();
     await this.#unlessFailed(coordinator.finished(FINISH_LIMIT_MS));
     await Promise.all(workers.map((worker) => worker.finished()));

@@ -2,10 +2,11 @@ import { cpSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:f
 import { join } from 'node:path';
 import { beforeAll, expect, it } from 'vitest';
 import { digestOf, gantryOk, temporaryDirectory } from '../support/gantry.ts';
+import { TINY } from '../support/tiny.ts';
 import { checkRun } from './check-run.ts';
 
 /** Two epochs of three steps; their last batches of 12 are cut into shards of 8 and 4. */
-const RUN = ['--epochs', '2', '--seed', '7', '--limit', '44', '--batch', '16', '--shard-size', '8'];
+const RUN = [...TINY, '--epochs', '2', '--seed', '7', '--limit', '44', '--batch', '16', '--shard-size', '8'];
 const STEPS = 6;
 const LAST_CHECKPOINT = join('checkpoints', 'step-00000006');
 

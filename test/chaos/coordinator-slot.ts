@@ -1,5 +1,6 @@
 import type { Finished, Gantry } from '../support/gantry-process.ts';
 import { within } from '../support/within.ts';
+import { TINY_DATA } from '../support/tiny.ts';
 import { Slot, type ChaosContext } from './slot.ts';
 
 const READY_LIMIT_MS = 120_000;
@@ -91,7 +92,7 @@ export class CoordinatorSlot {
 
   async #resume(downMs: number): Promise<void> {
     await this.#slot.wait(downMs);
-    this.launch('--resume');
+    this.launch('--resume', ...TINY_DATA);
   }
 }
 

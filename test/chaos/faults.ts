@@ -108,7 +108,7 @@ function newFault(kind: FaultKind, dice: Dice, workers: number, links: number): 
     case 'worker-freeze':
       return { kind, worker, ms: dice.between(WORKER_SILENCE_MS + 1500, WORKER_SILENCE_MS + 5000) };
     case 'link-slow':
-      return { kind, link, bytesPerSecond: dice.between(1_000_000, 8_000_000), ms: dice.between(3000, 9000) };
+      return { kind, link, bytesPerSecond: dice.between(50_000, 400_000), ms: dice.between(3000, 9000) };
     case 'link-stall':
       return { kind, link, ms: dice.between(500, 8000) };
     case 'link-cut':
@@ -138,7 +138,7 @@ export function describeFault(fault: Fault): string {
     case 'worker-freeze':
       return `worker ${fault.worker + 1}: SIGSTOP for ${seconds(fault.ms)}`;
     case 'link-slow':
-      return `link ${fault.link + 1}: ${(fault.bytesPerSecond / 1e6).toFixed(1)} MB/s for ${seconds(fault.ms)}`;
+      return `link ${fault.link + 1}: ${(fault.bytesPerSecond / 1e3).toFixed(0)} kB/s for ${seconds(fault.ms)}`;
     case 'link-stall':
       return `link ${fault.link + 1}: stalls for ${seconds(fault.ms)}`;
     case 'link-cut':

@@ -23,13 +23,18 @@ export function digestOf(run: string): string {
 
 /** Node's recursive watching on Linux loses files that are replaced, and what happens while it begins: so one looks, too. */
 const LOOK_MS = 100;
+/** A run of short steps changes its files a thousand times a second: to look each time would keep a core from it. */
+const COALESCE_MS = 10;
 
 /** Resolves as soon as a condition on the files below a directory holds. */
 export function whenFiles(directory: string, condition: () => boolean): Promise<void> {
   return new Promise((resolve) => {
-    const watcher = watch(directory, { recursive: true }, check);
+    let soon: NodeJS.Timeout | undefined;
+    const watcher = watch(directory, { recursive: true }, () => (soon ??= setTimeout(check, COALESCE_MS)));
     const timer = setInterval(check, LOOK_MS);
     function check(): void {
+      clearTimeout(soon);
+      soon = undefined;
       if (!condition()) return;
       watcher.close();
       clearInterval(timer);
@@ -39,6 +44,8 @@ export function whenFiles(directory: string, condition: () => boolean): Promise<
   });
 }
 
+/** How many complete lines a .jsonl file has; 0 if it does not exist. */
 export function lineCount(...path: string[]): number {
-  return readJsonLines(...path).length;
+  const file = join(...path);
+  return existsSync(file) ? readFileSync(file, 'latin1').split('\n').length - 1 : 0;
 }
