@@ -45,7 +45,7 @@ function refusal(wire: Wire): string | undefined {
   return undefined;
 }
 
-const initializer = { kind: 'constant', value: 0 } as const;
+const initializer: Wire['trainable'][number]['initializer'] = { kind: 'constant', value: 0 };
 
 describe('manifest', () => {
   it('survives the welcome', () => {
@@ -155,8 +155,13 @@ describe('manifest', () => {
       fc.array(fc.integer({ min: 1, max: 3 }), { maxLength: 3 }),
       fc.constant(Array<number>(8).fill(2 ** 30)),
     );
-    const parameter = fc.record({ name, shape, initializer: fc.constant(initializer) });
-    const statistic = fc.record({ name, shape, initializer: fc.constant(initializer), momentum: fc.constant(0.5) });
+    const parameter = fc.record({ name, shape, initializer: fc.constant<typeof initializer>(initializer) });
+    const statistic = fc.record({
+      name,
+      shape,
+      initializer: fc.constant<typeof initializer>(initializer),
+      momentum: fc.constant(0.5),
+    });
     const input = fc.oneof(
       fc.record({ from: fc.constant('data' as const), name, shape: fc.constantFrom([2], [2, 2]) }),
       fc.record({ from: fc.constant('normal' as const), name, shape, streams: fc.constant([2]) }),
