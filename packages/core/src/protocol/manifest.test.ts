@@ -146,7 +146,7 @@ describe('manifest', () => {
   });
 
   it('of any names, shapes and order is taken, and comes back as it was, or is refused as a manifest', () => {
-    const network = fc.constantFrom('generator', 'discriminator', 'x', '__proto__', 'constructor', '..');
+    const network: fc.Arbitrary<string> = fc.constantFrom('generator', 'discriminator', 'x', '__proto__', 'constructor', '..');
     const name = fc.oneof(
       fc.tuple(network, fc.constantFrom('a', 'b', 'c/d', '')).map((parts) => parts.join('/')),
       fc.constantFrom('a', 'ab', 'generator', '/', '.'),
@@ -155,11 +155,15 @@ describe('manifest', () => {
       fc.array(fc.integer({ min: 1, max: 3 }), { maxLength: 3 }),
       fc.constant(Array<number>(8).fill(2 ** 30)),
     );
-    const parameter = fc.record({ name, shape, initializer: fc.constant<typeof initializer>(initializer) });
+    const parameter = fc.record({
+      name,
+      shape,
+      initializer: fc.constant<Wire['trainable'][number]['initializer']>(initializer),
+    });
     const statistic = fc.record({
       name,
       shape,
-      initializer: fc.constant<typeof initializer>(initializer),
+      initializer: fc.constant<Wire['trainable'][number]['initializer']>(initializer),
       momentum: fc.constant(0.5),
     });
     const input = fc.oneof(
