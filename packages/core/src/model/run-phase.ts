@@ -20,13 +20,15 @@ export function runPhase(model: Model, phase: Phase, inputs: Readonly<Tensors>):
   const networks = Object.fromEntries(
     Object.values(model.networks).map((network) => [network.name, new Applied(network, phase, inputs)]),
   );
-  const result = phase.gradients(networks, inputs);
-  const outputs: Tensors = {};
-  for (const name of phase.updates) Object.assign(outputs, networks[name]?.takeStatistics());
-  for (const each of Object.values(networks)) each.dispose();
-  for (const { name } of phase.reports) outputs[name] = given(result.sums[name], phase, `sum ${name}`);
-  for (const name of phase.updates) Object.assign(outputs, gradientsOf(name, networks, phase, result));
-  return outputs;
+  try {
+    const result = phase.gradients(networks, inputs);
+    const sums = phase.reports.map(({ name }) => [name, given(result.sums[name], phase, `sum ${name}`)] as const);
+    const gradients = phase.updates.map((name) => gradientsOf(name, networks, phase, result));
+    const statistics = phase.updates.map((name) => networks[name]?.takeStatistics());
+    return Object.assign({}, ...statistics, Object.fromEntries(sums), ...gradients) as Tensors;
+  } finally {
+    for (const each of Object.values(networks)) each.dispose();
+  }
 }
 
 function gradientsOf(network: string, networks: Record<string, Applied>, phase: Phase, result: PhaseResult): Tensors {

@@ -146,7 +146,14 @@ describe('manifest', () => {
   });
 
   it('of any names, shapes and order is taken, and comes back as it was, or is refused as a manifest', () => {
-    const network: fc.Arbitrary<string> = fc.constantFrom('generator', 'discriminator', 'x', '__proto__', 'constructor', '..');
+    const network: fc.Arbitrary<string> = fc.constantFrom(
+      'generator',
+      'discriminator',
+      'x',
+      '__proto__',
+      'constructor',
+      '..',
+    );
     const name = fc.oneof(
       fc.tuple(network, fc.constantFrom('a', 'b', 'c/d', '')).map((parts) => parts.join('/')),
       fc.constantFrom('a', 'ab', 'generator', '/', '.'),
@@ -177,7 +184,7 @@ describe('manifest', () => {
       inputs: fc.array(input, { minLength: 1, maxLength: 2 }),
       sums: fc.array(name, { maxLength: 2 }),
     });
-    const wires: fc.Arbitrary<Wire> = fc.record({
+    const wires = fc.record({
       model: network,
       trainable: fc.array(parameter, { minLength: 1, maxLength: 3 }),
       movingStatistics: fc.array(statistic, { maxLength: 2 }),
