@@ -174,8 +174,17 @@ describe('manifest', () => {
       momentum: fc.constant(0.5),
     });
     const input = fc.oneof(
-      fc.record({ from: fc.constant('data' as const), name, shape: fc.constantFrom([2], [2, 2]) }),
-      fc.record({ from: fc.constant('normal' as const), name, shape, streams: fc.constant([2]) }),
+      fc.record({
+        from: fc.constant('data' as const),
+        name,
+        shape: fc.boolean().map((isFlat) => (isFlat ? [2] : [2, 2])),
+      }),
+      fc.record({
+        from: fc.constant('normal' as const),
+        name,
+        shape,
+        streams: fc.array(fc.constant(2), { minLength: 1, maxLength: 1 }),
+      }),
     );
     const phase = fc.record({
       name,
