@@ -1,4 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
+import { GantryError } from '@gantry/core';
 import type { NetworkInTraining, Phase, PhaseResult } from '@gantry/core/tfjs';
 
 /** What one sample's logit costs, with the derivative: functions of logits [B,1], element by element. */
@@ -20,7 +21,7 @@ export interface GanLoss {
  * the loss: the discriminator's backward pass on the fakes serves the generator too, rescaled per sample.
  *
  * Takes the data `images` [B,...] and the draw `noise` [B,...]; the networks are `generator` and `discriminator`, whose output
- * is a logit for each sample [B,1].
+ * is a logit for each sample [B,1]. The discriminator has no batch normalization: E_CONFIG when the phase runs.
  */
 export function onePassStep(loss: GanLoss): Phase {
   return {
@@ -36,6 +37,11 @@ export function onePassStep(loss: GanLoss): Phase {
     gradients: (networks, inputs) => {
       const { generator, discriminator } = networks as Record<'generator' | 'discriminator', NetworkInTraining>;
       const { images, noise } = inputs as Record<'images' | 'noise', tf.Tensor>;
+      if (discriminator.couplesSamples) {
+        const problem =
+          'it couples the samples by batch normalization, which one backward pass for both losses rules out';
+        throw new GantryError('E_CONFIG', `the discriminator: ${problem}`);
+      }
       return onePass(loss, generator, discriminator, images, noise);
     },
   };

@@ -13,6 +13,8 @@ export interface NetworkInTraining {
    * @throws GantryError E_CONFIG beyond the rows that the phase's `batchesThrough` promises
    */
   apply(x: tf.Tensor): tf.Tensor;
+  /** Whether a sample's output depends on the other samples: batch normalization makes it so. */
+  readonly couplesSamples: boolean;
   /** The trainable variables, with the names of their parameters, such as `generator/dense/kernel`. */
   readonly variables: readonly { readonly name: string; readonly variable: tf.Variable }[];
 }

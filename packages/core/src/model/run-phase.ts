@@ -45,6 +45,7 @@ function given(tensor: tf.Tensor | undefined, phase: Phase, what: string): tf.Te
 
 /** A network during one round of a phase. */
 class Applied implements NetworkInTraining {
+  readonly couplesSamples: boolean;
   readonly variables: NetworkInTraining['variables'];
   readonly #network: Model['networks'][string];
   readonly #phase: Phase;
@@ -58,6 +59,7 @@ class Applied implements NetworkInTraining {
     this.#network = network;
     this.#phase = phase;
     this.#inputs = inputs;
+    this.couplesSamples = network.layers.some((layer) => layer.getClassName() === 'BatchNormalization');
     this.variables = variablesOf(network, true);
   }
 
