@@ -151,13 +151,13 @@ describe('training with two phases', () => {
       const samples = numberIn(sum.root, layout.samples);
       expect(samples).toBe(batchOf(number, PLAN).samples);
       expect(scheme.contributionLength(number)).toBe(sum.root.length);
-      const [[network = '', section] = []] = Object.entries(layout.gradients);
+      const [network, section] = Object.entries(layout.gradients)[0] ?? [];
       const gradient = viewOf(sum.root, section ?? { offset: 0, size: 0 });
       norms.push({
         ...Object.fromEntries(
           Object.entries(layout.sums).map(([name, at]) => [name, numberIn(sum.root, at) / samples]),
         ),
-        [`${network}GradNorm`]: Math.hypot(...gradient) / samples,
+        [`${network ?? ''}GradNorm`]: Math.hypot(...gradient) / samples,
       });
       expect(steps).toHaveLength(number % 4 === 3 ? 1 : 0);
       expect(state.step).toBe(Math.floor((number + 1) / 4));
