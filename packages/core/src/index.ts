@@ -15,7 +15,12 @@ export {
   type ContributionLayout,
   type ContributionPart,
 } from './training/contribution.ts';
-export { DEFAULT_OPTIMIZERS, optimizerSpecSchema, type OptimizerSpecs } from './optimizers/optimizer.ts';
+export {
+  DEFAULT_OPTIMIZERS,
+  OPTIMIZER_NAMES,
+  optimizerSpecSchema,
+  type OptimizerSpecs,
+} from './optimizers/optimizer.ts';
 export { scheduleSchema } from './optimizers/schedule.ts';
 export type { OptimizerState } from './optimizers/update-rule.ts';
 export {

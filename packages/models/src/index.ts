@@ -5,7 +5,7 @@ import { dcgan } from './dcgan.ts';
 import { tiny } from './tiny.ts';
 
 export { dcgan } from './dcgan.ts';
-export { crossEntropy } from './losses.ts';
+export * from './losses.ts';
 export { onePassStep, type GanLoss, type LogitLoss } from './one-pass.ts';
 export { tiny } from './tiny.ts';
 

@@ -16,3 +16,15 @@ export const crossEntropy: GanLoss = {
     derivative: (logits) => tf.neg(tf.sigmoid(tf.neg(logits))),
   },
 };
+
+const isPositive = (x: tf.Tensor) => tf.cast(tf.greater(x, 0), 'float32');
+
+/** The hinge loss (Lim and Ye, 2017): what the discriminator judges beyond a margin of 1 costs nothing. */
+export const hinge: GanLoss = {
+  real: {
+    loss: (logits) => tf.relu(tf.sub(1, logits)),
+    derivative: (logits) => tf.neg(isPositive(tf.sub(1, logits))),
+  },
+  fake: { loss: (logits) => tf.relu(tf.add(1, logits)), derivative: (logits) => isPositive(tf.add(1, logits)) },
+  generator: { loss: (logits) => tf.neg(logits), derivative: (logits) => tf.neg(tf.onesLike(logits)) },
+};

@@ -20,7 +20,7 @@ export interface GanLoss {
  * the loss: the discriminator's backward pass on the fakes serves the generator too, rescaled per sample.
  *
  * Takes the data `images` [B,...] and the draw `noise` [B,...]; the networks are `generator` and `discriminator`, whose output
- * is a logit for each sample [B,1].
+ * is a logit for each sample [B,1]. The discriminator has no batch normalization: E_CONFIG when the phase runs.
  */
 export function onePassStep(loss: GanLoss): Phase {
   return {

@@ -7,7 +7,7 @@ const IMAGE_SHAPE = [8, 8, 1];
 const NOISE_SIZE = 8;
 
 /**
- * A DCGAN of 547 parameters for images of 8×8, with every kind of layer that the large one has: for tests, and to try a cluster
+ * A DCGAN of 443 parameters for images of 8×8, with every kind of layer that the large one has: for tests, and to try a cluster
  * out. noise [B,8] → images [B,8,8,1] in [−1, 1], and images → logits [B,1].
  */
 export function tiny(): Model {

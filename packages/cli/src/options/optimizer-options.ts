@@ -1,6 +1,6 @@
 import { InvalidArgumentError, type Command } from 'commander';
 import { overlaid, valueAt, type GivenConfig, type GivenOptimizer } from '@gantry/coordinator';
-import { DEFAULT_OPTIMIZERS } from '@gantry/core';
+import { DEFAULT_OPTIMIZERS, OPTIMIZER_NAMES } from '@gantry/core';
 import { number, wholeNumber } from './options.ts';
 
 /** One for each network; undefined where its half is left out. */
@@ -34,10 +34,14 @@ export function addOptimizerOptions(command: Command): Command {
   return command
     .option(
       '--optimizer <name>',
-      'adam or sgd; here and below: of both networks, or generator,discriminator',
+      `${OPTIMIZER_NAMES}; here and below: of both networks, or generator,discriminator`,
       pairOf(String),
     )
-    .option('--learning-rate <rate>', 'learning rate (default: 0.0001 with adam, 0.01 with sgd)', numbers)
+    .option(
+      '--learning-rate <rate>',
+      'learning rate (default: 0.0001 with adam, 0.01 with sgd, 0.001 with rmsprop)',
+      numbers,
+    )
     .option('--beta1 <decay>', "decay of adam's first moments (default: 0.9)", numbers)
     .option('--beta2 <decay>', "decay of adam's second moments (default: 0.999)", numbers)
     .option('--momentum <decay>', 'momentum of sgd (default: 0)', numbers)

@@ -114,9 +114,11 @@ function layOut<P extends Parameter>(list: readonly Unplaced<P>[]): { parameters
   return { parameters, size: offset };
 }
 
-/** The network that a parameter belongs to. */
+/** The network that a parameter belongs to. @throws RangeError if its name does not begin with a network's */
 export function networkOf({ name }: { readonly name: string }): string {
-  return name.slice(0, name.indexOf('/'));
+  const end = name.indexOf('/');
+  if (end < 1) throw new RangeError(`the parameter ${name} belongs to no network`);
+  return name.slice(0, end);
 }
 
 /** Where the parameters of one network lie. @throws RangeError if another's lie between them */
@@ -129,11 +131,13 @@ function sectionOf(network: string, parameters: readonly Parameter[]): Section {
   return { offset, size };
 }
 
-/** @throws RangeError if the parameters of a network do not lie together */
+/** @throws RangeError if the parameters of a network do not lie together, or belong to none */
 export function layOutManifest({ model, trainable, movingStatistics, phases }: ManifestParts): ModelManifest {
   const placed = layOut<Parameter>(trainable);
   const moving = layOut<MovingStatistic>(movingStatistics);
   const names = [...new Set(trainable.map(networkOf))];
+  const stray = movingStatistics.find((each) => !names.includes(networkOf(each)));
+  if (stray) throw new RangeError(`${stray.name} belongs to a network without parameters`);
   return {
     model,
     networks: names.map((name) => ({

@@ -20,16 +20,12 @@ export function runPhase(model: Model, phase: Phase, inputs: Readonly<Tensors>):
   const networks = Object.fromEntries(
     Object.values(model.networks).map((network) => [network.name, new Applied(network, phase, inputs)]),
   );
-  const outputs: Tensors = {};
   try {
     const result = phase.gradients(networks, inputs);
-    for (const name of phase.updates) Object.assign(outputs, networks[name]?.takeStatistics());
-    for (const { name } of phase.reports) outputs[name] = given(result.sums[name], phase, `sum ${name}`);
-    for (const name of phase.updates) Object.assign(outputs, gradientsOf(name, networks, phase, result));
-    return outputs;
-  } catch (error) {
-    tf.dispose(outputs);
-    throw error;
+    const sums = phase.reports.map(({ name }) => [name, given(result.sums[name], phase, `sum ${name}`)] as const);
+    const gradients = phase.updates.map((name) => gradientsOf(name, networks, phase, result));
+    const statistics = phase.updates.map((name) => networks[name]?.takeStatistics());
+    return Object.assign({}, ...statistics, Object.fromEntries(sums), ...gradients) as Tensors;
   } finally {
     for (const each of Object.values(networks)) each.dispose();
   }

@@ -35,7 +35,7 @@ describe('optimizerSpecSchema', () => {
   });
 
   it.each([
-    ['name', { name: 'rmsprop' }],
+    ['expected adam or sgd or rmsprop', { name: 'adagrad' }],
     ['learningRate', { name: 'adam', learningRate: 0 }],
     ['learningRate', { name: 'sgd', learningRate: -1e-4 }],
     ['learningRate', { name: 'sgd', learningRate: Infinity }],
@@ -48,6 +48,7 @@ describe('optimizerSpecSchema', () => {
     ['epsilon', { name: 'adam', epsilon: 1e-46 }],
     ['momentum', { name: 'sgd', momentum: 1 }],
     ['momentum', { name: 'adam', momentum: 0.9 }],
+    ['rho', { name: 'rmsprop', rho: 1 }],
     ['clipNorm', { name: 'adam', clipNorm: 0 }],
     ['schedule.kind', { name: 'adam', schedule: { kind: 'step' } }],
     ['schedule.steps', { name: 'adam', schedule: { kind: 'cosine', steps: 0 } }],

@@ -2,14 +2,18 @@ import { z } from 'zod';
 import { norm } from '../numerics/vectors.ts';
 import { adam, adamSpecSchema } from './adam.ts';
 import { clipFactor } from './clip.ts';
+import { rmsprop, rmspropSpecSchema } from './rmsprop.ts';
 import { rateAt } from './schedule.ts';
 import { sgd, sgdSpecSchema } from './sgd.ts';
 import type { OptimizerState, UpdateRule } from './update-rule.ts';
 
-/** An optimizer, as data. Another one is a file beside `sgd.ts`, a line here and a case of `ruleOf`. */
-export const optimizerSpecSchema = z.discriminatedUnion('name', [adamSpecSchema, sgdSpecSchema], {
-  error: 'expected adam or sgd',
-});
+const SPEC_SCHEMAS = [adamSpecSchema, sgdSpecSchema, rmspropSpecSchema] as const;
+
+/** Names of all optimizers, for people. */
+export const OPTIMIZER_NAMES = SPEC_SCHEMAS.map(({ shape }) => shape.name.value).join(' or ');
+
+/** An optimizer, as data. Another one is a file beside `sgd.ts`, its schema above and a case of `ruleOf`. */
+export const optimizerSpecSchema = z.discriminatedUnion('name', SPEC_SCHEMAS, { error: `expected ${OPTIMIZER_NAMES}` });
 export type OptimizerSpec = z.infer<typeof optimizerSpecSchema>;
 
 /** The optimizer of each network, by its name. */
@@ -39,6 +43,8 @@ function ruleOf(spec: OptimizerSpec): UpdateRule {
       return adam(spec);
     case 'sgd':
       return sgd(spec);
+    case 'rmsprop':
+      return rmsprop(spec);
   }
 }
 

@@ -6,7 +6,7 @@ import { decodeFromCoordinator, decodeFromWorker, encodeFrame, type Received } f
 import { MAX_FRAME_BYTES, MAX_PAYLOAD_BYTES, PROTOCOL_VERSION, allocatePayload } from './frame.ts';
 import type { Message, MessageOf } from './messages.ts';
 
-const CANCEL: Message = { type: 'cancel', step: 3, index: 1 };
+const CANCEL: Message = { type: 'cancel', round: 3, index: 1 };
 
 /** A run whose weights take so many numbers, and whose samples and program so many bytes. */
 function welcomeOf(numbers: number, bytes: number): MessageOf<'welcome'> {
@@ -17,18 +17,20 @@ function welcomeOf(numbers: number, bytes: number): MessageOf<'welcome'> {
     seed: 7,
     heartbeatMs: 1000,
     manifest: {
-      trainable: [{ name: 'k', shape: [numbers], initializer: { kind: 'constant', value: 0 } }],
+      model: 'm',
+      trainable: [{ name: 'n/k', shape: [numbers], initializer: { kind: 'constant', value: 0 } }],
       movingStatistics: [],
-      inputs: [{ name: 'images', shape: [bytes], from: 'data' }],
-      sums: [],
+      phases: [
+        { name: 'p', times: 1, updates: ['n'], inputs: [{ name: 'images', shape: [bytes], from: 'data' }], sums: [] },
+      ],
     },
-    programs: [{ samples: 2, bytes, sha256: '0'.repeat(64) }],
+    programs: [{ phase: 'p', samples: 2, bytes, sha256: '0'.repeat(64) }],
   };
 }
 
 const RESULT: MessageOf<'result'> = {
   type: 'result',
-  step: 3,
+  round: 3,
   level: 0,
   index: 1,
   samples: 2,
@@ -40,11 +42,11 @@ const RESULT: MessageOf<'result'> = {
 function bulk(type: BulkMessage['type'], numbers: number, bytes: number): [BulkMessage, number] {
   switch (type) {
     case 'program':
-      return [{ type, samples: 2 }, bytes];
+      return [{ type, phase: 'p', samples: 2 }, bytes];
     case 'weights':
-      return [{ type, version: 3 }, 4 * numbers];
+      return [{ type, round: 3 }, 4 * numbers];
     case 'assign':
-      return [{ type, step: 3, version: 3, index: 1, first: 2, samples: 2 }, 2 * bytes];
+      return [{ type, round: 3, index: 1, batches: [{ step: 3, iteration: 0, first: 2, samples: 2 }] }, 2 * bytes];
     case 'result':
       return [RESULT, 4 * numbers];
   }
@@ -113,8 +115,8 @@ describe('messages in several frames', () => {
   it('use memory for copies again', () => {
     const copies: Uint8Array<ArrayBuffer>[] = [];
     const payload = roomy(payloadOf(20, 1));
-    const [, second] = framesAround({ type: 'weights', version: 1 }, payload, copies, 8);
-    const again = framesAround({ type: 'weights', version: 2 }, payload, copies, 8);
+    const [, second] = framesAround({ type: 'weights', round: 1 }, payload, copies, 8);
+    const again = framesAround({ type: 'weights', round: 2 }, payload, copies, 8);
     expect(copies).toHaveLength(2);
     expect(again[1]?.buffer).toBe(second?.buffer);
     expect(again[0]?.buffer).toBe(payload.buffer);
@@ -129,7 +131,7 @@ function outcome(sent: readonly (Uint8Array | undefined)[]): string | number | u
   const assembly = new Assembly<Message>();
   let whole = 0;
   const code = refusal(() => {
-    for (const frame of sent) if (frame && assembly.add(decodeFromWorker(frame, 6, 8))) whole++;
+    for (const frame of sent) if (frame && assembly.add(decodeFromWorker(frame, () => 6, 8))) whole++;
   });
   return code ?? whole;
 }
@@ -181,13 +183,13 @@ describe('wrong frames', () => {
 describe('a frame', () => {
   it('never holds more than 16 MiB, and what fits is not copied', () => {
     const fits = allocatePayload(MAX_PAYLOAD_BYTES);
-    const [only, ...none] = framesAround({ type: 'weights', version: 1 }, fits);
+    const [only, ...none] = framesAround({ type: 'weights', round: 1 }, fits);
     expect(none).toEqual([]);
     expect(only?.buffer).toBe(fits.buffer);
     const whole = new Assembly<Message>().add(decodeFromCoordinator(only ?? fits, welcomeOf(fits.length / 4, 1)));
     expect(whole?.payload.buffer).toBe(fits.buffer);
 
-    const larger = framesAround({ type: 'weights', version: 1 }, allocatePayload(2 * MAX_PAYLOAD_BYTES + 4));
+    const larger = framesAround({ type: 'weights', round: 1 }, allocatePayload(2 * MAX_PAYLOAD_BYTES + 4));
     expect(larger).toHaveLength(3);
     for (const frame of larger) expect(frame.length).toBeLessThanOrEqual(MAX_FRAME_BYTES);
   });

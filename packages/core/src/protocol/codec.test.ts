@@ -6,7 +6,8 @@ import { MAX_FRAME_BYTES, MAX_PAYLOAD_BYTES, PROTOCOL_VERSION, layFrame } from '
 import type { Message, MessageOf } from './messages.ts';
 import { plainText } from './text.ts';
 
-const LEAF_LENGTH = 5;
+/** Numbers of a contribution: another for each round. */
+const lengthOf = (round: number) => 5 + (round % 3);
 const WELCOME: MessageOf<'welcome'> = {
   type: 'welcome',
   protocol: PROTOCOL_VERSION,
@@ -14,12 +15,24 @@ const WELCOME: MessageOf<'welcome'> = {
   seed: 7,
   heartbeatMs: 5000,
   manifest: {
+    model: 'a-model',
     trainable: [{ name: 'generator/k', shape: [2, 3], initializer: { kind: 'constant', value: 0 } }],
     movingStatistics: [],
-    inputs: [{ name: 'images', shape: [4, 7], from: 'data' }],
-    sums: ['loss'],
+    phases: [
+      {
+        name: 'step',
+        times: 1,
+        updates: ['generator'],
+        inputs: [{ name: 'images', shape: [4, 7], from: 'data' }],
+        sums: ['loss'],
+      },
+    ],
   },
-  programs: [{ samples: 2, bytes: 13, sha256: '0'.repeat(64) }],
+  programs: [
+    { phase: 'step', samples: 2, bytes: 13, sha256: '0'.repeat(64) },
+    { phase: 'other', samples: 2, bytes: 14, sha256: '0'.repeat(64) },
+    { phase: 'step', samples: 3, bytes: 15, sha256: '0'.repeat(64) },
+  ],
 };
 
 const text = (maxLength: number) =>
@@ -32,7 +45,7 @@ const hex = (minLength: number, maxLength: number) =>
   fc.stringMatching(new RegExp(`^[0-9a-f]{${minLength},${maxLength}}$`));
 const sha256 = hex(64, 64);
 const ms = fc.double({ min: 0, max: Number.MAX_SAFE_INTEGER, noNaN: true });
-const step = fc.maxSafeNat();
+const round = fc.maxSafeNat();
 const index = fc.nat(60_000);
 const shardSamples = fc.integer({ min: 2, max: 4096 });
 const errorCode = fc.constantFrom(...ERROR_CODES);
@@ -47,27 +60,39 @@ const initializer = fc.oneof(
   fc.record({ kind: is('normal'), mean: finite, deviation: finite, truncated: fc.boolean() }),
 );
 const parameter = { name: tensorName, shape, initializer };
-const streams = fc.array(fc.nat(2 ** 31 - 1), { minLength: 1, maxLength: 4 });
+const networkName = fc.stringMatching(/^[\w.-]{1,100}$/);
+const streams = fc.array(fc.nat(2 ** 16 - 1), { minLength: 1, maxLength: 16 });
+const phaseInput = fc.oneof(
+  fc.record({ from: is('data'), name: tensorName, shape }),
+  fc.record({ from: is('normal'), name: tensorName, shape, streams }),
+  fc.record({
+    from: is('keepMask'),
+    name: tensorName,
+    shape,
+    streams,
+    rate: fc.double({ min: 0, max: 0.99, noNaN: true }),
+  }),
+);
+const phase = fc.record({
+  name: tensorName,
+  times: fc.integer({ min: 1, max: 1000 }),
+  updates: fc.array(networkName, { minLength: 1, maxLength: 16 }),
+  inputs: fc.array(phaseInput, { minLength: 1, maxLength: 8 }),
+  sums: fc.array(tensorName, { maxLength: 8 }),
+});
 const manifest = fc.record({
+  model: networkName,
   trainable: fc.array(fc.record(parameter), { minLength: 1, maxLength: 16 }),
   movingStatistics: fc.array(fc.record({ ...parameter, momentum: fc.double({ min: 0, max: 1, noNaN: true }) }), {
     maxLength: 16,
   }),
-  inputs: fc.array(
-    fc.oneof(
-      fc.record({ from: is('data'), name: tensorName, shape }),
-      fc.record({ from: is('normal'), name: tensorName, shape, streams }),
-      fc.record({
-        from: is('keepMask'),
-        name: tensorName,
-        shape,
-        streams,
-        rate: fc.double({ min: 0, max: 0.99, noNaN: true }),
-      }),
-    ),
-    { minLength: 1, maxLength: 8 },
-  ),
-  sums: fc.array(tensorName, { maxLength: 8 }),
+  phases: fc.array(phase, { minLength: 1, maxLength: 4 }),
+});
+const batch = fc.record({
+  step: fc.maxSafeNat(),
+  iteration: fc.nat(2 ** 16 - 1),
+  first: index,
+  samples: fc.integer({ min: 2, max: 5 }),
 });
 const protocol = fc.constant(PROTOCOL_VERSION);
 
@@ -82,10 +107,10 @@ const messages: { [Type in Message['type']]: fc.Arbitrary<MessageOf<Type>> } = {
     gantry: text(32),
   }),
   ready: fc.record({ type: is('ready'), manifest: sha256, program: sha256, numericClass: hex(16, 64), probeMs: ms }),
-  computed: fc.record({ type: is('computed'), step, index, computeMs: ms, waitMs: ms }),
+  computed: fc.record({ type: is('computed'), round, index, computeMs: ms, waitMs: ms }),
   result: fc.record({
     type: is('result'),
-    step,
+    round,
     level: fc.nat(16),
     index,
     samples: fc.integer({ min: 2, max: 60_000 }),
@@ -93,7 +118,7 @@ const messages: { [Type in Message['type']]: fc.Arbitrary<MessageOf<Type>> } = {
     waitMs: ms,
   }),
   failure: fc.record(
-    { type: is('failure'), code: errorCode, message: explanation, step, index },
+    { type: is('failure'), code: errorCode, message: explanation, round, index },
     { requiredKeys: ['type', 'code', 'message'] },
   ),
   leaving: fc.record({ type: is('leaving') }),
@@ -105,16 +130,21 @@ const messages: { [Type in Message['type']]: fc.Arbitrary<MessageOf<Type>> } = {
     heartbeatMs: fc.integer({ min: 1, max: 3_600_000 }),
     manifest,
     programs: fc.array(
-      fc.record({ samples: shardSamples, bytes: fc.integer({ min: 1, max: MAX_PAYLOAD_BYTES }), sha256 }),
+      fc.record({
+        phase: tensorName,
+        samples: shardSamples,
+        bytes: fc.integer({ min: 1, max: MAX_PAYLOAD_BYTES }),
+        sha256,
+      }),
       { maxLength: 16 },
     ),
   }),
-  program: fc.record({ type: is('program'), samples: fc.constant(2) }),
-  weights: fc.record({ type: is('weights'), version: step }),
-  assign: fc
-    .record({ type: is('assign'), step, index, first: index, samples: fc.integer({ min: 2, max: 5 }) })
-    .map((message) => ({ ...message, version: message.step })),
-  cancel: fc.record({ type: is('cancel'), step, index }),
+  program: fc.constantFrom(...WELCOME.programs).map(({ phase: name, samples }) => {
+    return { type: 'program', phase: name, samples };
+  }),
+  weights: fc.record({ type: is('weights'), round }),
+  assign: fc.record({ type: is('assign'), round, index, batches: fc.array(batch, { minLength: 1, maxLength: 1 }) }),
+  cancel: fc.record({ type: is('cancel'), round, index }),
   bye: fc.record({ type: is('bye'), reason: fc.constantFrom('finished', 'stopped', 'dropped'), message: explanation }),
   error: fc.record({ type: is('error'), code: errorCode, message: explanation }),
 };
@@ -122,10 +152,13 @@ const types = Object.keys(messages) as Message['type'][];
 const fromWorker = new Set<Message['type']>(['hello', 'ready', 'computed', 'result', 'failure', 'leaving']);
 
 function payloadBytes(message: Message): number {
-  if (message.type === 'result') return LEAF_LENGTH * 4;
+  if (message.type === 'result') return lengthOf(message.round) * 4;
   if (message.type === 'weights') return 2 * 3 * 4;
-  if (message.type === 'program') return 13;
-  return message.type === 'assign' ? message.samples * 4 * 7 : 0;
+  if (message.type === 'program') {
+    const { phase: name, samples } = message;
+    return WELCOME.programs.find((each) => each.phase === name && each.samples === samples)?.bytes ?? NaN;
+  }
+  return message.type === 'assign' ? message.batches.reduce((sum, { samples }) => sum + samples, 0) * 4 * 7 : 0;
 }
 
 function payloadFor(message: Message): Uint8Array {
@@ -133,7 +166,7 @@ function payloadFor(message: Message): Uint8Array {
 }
 
 function decode(type: Message['type'], frame: Uint8Array): Received<Message> {
-  return fromWorker.has(type) ? decodeFromWorker(frame, LEAF_LENGTH) : decodeFromCoordinator(frame, WELCOME);
+  return fromWorker.has(type) ? decodeFromWorker(frame, lengthOf) : decodeFromCoordinator(frame, WELCOME);
 }
 
 /** The code of the refusal, or undefined where there is none; any other error fails the test. */
@@ -207,7 +240,7 @@ describe.each(types)('message %s', (type) => {
   });
 
   it('is refused when a field is missing, of another type or unknown', () => {
-    const valid: Message = type === 'failure' ? { ...example(type), step: 1, index: 1 } : example(type);
+    const valid: Message = type === 'failure' ? { ...example(type), round: 1, index: 1 } : example(type);
     const bytes = payloadBytes(valid);
     const outcome = (header: object) => refusal(() => decode(type, layFrame(header, bytes).frame));
     expect(outcome(valid)).toBeUndefined();
@@ -218,7 +251,7 @@ describe.each(types)('message %s', (type) => {
         expect([field, wrong, outcome({ ...valid, [field]: wrong })]).toEqual([field, wrong, 'E_PROTOCOL']);
       }
       const { [field]: _, ...rest } = valid as Record<string, unknown>;
-      const optional = type === 'failure' && (field === 'step' || field === 'index');
+      const optional = type === 'failure' && (field === 'round' || field === 'index');
       expect([field, outcome(rest)]).toEqual([field, optional ? undefined : 'E_PROTOCOL']);
     }
     for (const key of ['extra', 'constructor', 'toString', '', 'x'.repeat(200)]) {
@@ -304,13 +337,24 @@ describe('refusals', () => {
   it('cover weights and programs that no welcome has announced', () => {
     const early = encodeFrame(example('weights'), payloadFor(example('weights')));
     expect(refusal(() => decodeFromCoordinator(early, undefined))).toBe('E_PROTOCOL');
-    const unknown = encodeFrame({ type: 'program', samples: 3 }, new Uint8Array(13));
-    expect(refusal(() => decode('program', unknown))).toBe('E_PROTOCOL');
+    for (const [name, samples] of [
+      ['step', 4],
+      ['other', 3],
+      ['none', 2],
+    ] as const) {
+      const unknown = encodeFrame({ type: 'program', phase: name, samples }, new Uint8Array(13));
+      expect(refusal(() => decode('program', unknown))).toBe('E_PROTOCOL');
+    }
   });
 
-  it('cover an assignment for other weights than those of its step', () => {
-    const frame = layFrame({ ...example('assign'), step: 3, version: 2 }, payloadBytes(example('assign'))).frame;
-    expect(refusal(() => decode('assign', frame))).toBe('E_PROTOCOL');
+  it('cover an assignment of no batch, of several, and of rounds that no step has', () => {
+    const assign = example('assign');
+    const [first] = assign.batches;
+    if (!first) throw new Error('an assignment has a batch');
+    for (const batches of [[], [first, first], [{ ...first, iteration: 2 ** 16 }], [{ ...first, first: -1 }]]) {
+      const { frame } = layFrame({ ...assign, batches }, payloadBytes(assign));
+      expect(refusal(() => decode('assign', frame))).toBe('E_PROTOCOL');
+    }
   });
 
   it('are the only outcome of bytes that are no message', () => {
