@@ -3,7 +3,7 @@ import os from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import sharp from 'sharp';
-import { gridPng, writeGif } from './samples.ts';
+import { gridPng, writeGif, type Pictures } from './samples.ts';
 
 const SIDE = 448;
 
@@ -23,15 +23,18 @@ function maxDifference(a: Uint8Array, b: Uint8Array): number {
 }
 
 /** A grid in which the pixels of picture p are all grey levels[p], given in [−1, 1]. */
-function grid(levels: readonly number[]): Float32Array {
-  return Float32Array.from({ length: 16 * 784 }, (_, i) => levels[Math.floor(i / 784)] ?? -1);
+function grid(levels: readonly number[]): Pictures {
+  return {
+    shape: [16, 28, 28, 1],
+    values: Float32Array.from({ length: 16 * 784 }, (_, i) => levels[Math.floor(i / 784)] ?? -1),
+  };
 }
 
 describe('gridPng', () => {
   test('lays the pictures out row by row, four pixels to one, and is grey', async () => {
     // Picture p has level p/8 − 1, and its first pixel is white.
     const images = grid(Array.from({ length: 16 }, (_, p) => p / 8 - 1));
-    for (let p = 0; p < 16; p++) images[p * 784] = 1;
+    for (let p = 0; p < 16; p++) images.values[p * 784] = 1;
     const png = await gridPng(images);
     expect(await sharp(png).metadata()).toMatchObject({ format: 'png', width: SIDE, height: SIDE, channels: 1 });
     const expected = Uint8Array.from({ length: SIDE * SIDE }, (_, i) => {
@@ -55,7 +58,7 @@ describe('gridPng', () => {
     [5, 3, 2],
     [9, 3, 3],
   ])('lays %i pictures out in %i columns and %i rows, and leaves the rest black', async (count, columns, rows) => {
-    const png = await gridPng(new Float32Array(count * 784).fill(1));
+    const png = await gridPng({ shape: [count, 28, 28, 1], values: new Float32Array(count * 784).fill(1) });
     const { data, info } = await sharp(png).toColourspace('b-w').raw().toBuffer({ resolveWithObject: true });
     expect(info).toMatchObject({ width: columns * 112, height: rows * 112, channels: 1 });
     const white = data.reduce((sum, grey) => sum + (grey === 255 ? 1 : 0), 0);
@@ -95,7 +98,8 @@ describe('writeGif', () => {
   });
 
   test('keeps the greys', async () => {
-    const image = grid([]).map((_, i) => ((i % 256) - 127.5) / 127.5);
+    const { shape, values } = grid([]);
+    const image = { shape, values: values.map((_, i) => ((i % 256) - 127.5) / 127.5) };
     const png = join(directory, 'greys.png');
     await writeFile(png, await gridPng(image));
     const out = join(directory, 'out.gif');
