@@ -138,3 +138,82 @@ describe('writeGif', () => {
     expect((await sharp(out).metadata()).format).toBe('gif');
   });
 });
+
+describe('pictures of other kinds', () => {
+  /** Pixel (x, y) of a raw image. */
+  async function pixelsOf(png: Uint8Array) {
+    const { channels } = await sharp(png).metadata();
+    // Grey ones would be made colours.
+    const image = channels === 1 ? sharp(png).toColourspace('b-w') : sharp(png);
+    const { data, info } = await image.raw().toBuffer({ resolveWithObject: true });
+    const at = (x: number, y: number) => {
+      const from = (y * info.width + x) * info.channels;
+      return [...data.subarray(from, from + info.channels)];
+    };
+    return { at, info };
+  }
+
+  /** Different in every picture, row, column and channel; exact bytes. */
+  const byteAt = (i: number) => (i * 7) % 256;
+
+  test.each([
+    ['colours', [4, 2, 3, 3]],
+    ['colours, with room left over', [3, 5, 4, 3]],
+    ['grey, higher than wide', [2, 8, 4, 1]],
+    ['grey, of the tiny model', [16, 8, 8, 1]],
+    ['colours, larger than a picture is shown', [2, 130, 120, 3]],
+  ])('%s: every pixel is where it belongs', async (_, shape) => {
+    const [count = 0, height = 0, width = 0, channels = 0] = shape;
+    const values = Float32Array.from({ length: count * height * width * channels }, (__, i) => byteAt(i) / 127.5 - 1);
+    const { at, info } = await pixelsOf(await gridPng({ shape, values }));
+    const across = Math.ceil(Math.sqrt(count));
+    const scale = Math.max(1, Math.round(112 / Math.max(height, width)));
+    expect(info).toMatchObject({
+      width: across * width * scale,
+      height: Math.ceil(count / across) * height * scale,
+      channels,
+    });
+    const wrong: string[] = [];
+    for (let y = 0; y < info.height; y++) {
+      for (let x = 0; x < info.width; x++) {
+        const [row, column] = [Math.floor(y / scale), Math.floor(x / scale)];
+        const picture = Math.floor(row / height) * across + Math.floor(column / width);
+        const first = ((picture * height + (row % height)) * width + (column % width)) * channels;
+        const expected = Array.from({ length: channels }, (__, i) => (picture < count ? byteAt(first + i) : 0));
+        if (at(x, y).join() !== expected.join()) wrong.push(`${x},${y}: ${at(x, y).join()}, not ${expected.join()}`);
+      }
+    }
+    expect(wrong).toEqual([]);
+  });
+
+  test.each([0, 2, 4])('pictures of %i channels are refused', async (channels) => {
+    const pictures = { shape: [1, 2, 2, channels], values: new Float32Array(4 * channels) };
+    await expect(gridPng(pictures)).rejects.toThrow(`pictures of ${channels} channels cannot be shown`);
+  });
+
+  test('an animation of colours keeps them apart', async () => {
+    const directory = await mkdtemp(join(os.tmpdir(), 'gantry-colours-'));
+    try {
+      const colours = [
+        [1, -1, -1],
+        [-1, -1, 1],
+      ];
+      const files = await Promise.all(
+        colours.map(async (colour, i) => {
+          const file = join(directory, `${i}.png`);
+          const values = Float32Array.from({ length: 4 * 8 * 8 * 3 }, (_, k) => colour[k % 3] ?? 0);
+          await writeFile(file, await gridPng({ shape: [4, 8, 8, 3], values }));
+          return file;
+        }),
+      );
+      const out = join(directory, 'out.gif');
+      await writeGif(files, out);
+      for (const [page, colour] of colours.entries()) {
+        const { data } = await sharp(out, { page }).removeAlpha().raw().toBuffer({ resolveWithObject: true });
+        expect([...data.subarray(0, 3)]).toEqual(colour.map((value) => (value > 0 ? 255 : 0)));
+      }
+    } finally {
+      await rm(directory, { recursive: true });
+    }
+  });
+});
