@@ -12,7 +12,7 @@ export { PictureRenderer } from './run/pictures.ts';
 export { compileGenerator, compileTraining, convolutionsOn } from './run/programs.ts';
 export { recordedModel } from './run/recorded-model.ts';
 export { overlaid, valueAt, type ConfigSource, type GivenConfig, type GivenOptimizer } from './run/given-config.ts';
-export { runJsonSchema, type RunJson } from './run/run-config.ts';
+export { parseRunJson, runJsonSchema, type RunJson } from './run/run-config.ts';
 export { RunDirectory } from './storage/run-directory.ts';
 export type { MetricsLine, WorkLine } from './storage/run-lines.ts';
 export { gridPng, writeGif, type Pictures } from './run/samples.ts';

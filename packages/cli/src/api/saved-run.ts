@@ -7,7 +7,7 @@ import {
   readLines,
   readState,
   recordedModel,
-  runJsonSchema,
+  parseRunJson,
   type MetricsLine,
   type Pictures,
   type RunJson,
@@ -122,7 +122,7 @@ export class SavedRun {
 export async function openRun(path: string, models: (name: string) => Model = modelNamed): Promise<SavedRun> {
   const absolute = resolve(path);
   try {
-    const record = runJsonSchema.parse(JSON.parse(await readFile(join(absolute, 'run.json'), 'utf8')));
+    const record = parseRunJson(JSON.parse(await readFile(join(absolute, 'run.json'), 'utf8')));
     return new SavedRun(absolute, record, models);
   } catch (cause) {
     const why = cause instanceof Error ? cause.message.split('\n')[0] : String(cause);

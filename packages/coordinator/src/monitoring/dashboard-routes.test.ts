@@ -35,7 +35,7 @@ beforeAll(async () => {
   for (const epoch of [0, 1]) {
     await writeFile(
       join(run, 'samples', `epoch-000${epoch}.png`),
-      await gridPng(new Float32Array(16 * 784).fill(epoch)),
+      await gridPng({ shape: [16, 28, 28, 1], values: new Float32Array(16 * 784).fill(epoch) }),
     );
     watch.sampled(epoch);
   }
@@ -249,7 +249,7 @@ test('Prometheus reads figures of the run and of the process', async () => {
   const lines = (await answer.text()).split('\n');
   expect(lines).toContain('gantry_run_state{state="waiting"} 1');
   expect(lines).toContain(`gantry_steps_done ${watch.lastStep}`);
-  expect(lines).toContain('gantry_loss{network="discriminator"} 1.25');
+  expect(lines).toContain('gantry_metric{name="discriminatorLoss"} 1.25');
   expect(lines).toContain('gantry_step_seconds{phase="total"} 0.25');
   expect(lines).toContain('gantry_workers 0');
   expect(lines.some((line) => line.startsWith('process_cpu_seconds_total '))).toBe(true);

@@ -130,7 +130,7 @@ describe('newConfig', () => {
       /^file:optimizers.generator.beta1: expected number to be <1$/,
     ],
     ['null', { limit: null }, {}, /^file:limit: expected number, received null$/],
-    ['an unknown setting', { sed: 1 }, {}, /^file:sed: there is no such setting; there are seed, batch, /],
+    ['an unknown setting', { sed: 1 }, {}, /^file:sed: there is no such setting; there are model, seed, batch, /],
     [
       'an unknown network',
       { optimizers: { gen: {} } },

@@ -161,3 +161,12 @@ export const runJsonSchema = z.object({
   bitIdentical: z.boolean().optional(),
 });
 export type RunJson = z.infer<typeof runJsonSchema>;
+
+/** @throws GantryError E_RUN_DIRECTORY that names the field at fault, in one line */
+export function parseRunJson(json: unknown): RunJson {
+  const { data, error } = runJsonSchema.safeParse(json);
+  if (data) return data;
+  const [issue] = error.issues;
+  const where = issue?.path.map(String).join('.') ?? '';
+  throw new GantryError('E_RUN_DIRECTORY', `run.json: ${[where, issue?.message].filter(Boolean).join(': ')}`);
+}

@@ -3,7 +3,7 @@ import os from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import sharp from 'sharp';
-import { gridPng, writeGif } from './samples.ts';
+import { gridPng, writeGif, type Pictures } from './samples.ts';
 
 const SIDE = 448;
 
@@ -23,15 +23,18 @@ function maxDifference(a: Uint8Array, b: Uint8Array): number {
 }
 
 /** A grid in which the pixels of picture p are all grey levels[p], given in [−1, 1]. */
-function grid(levels: readonly number[]): Float32Array {
-  return Float32Array.from({ length: 16 * 784 }, (_, i) => levels[Math.floor(i / 784)] ?? -1);
+function grid(levels: readonly number[]): Pictures {
+  return {
+    shape: [16, 28, 28, 1],
+    values: Float32Array.from({ length: 16 * 784 }, (_, i) => levels[Math.floor(i / 784)] ?? -1),
+  };
 }
 
 describe('gridPng', () => {
   test('lays the pictures out row by row, four pixels to one, and is grey', async () => {
     // Picture p has level p/8 − 1, and its first pixel is white.
     const images = grid(Array.from({ length: 16 }, (_, p) => p / 8 - 1));
-    for (let p = 0; p < 16; p++) images[p * 784] = 1;
+    for (let p = 0; p < 16; p++) images.values[p * 784] = 1;
     const png = await gridPng(images);
     expect(await sharp(png).metadata()).toMatchObject({ format: 'png', width: SIDE, height: SIDE, channels: 1 });
     const expected = Uint8Array.from({ length: SIDE * SIDE }, (_, i) => {
@@ -55,7 +58,7 @@ describe('gridPng', () => {
     [5, 3, 2],
     [9, 3, 3],
   ])('lays %i pictures out in %i columns and %i rows, and leaves the rest black', async (count, columns, rows) => {
-    const png = await gridPng(new Float32Array(count * 784).fill(1));
+    const png = await gridPng({ shape: [count, 28, 28, 1], values: new Float32Array(count * 784).fill(1) });
     const { data, info } = await sharp(png).toColourspace('b-w').raw().toBuffer({ resolveWithObject: true });
     expect(info).toMatchObject({ width: columns * 112, height: rows * 112, channels: 1 });
     const white = data.reduce((sum, grey) => sum + (grey === 255 ? 1 : 0), 0);
@@ -95,7 +98,8 @@ describe('writeGif', () => {
   });
 
   test('keeps the greys', async () => {
-    const image = grid([]).map((_, i) => ((i % 256) - 127.5) / 127.5);
+    const { shape, values } = grid([]);
+    const image = { shape, values: values.map((_, i) => ((i % 256) - 127.5) / 127.5) };
     const png = join(directory, 'greys.png');
     await writeFile(png, await gridPng(image));
     const out = join(directory, 'out.gif');
@@ -132,5 +136,84 @@ describe('writeGif', () => {
     await writeGif(await pngs([0]), out);
     await expect(writeGif([join(directory, '0.png'), join(directory, 'gone.png')], out)).rejects.toThrow(/gone\.png/);
     expect((await sharp(out).metadata()).format).toBe('gif');
+  });
+});
+
+describe('pictures of other kinds', () => {
+  /** Pixel (x, y) of a raw image. */
+  async function pixelsOf(png: Uint8Array) {
+    const { channels } = await sharp(png).metadata();
+    // Grey ones would be made colours.
+    const image = channels === 1 ? sharp(png).toColourspace('b-w') : sharp(png);
+    const { data, info } = await image.raw().toBuffer({ resolveWithObject: true });
+    const at = (x: number, y: number) => {
+      const from = (y * info.width + x) * info.channels;
+      return [...data.subarray(from, from + info.channels)];
+    };
+    return { at, info };
+  }
+
+  /** Different in every picture, row, column and channel; exact bytes. */
+  const byteAt = (i: number) => (i * 7) % 256;
+
+  test.each([
+    ['colours', [4, 2, 3, 3]],
+    ['colours, with room left over', [3, 5, 4, 3]],
+    ['grey, higher than wide', [2, 8, 4, 1]],
+    ['grey, of the tiny model', [16, 8, 8, 1]],
+    ['colours, larger than a picture is shown', [2, 130, 120, 3]],
+  ])('%s: every pixel is where it belongs', async (_, shape) => {
+    const [count = 0, height = 0, width = 0, channels = 0] = shape;
+    const values = Float32Array.from({ length: count * height * width * channels }, (__, i) => byteAt(i) / 127.5 - 1);
+    const { at, info } = await pixelsOf(await gridPng({ shape, values }));
+    const across = Math.ceil(Math.sqrt(count));
+    const scale = Math.max(1, Math.round(112 / Math.max(height, width)));
+    expect(info).toMatchObject({
+      width: across * width * scale,
+      height: Math.ceil(count / across) * height * scale,
+      channels,
+    });
+    const wrong: string[] = [];
+    for (let y = 0; y < info.height; y++) {
+      for (let x = 0; x < info.width; x++) {
+        const [row, column] = [Math.floor(y / scale), Math.floor(x / scale)];
+        const picture = Math.floor(row / height) * across + Math.floor(column / width);
+        const first = ((picture * height + (row % height)) * width + (column % width)) * channels;
+        const expected = Array.from({ length: channels }, (__, i) => (picture < count ? byteAt(first + i) : 0));
+        if (at(x, y).join() !== expected.join()) wrong.push(`${x},${y}: ${at(x, y).join()}, not ${expected.join()}`);
+      }
+    }
+    expect(wrong).toEqual([]);
+  });
+
+  test.each([0, 2, 4])('pictures of %i channels are refused', async (channels) => {
+    const pictures = { shape: [1, 2, 2, channels], values: new Float32Array(4 * channels) };
+    await expect(gridPng(pictures)).rejects.toThrow(`pictures of ${channels} channels cannot be shown`);
+  });
+
+  test('an animation of colours keeps them apart', async () => {
+    const directory = await mkdtemp(join(os.tmpdir(), 'gantry-colours-'));
+    try {
+      const colours = [
+        [1, -1, -1],
+        [-1, -1, 1],
+      ];
+      const files = await Promise.all(
+        colours.map(async (colour, i) => {
+          const file = join(directory, `${i}.png`);
+          const values = Float32Array.from({ length: 4 * 8 * 8 * 3 }, (_, k) => colour[k % 3] ?? 0);
+          await writeFile(file, await gridPng({ shape: [4, 8, 8, 3], values }));
+          return file;
+        }),
+      );
+      const out = join(directory, 'out.gif');
+      await writeGif(files, out);
+      for (const [page, colour] of colours.entries()) {
+        const { data } = await sharp(out, { page }).removeAlpha().raw().toBuffer({ resolveWithObject: true });
+        expect([...data.subarray(0, 3)]).toEqual(colour.map((value) => (value > 0 ? 255 : 0)));
+      }
+    } finally {
+      await rm(directory, { recursive: true });
+    }
   });
 });

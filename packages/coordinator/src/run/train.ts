@@ -22,7 +22,7 @@ import { NumericClasses } from './numeric-classes.ts';
 import { PictureRenderer } from './pictures.ts';
 import { trainingPrograms } from './programs.ts';
 import type { ConfigSource } from './given-config.ts';
-import { newConfig, resumedConfig, runJsonSchema, type RunJson } from './run-config.ts';
+import { newConfig, resumedConfig, parseRunJson, type RunJson } from './run-config.ts';
 import { RunControl } from './run-control.ts';
 import { RunDirectory } from '../storage/run-directory.ts';
 import { RunWatch } from '../monitoring/run-watch.ts';
@@ -167,7 +167,7 @@ async function createRun(options: TrainOptions): Promise<OpenRun> {
 async function openRun(options: TrainOptions): Promise<OpenRun> {
   const directory = await RunDirectory.open(options.path);
   try {
-    const recorded = runJsonSchema.parse(directory.runJson);
+    const recorded = parseRunJson(directory.runJson);
     const config = resumedConfig(recorded.config, options.config);
     const model = options.modelNamed(config.model);
     const manifest = manifestOf(model);

@@ -1,4 +1,4 @@
-import { GantryError, IMAGE_PIXELS, type RunEvent, type Unit } from '@gantry/core';
+import { GantryError, type RunEvent, type Unit } from '@gantry/core';
 import { describe, expect, it } from 'vitest';
 import { Quarantine } from './quarantine.ts';
 import { Scheduler } from './scheduler.ts';
@@ -101,8 +101,8 @@ class Run {
 
   round(shards: number) {
     const work: Unit[] = Array.from({ length: shards }, (_, index) => {
-      const images = new Uint8Array(SAMPLES * IMAGE_PIXELS);
-      return { round: 0, index, first: index * SAMPLES, samples: SAMPLES, images };
+      const batch = { step: 0, iteration: 0, first: index * SAMPLES, samples: SAMPLES };
+      return { round: 0, index, batches: [batch], data: new Uint8Array(SAMPLES) };
     });
     const weights = { round: 0, values: new Float32Array(1), frames: [], hold: () => () => undefined };
     return this.scheduler.runRound(weights, work, [], new AbortController().signal);

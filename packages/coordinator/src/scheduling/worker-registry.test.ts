@@ -1,4 +1,3 @@
-import { IMAGE_PIXELS } from '@gantry/core';
 import { describe, expect, test } from 'vitest';
 import { lateness } from './assignment.ts';
 import { RecentPace, RegisteredWorker, type ShardState } from './worker-registry.ts';
@@ -28,7 +27,12 @@ function link(name: string, msPerSample: number): WorkerLink {
 
 function shard(): ShardState {
   return {
-    work: { round: 0, index: 0, first: 0, samples: SAMPLES, images: new Uint8Array(SAMPLES * IMAGE_PIXELS) },
+    work: {
+      round: 0,
+      index: 0,
+      batches: [{ step: 0, iteration: 0, first: 0, samples: SAMPLES }],
+      data: new Uint8Array(SAMPLES),
+    },
     samples: SAMPLES,
     holders: new Set(),
     nonFinite: new Map(),

@@ -23,9 +23,10 @@ const OPTIMIZER_FILE = 'optimizer.safetensors';
 /** The average of a network's weights and moving statistics, under their names. */
 const AVERAGE_FILE = 'average.safetensors';
 
-/** The file of a network's weights and moving statistics. */
+/** The file of a network's weights and moving statistics: named after it, unless another file has that name. */
 function networkFile(network: string): string {
-  return `${network}.safetensors`;
+  const file = `${network}.safetensors`;
+  return file === OPTIMIZER_FILE || file === AVERAGE_FILE ? `network.${file}` : file;
 }
 
 const sha256Schema = z.string().regex(/^[0-9a-f]{64}$/);

@@ -4,7 +4,7 @@ import { mkdir, mkdtemp, readFile, readdir, rm, rmdir, writeFile } from 'node:fs
 import os from 'node:os';
 import { join } from 'node:path';
 import { initialState, type DataPlan } from '@gantry/core';
-import { modelManifest } from '@gantry/core/tfjs';
+import { modelManifest } from '@gantry/models';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { CheckpointStore } from './checkpoint-store.ts';
 import { RunDirectory } from './run-directory.ts';
@@ -132,6 +132,6 @@ describe.skipIf(isSkipped)(`a small disk${isSkipped ? ' (skipped: mounting is no
     await expect(RunDirectory.open(join(disk, 'run'))).rejects.toMatchObject(oneLine);
     await expect(RunDirectory.create(join(disk, 'empty'), {})).rejects.toMatchObject(oneLine);
     await expect(RunDirectory.create(join(disk, 'new'), {})).rejects.toMatchObject(oneLine);
-    await expect(CheckpointStore.open(join(disk, 'run'), modelManifest())).rejects.toMatchObject(oneLine);
+    await expect(CheckpointStore.open(join(disk, 'run'), modelManifest('tiny'))).rejects.toMatchObject(oneLine);
   });
 });

@@ -1,5 +1,5 @@
 /** A run to watch, without anybody who computes. */
-import { DEFAULT_OPTIMIZERS, type RecordedEvent, type TrainConfig } from '@gantry/core';
+import { DEFAULT_OPTIMIZERS, type RecordedEvent, type Report, type TrainConfig } from '@gantry/core';
 import { RunControl } from '../run/run-control.ts';
 import type { MetricsLine } from '../storage/run-lines.ts';
 import { RunWatch } from '../monitoring/run-watch.ts';
@@ -17,7 +17,11 @@ const config: TrainConfig = {
 };
 
 /** As the default model has them. */
-const REPORTS = ['generatorLoss', 'discriminatorLoss'].map((name) => ({ name, chart: 'Loss', label: name }));
+const REPORTS: readonly Report[] = ['generatorLoss', 'discriminatorLoss'].map((name) => ({
+  name,
+  chart: 'Loss',
+  label: name,
+}));
 
 export function metricsLine(step: number): MetricsLine {
   return {
@@ -57,12 +61,19 @@ export function doSteps(watch: RunWatch, first: number, last = first): void {
   }
 }
 
-export function watchedRun(): { watch: RunWatch; control: RunControl; scheduler: Scheduler } {
+interface Watched {
+  readonly watch: RunWatch;
+  readonly control: RunControl;
+  readonly scheduler: Scheduler;
+}
+
+/** @param reports of the run's model */
+export function watchedRun(reports: readonly Report[] = REPORTS): Watched {
   const scheduler = new Scheduler(() => undefined);
   const control = new RunControl(scheduler);
   const plan = { images: 1280, epochs: 100, batch: 128, shardSize: 64 };
   return {
-    watch: new RunWatch({ name: 'test', config, plan, reports: REPORTS, scheduler, control }),
+    watch: new RunWatch({ name: 'test', config, plan, reports, scheduler, control }),
     control,
     scheduler,
   };

@@ -9,12 +9,13 @@ import {
   type CoordinatorMessage,
   type MessageOf,
 } from '@gantry/core';
-import { modelManifest } from '@gantry/core/tfjs';
+import { modelManifest } from '@gantry/models';
 // As built: engine threads start from a compiled file.
 import { runWorker, type WorkerObserver } from '@gantry/worker';
 import { afterEach, describe, expect, it } from 'vitest';
 import { WebSocketServer, type WebSocket } from 'ws';
 
+const MANIFEST = modelManifest('tiny');
 const PROGRAM = Uint8Array.of(1, 2, 3);
 const DIGEST = await sha256(PROGRAM);
 
@@ -66,8 +67,8 @@ function welcome(digest = DIGEST, heartbeatMs = 60_000): MessageOf<'welcome'> {
     run: 'a run',
     seed: 1,
     heartbeatMs,
-    manifest: manifestToWire(modelManifest()),
-    programs: [{ samples: 2, bytes: PROGRAM.length, sha256: digest }],
+    manifest: manifestToWire(MANIFEST),
+    programs: [{ phase: 'step', samples: 2, bytes: PROGRAM.length, sha256: digest }],
   };
 }
 
@@ -137,7 +138,7 @@ describe('a worker', () => {
   it('ends when the engine cannot load the program', async () => {
     const url = await coordinator((socket) => {
       send(socket, welcome());
-      send(socket, { type: 'program', samples: 2 }, PROGRAM);
+      send(socket, { type: 'program', phase: 'step', samples: 2 }, PROGRAM);
     });
     await expect(run(url)).rejects.toMatchObject({ code: 'E_ENGINE' });
   });
@@ -148,7 +149,9 @@ describe('a worker', () => {
       { name: 'noise', shape: [2 ** 25], from: 'normal' as const, streams: [1, 2, 3, 4] },
     ];
     const url = await coordinator((socket) => {
-      send(socket, { ...welcome(), manifest: { ...welcome().manifest, inputs } });
+      const { manifest, ...rest } = welcome();
+      const phases = manifest.phases.map((phase) => ({ ...phase, inputs }));
+      send(socket, { ...rest, manifest: { ...manifest, phases } });
     });
     await expect(run(url)).rejects.toMatchObject({
       code: 'E_MANIFEST',
@@ -156,7 +159,7 @@ describe('a worker', () => {
     });
   });
 
-  const weights = new Uint8Array(modelManifest().trainableSize * 4);
+  const weights = new Uint8Array(MANIFEST.trainableSize * 4);
   const reply = (...frames: (readonly [CoordinatorMessage, Uint8Array?])[]) => {
     return (socket: WebSocket) => frames.forEach(([message, payload]) => send(socket, message, payload));
   };
@@ -167,22 +170,30 @@ describe('a worker', () => {
     ['an end without a word', (socket) => socket.terminate(), /broke/],
     ['two welcomes', reply([welcome()], [welcome()]), /second welcome.*E_PROTOCOL/],
     ['no programs', reply([{ ...welcome(), programs: [] }]), /no program.*E_PROTOCOL/],
-    ['another program', reply([welcome('0'.repeat(64))], [{ type: 'program', samples: 2 }, PROGRAM]), /another hash/],
-    ['a cut program', reply([welcome()], [{ type: 'program', samples: 2 }, PROGRAM.subarray(1)]), /E_BAD_SHAPE/],
+    [
+      'another program',
+      reply([welcome('0'.repeat(64))], [{ type: 'program', phase: 'step', samples: 2 }, PROGRAM]),
+      /another hash/,
+    ],
+    [
+      'a cut program',
+      reply([welcome()], [{ type: 'program', phase: 'step', samples: 2 }, PROGRAM.subarray(1)]),
+      /E_BAD_SHAPE/,
+    ],
     [
       'a program that is cut elsewhere',
-      reply([welcome()], [{ type: 'program', samples: 2, offset: 1 }, PROGRAM.subarray(1)]),
+      reply([welcome()], [{ type: 'program', phase: 'step', samples: 2, offset: 1 }, PROGRAM.subarray(1)]),
       /not cut at byte 1.*E_BAD_SHAPE/,
     ],
     [
       'the end of a program before its beginning',
       reply(
-        [{ ...welcome(), programs: [{ samples: 2, bytes: MAX_PAYLOAD_BYTES + 1, sha256: DIGEST }] }],
-        [{ type: 'program', samples: 2, offset: MAX_PAYLOAD_BYTES }, PROGRAM.subarray(2)],
+        [{ ...welcome(), programs: [{ phase: 'step', samples: 2, bytes: MAX_PAYLOAD_BYTES + 1, sha256: DIGEST }] }],
+        [{ type: 'program', phase: 'step', samples: 2, offset: MAX_PAYLOAD_BYTES }, PROGRAM.subarray(2)],
       ),
       /came where a message begins.*E_PROTOCOL/,
     ],
-    ['weights too early', reply([welcome()], [{ type: 'weights', version: 0 }, weights]), /E_PROTOCOL/],
+    ['weights too early', reply([welcome()], [{ type: 'weights', round: 0 }, weights]), /E_PROTOCOL/],
     ['silence', reply([welcome(DIGEST, 1)]), /nothing came from the coordinator for 2\.0 s/],
     [
       'a refusal, and a close',

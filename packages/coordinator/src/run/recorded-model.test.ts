@@ -1,0 +1,67 @@
+import { cp, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import os from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { SmallRun } from '../testing/checkpoints.ts';
+import { recordedModel } from './recorded-model.ts';
+
+let directory: string;
+let run: string;
+beforeEach(async () => {
+  directory = await mkdtemp(join(os.tmpdir(), 'gantry-recorded-'));
+  run = join(directory, 'run');
+});
+afterEach(() => rm(directory, { recursive: true }));
+
+/** A run of a model, with a checkpoint. */
+async function makeRun(record: unknown): Promise<SmallRun> {
+  const small = new SmallRun(run);
+  await small.saveAll(1);
+  await writeFile(join(run, 'run.json'), typeof record === 'string' ? record : JSON.stringify(record));
+  return small;
+}
+
+function recordOf(config: object) {
+  return {
+    created: '2024-01-01T00:00:00.000Z',
+    config: { epochs: 1, batch: 4, shardSize: 2, seed: 1, checkpointEvery: 1, ...config },
+    data: { source: 'mnist', sha256: '0', images: 8 },
+    versions: {},
+    parameters: [],
+  };
+}
+
+test('that of a run, and of a checkpoint in it, is the one of run.json', async () => {
+  const small = await makeRun(recordOf({ model: 'tiny' }));
+  expect(await recordedModel(run)).toBe('tiny');
+  expect(await recordedModel(`${run}/`)).toBe('tiny');
+  expect(await recordedModel(small.directoryOf(1))).toBe('tiny');
+});
+
+test('a run from before there were several is of the model that there was', async () => {
+  const small = await makeRun(recordOf({}));
+  expect(await recordedModel(run)).toBe('dcgan');
+  expect(await recordedModel(small.directoryOf(1))).toBe('dcgan');
+});
+
+test('a checkpoint that lies alone is taken to be of that model, too', async () => {
+  const small = await makeRun(recordOf({ model: 'tiny' }));
+  const alone = join(directory, 'elsewhere', 'best', 'of-all');
+  await cp(small.directoryOf(1), alone, { recursive: true });
+  expect(await recordedModel(alone)).toBe('dcgan');
+  expect(await recordedModel(join(directory, 'nowhere'))).toBe('dcgan');
+});
+
+test.each([
+  ['is not JSON', '{'],
+  ['says nothing of a configuration', '{}'],
+  ['names no model but a number', recordOf({ model: 7 })],
+])('a record that %s is refused in one line, which names it', async (_, record) => {
+  const small = await makeRun(record);
+  for (const path of [run, small.directoryOf(1)]) {
+    await expect(recordedModel(path)).rejects.toMatchObject({
+      code: 'E_CHECKPOINT',
+      message: expect.stringMatching(/^\S*\/run\/run\.json cannot be read: [^\n]{10,}$/) as unknown,
+    });
+  }
+});
