@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { lateness } from './assignment.ts';
-import { RecentPace, RegisteredWorker, type ShardState } from './worker-registry.ts';
+import { UnitState } from './unit-state.ts';
+import { RecentPace, RegisteredWorker } from './worker-registry.ts';
 import type { WorkerLink } from './worker-link.ts';
 
 const SAMPLES = 16;
@@ -25,21 +26,13 @@ function link(name: string, msPerSample: number): WorkerLink {
   };
 }
 
-function shard(): ShardState {
-  return {
-    work: {
-      round: 0,
-      index: 0,
-      batches: [{ step: 0, iteration: 0, first: 0, samples: SAMPLES }],
-      data: new Uint8Array(SAMPLES),
-    },
-    samples: SAMPLES,
-    holders: new Set(),
-    nonFinite: new Map(),
-    accepted: undefined,
-    requeued: false,
-    duplicated: false,
-  };
+function shard(): UnitState {
+  return new UnitState({
+    round: 0,
+    index: 0,
+    batches: [{ step: 0, iteration: 0, first: 0, samples: SAMPLES }],
+    data: new Uint8Array(SAMPLES),
+  });
 }
 
 describe('a worker that seemed slow', () => {
