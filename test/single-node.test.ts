@@ -139,6 +139,7 @@ describe('the run directory', () => {
       'samples',
       'samples.gif',
       'summary.json',
+      'tokens.json',
       'work.jsonl',
     ]);
     expect(readdirSync(join(path, 'samples')).toSorted()).toEqual([

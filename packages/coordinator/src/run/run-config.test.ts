@@ -141,7 +141,7 @@ describe('newConfig', () => {
       'an unknown optimizer',
       { optimizers: { generator: { name: 'lion' } } },
       {},
-      'file:optimizers.generator.name: expected adam or sgd',
+      'file:optimizers.generator.name: expected adam or sgd or rmsprop',
     ],
     [
       'a setting of another optimizer',
