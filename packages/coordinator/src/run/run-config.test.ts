@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { DEFAULT_OPTIMIZERS } from '@gantry/core';
 import { overlaid, type ConfigSource, type GivenConfig, type GivenOptimizer } from './given-config.ts';
-import { newConfig, resumedConfig } from './run-config.ts';
+import { newConfig, parseRunJson, resumedConfig } from './run-config.ts';
 
 function source(settings: GivenConfig, name = 'given'): ConfigSource {
   return { settings, describe: (path, value) => `${name}:${path.join('.')}${value === undefined ? '' : `=${value}`}` };
@@ -233,5 +233,30 @@ describe('resumedConfig', () => {
   ])('refuses another result: %j, %j', (file, flags, changes) => {
     const refusal = `cannot resume with another ${changes}: it would change the result; start a new run`;
     expect(() => resumed(file, flags)).toThrow(expect.objectContaining({ code: 'E_RESUME', message: refusal }));
+  });
+});
+
+describe('parseRunJson', () => {
+  const record = {
+    created: '2024-01-01T00:00:00.000Z',
+    config: newConfig([]),
+    data: { source: 'mnist', sha256: '0', images: 8 },
+    versions: {},
+    parameters: [],
+  };
+
+  it('gives what was recorded, the model of runs from before there were several included', () => {
+    const { model: _, ...config } = record.config;
+    expect(parseRunJson(record)).toEqual({ ...record, numericClasses: [] });
+    expect(parseRunJson({ ...record, config }).config.model).toBe('dcgan');
+  });
+
+  it.each([
+    ['nothing', undefined, /^run\.json: [^\n]+$/],
+    ['a number for the model', { ...record, config: { ...record.config, model: 7 } }, /^run\.json: config\.model: .+$/],
+    ['no data', { ...record, data: undefined }, /^run\.json: data: .+$/],
+  ])('refuses %s in one line', (_, json, message) => {
+    const refusal = { code: 'E_RUN_DIRECTORY', message: expect.stringMatching(message) as unknown };
+    expect(() => parseRunJson(json)).toThrow(expect.objectContaining(refusal));
   });
 });

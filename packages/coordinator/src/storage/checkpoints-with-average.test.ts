@@ -62,7 +62,7 @@ describe('a checkpoint with an average', () => {
   });
 
   test('makes its pictures with the average, where it is that of the network that makes them', async () => {
-    const { average, weights, movingStatistics } = await saveAveraged(3);
+    const { average } = await saveAveraged(3);
     expect(await readGenerator(run, SMALL)).toEqual({ step: 3, ...average });
     expect(await readGenerator(small.directoryOf(3), SMALL)).toEqual({ step: 3, ...average });
     await saveAveraged(4, 'discriminator');
@@ -74,8 +74,7 @@ describe('a checkpoint with an average', () => {
       statistics: own.movingStatistics,
     });
     // The weights are there as well: they are what training goes on with.
-    expect((await (await small.open()).restore())?.state.weights).not.toEqual(weights);
-    expect(movingStatistics).toHaveLength(4);
+    expect((await (await small.open()).restore())?.state.weights).toEqual(own.weights);
   });
 
   test('of which any byte was changed is skipped by all who read it, and the one before is taken', async () => {

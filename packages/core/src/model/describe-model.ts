@@ -37,11 +37,21 @@ export function manifestOf(model: Model): ModelManifest {
 /** Bounds of the wire protocol, which carries the manifest. */
 const MAX_TIMES = 1000;
 const MAX_BATCHES_THROUGH = 16;
+/** Names become those of files and of keys. */
+const NAME = /^(?!__)[\w.-]{1,100}$/;
 
 /** @throws GantryError E_CONFIG that names the part of the model that makes no sense */
 function requireSound(model: Model): void {
-  const { phases, data } = model;
+  const { phases, data, draws, networks } = model;
   const fail = (problem: string) => new GantryError('E_CONFIG', `model '${model.name}': ${problem}`);
+  const names = [
+    ...Object.keys(networks),
+    ...Object.keys(data),
+    ...Object.keys(draws),
+    ...phases.map(({ name }) => name),
+  ];
+  const wrong = [model.name, ...names].find((name) => !NAME.test(name));
+  if (wrong !== undefined) throw fail(`a name is ${JSON.stringify(wrong)}: letters, digits, _, - and . are allowed`);
   if (phases.length === 0) throw fail('it has no phase');
   if (Object.keys(data).length !== 1) throw fail(`a sample is one tensor, and not ${Object.keys(data).length}`);
   const twice = firstRepeated(phases.map(({ name }) => name));
