@@ -107,7 +107,7 @@ describe('a file of no use is refused in one line', () => {
   it('where a setting is wrong', async () => {
     const wrong = file({ sed: 3, optimizers: { generator: { name: 'adam', beta1: 'high' } } });
     const line = await refusal('train', wrong);
-    expect(line).toContain(`sed in ${wrong}: there is no such setting; there are seed, `);
+    expect(line).toContain(`sed in ${wrong}: there is no such setting; there are model, seed, `);
     expect(line).toContain(`optimizers.generator.beta1 in ${wrong}: expected number, received string`);
   });
 });
