@@ -9,6 +9,7 @@ import { DEFAULT_ENGINE } from './support/c-compiler.ts';
 import { Dashboard } from './support/dashboard.ts';
 import { Gantry, digestOf, readJsonLines, temporaryDirectory, trainedDigest } from './support/gantry.ts';
 import { isProvided } from './support/requirements.ts';
+import { TINY } from './support/tiny.ts';
 
 /** 5 epochs of 6 steps in 2 shards each. */
 const RUN = ['--epochs', '5', '--limit', '192', '--batch', '32', '--shard-size', '16', '--seed', '3'];
@@ -160,7 +161,7 @@ describe('watching', () => {
 
 const pseudoTerminal = isProvided('script', () => spawnSync('script', ['--version']).status === 0);
 describe.skipIf(!pseudoTerminal)(`on a terminal${pseudoTerminal ? '' : ' (skipped: script is absent)'}`, () => {
-  const LINE = ['--epochs', '1', '--limit', '32', '--batch', '16', '--shard-size', '16'];
+  const LINE = [...TINY, '--epochs', '1', '--limit', '32', '--batch', '16', '--shard-size', '16'];
   const TRAIN = ['train', '--workers', '1'];
   const COORDINATE = ['coordinator', '--listen', '127.0.0.1:0'];
   const onTerminal = (run: string, ...options: string[]) => {

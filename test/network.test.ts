@@ -11,8 +11,8 @@ import { NamespacePair } from './support/namespaces.ts';
 import { isProvided } from './support/requirements.ts';
 import { TINY } from './support/tiny.ts';
 
-/** Two epochs of four steps. */
-const RUN = [...TINY, '--epochs', '2', '--seed', '7', '--limit', '216', '--batch', '64', '--shard-size', '16'];
+/** Five epochs of 64 steps: each worker is there for some of them. */
+const RUN = [...TINY, '--epochs', '5', '--seed', '7', '--limit', '1014', '--batch', '16', '--shard-size', '4'];
 const BIN = fileURLToPath(new URL('../node_modules/.bin', import.meta.url));
 /** Where `gantry` is a command, as for users. */
 const USER_ENV = { PATH: [BIN, process.env['PATH']].join(delimiter) };

@@ -10,7 +10,7 @@ const RUN = [...TINY, '--epochs', '2', '--seed', '7', '--limit', '44', '--batch'
 const STEPS = 6;
 const LAST_CHECKPOINT = join('checkpoints', 'step-00000006');
 
-/** A run whose worker sent a sum for each step, and the same run as if it had sent leaves. */
+/** A run as if its worker had sent a sum for each step, and as if it had sent leaves: what it did depends on the moment. */
 let summed: string;
 let good: string;
 beforeAll(async () => {
@@ -18,10 +18,15 @@ beforeAll(async () => {
   await gantryOk('train', ...RUN, '--workers', '1', '--run', summed);
   good = join(temporaryDirectory(), 'run');
   cpSync(summed, good, { recursive: true });
+  const samplesOf = (step: unknown) => (Number(step) % 3 === 0 ? 12 : 16);
+  const steps = (lines: Line[]) => lines.filter(({ step }, i) => step !== lines[i - 1]?.['step']);
+  doctorLines(summed, 'work.jsonl', (lines) =>
+    steps(lines).map((line) => ({ ...line, node: [1, 0], samples: samplesOf(line['step']) })),
+  );
   doctorLines(good, 'work.jsonl', (lines) =>
-    lines.flatMap((line) => [
+    steps(lines).flatMap((line) => [
       { ...line, node: [0, 0], samples: 8 },
-      { ...line, node: [0, 1], samples: Number(line['samples']) - 8 },
+      { ...line, node: [0, 1], samples: samplesOf(line['step']) - 8 },
     ]),
   );
 });
