@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { temporaryDirectory } from './gantry-process.ts';
 
 /** As many as the data set of `TINY` has. */
-export const TINY_IMAGES = 1024;
+const TINY_IMAGES = 1024;
 const SIDE = 8;
 const IDX_IMAGES = 0x0803;
 
@@ -22,7 +22,7 @@ function writeImages(): string {
 export const TINY_DATA: readonly string[] = ['--data', writeImages()];
 
 /**
- * For `gantry train` and `gantry coordinator`, where the subject is not the model: a GAN of 547 parameters whose steps take
+ * For `gantry train` and `gantry coordinator`, where the subject is not the model: a GAN of 443 parameters whose steps take
  * milliseconds, where those of the tutorial's take seconds on a machine that is busy with other tests.
  */
 export const TINY: readonly string[] = ['--model', 'tiny', ...TINY_DATA];

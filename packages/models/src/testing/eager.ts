@@ -14,7 +14,7 @@ import {
 import { modelVariables, runPhase, type Model } from '@gantry/core/tfjs';
 
 /** Inputs as tensors, to be disposed. */
-export function tensorsOf({ phase, samples, tensors }: BatchInputs): Record<string, tf.Tensor> {
+function tensorsOf({ phase, samples, tensors }: BatchInputs): Record<string, tf.Tensor> {
   const specs = Object.entries(inputSpecs(phase, samples));
   return Object.fromEntries(
     specs.map(([name, { shape, dtype }]) => [name, tf.tensor(tensors[name] as Float32Array, shape, dtype)]),
@@ -22,7 +22,7 @@ export function tensorsOf({ phase, samples, tensors }: BatchInputs): Record<stri
 }
 
 /** Gives the networks their weights, as `manifest.trainable`. */
-export function setWeights(model: Model, manifest: ModelManifest, weights: Float32Array): void {
+function setWeights(model: Model, manifest: ModelManifest, weights: Float32Array): void {
   modelVariables(model, true).forEach(({ variable }, i) => {
     const parameter = manifest.trainable[i];
     if (!parameter) throw new RangeError('the model has more variables than its manifest');
