@@ -107,6 +107,12 @@ describe('data', () => {
     expect(readdirSync(dirname(run))).toEqual([]);
   });
 
+  it('images of another size than the model takes are refused', async () => {
+    const run = join(temporaryDirectory(), 'run');
+    await expectRefusal(['train', ...TINY_DATA, '--run', run], /images of 8×8×1 where the model 'dcgan' takes 28×28×1/);
+    expect(readdirSync(dirname(run))).toEqual([]);
+  });
+
   it('a folder without images is refused', async () => {
     await expectRefusal(['train', ...SMALL, '--data', temporaryDirectory()], /train-images-idx3-ubyte/);
   });
