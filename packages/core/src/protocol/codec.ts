@@ -10,6 +10,7 @@ import {
   type Frame,
 } from './frame.ts';
 import { sampleBytes } from '../model/batch-inputs.ts';
+import { roundsPerStep, type ModelManifest } from '../model/manifest.ts';
 import { manifestFromWire } from './manifest.ts';
 import {
   coordinatorMessageSchema,
@@ -164,12 +165,21 @@ function fixedBytes(message: Message): number | undefined {
 /** Length of a payload that the welcome has announced. */
 function promisedBytes(message: CoordinatorMessage, welcome: MessageOf<'welcome'> | undefined): number {
   if (!welcome) throw new GantryError('E_PROTOCOL', `a message of type ${message.type} came before the welcome`);
-  if (message.type === 'assign') return samplesIn(message) * sampleBytes(manifestFromWire(welcome.manifest));
+  if (message.type === 'assign') return assignedBytes(message, manifestFromWire(welcome.manifest));
   if (message.type !== 'program') return manifestFromWire(welcome.manifest).trainableSize * 4;
   const { phase, samples } = message;
   const promised = welcome.programs.find((each) => each.phase === phase && each.samples === samples);
   if (!promised) throw new GantryError('E_PROTOCOL', `no program of ${phase} for ${samples} samples was announced`);
   return promised.bytes;
+}
+
+function assignedBytes(message: MessageOf<'assign'>, manifest: ModelManifest): number {
+  const rounds = roundsPerStep(manifest);
+  const beyond = message.batches.find(({ iteration }) => iteration >= rounds);
+  if (beyond) {
+    throw new GantryError('E_PROTOCOL', `a step has ${rounds} rounds; there is no round ${beyond.iteration}`);
+  }
+  return samplesIn(message) * sampleBytes(manifest);
 }
 
 function requireBytes(message: Message, expected: number, actual: number): void {

@@ -113,6 +113,8 @@ describe('manifest', () => {
     ['moving statistics', ({ movingStatistics }) => movingStatistics.push(at(movingStatistics, 0))],
     ['inputs', ({ phases }) => at(phases, 1).inputs.push(at(at(phases, 1).inputs, 1))],
     ['sums', ({ phases }) => at(phases, 1).sums.push('generatorLoss')],
+    ['a parameter and an input', ({ phases, trainable }) => (at(at(phases, 0).inputs, 1).name = at(trainable, 0).name)],
+    ['a statistic and a sum', ({ phases, movingStatistics }) => at(phases, 1).sums.push(at(movingStatistics, 0).name)],
     ['phases', ({ phases }) => phases.push(at(phases, 0))],
     ['networks that a phase updates', ({ phases }) => at(phases, 0).updates.push('discriminator')],
   ])('with a name that comes twice is refused: %s', (_, change) => {

@@ -1,6 +1,13 @@
 import { GantryError } from '../errors.ts';
 import { dataInput } from '../model/batch-inputs.ts';
-import { layOutManifest, sizeOf, type ModelManifest, type Parameter, type PhaseInput } from '../model/manifest.ts';
+import {
+  gradientName,
+  layOutManifest,
+  sizeOf,
+  type ModelManifest,
+  type Parameter,
+  type PhaseInput,
+} from '../model/manifest.ts';
 import { MAX_MESSAGE_BYTES } from './frame.ts';
 import type { MessageOf } from './messages.ts';
 
@@ -32,20 +39,21 @@ function parameterToWire({ name, shape, initializer }: Parameter) {
 
 /**
  * @throws GantryError E_MANIFEST if a name comes twice, a contribution or the inputs of a sample take more than
- *   `MAX_MESSAGE_BYTES`, a network's parameters do not lie together, or phases do not take exactly one input that is sent, of one shape
+ *   `MAX_MESSAGE_BYTES`, a network's parameters do not lie together, or phases do not take exactly one input that is sent, of
+ *   one shape
  */
 export function manifestFromWire(wire: Welcome['manifest']): ModelManifest {
   const bytes = check(wire.trainable, 4) + check(wire.movingStatistics, 4);
   const dataShapes = wire.phases.map((phase) => {
     check(phase.inputs, 1);
-    requireDistinct(phase.sums, 'sum');
+    requireDistinct([...phase.inputs, ...wire.trainable].map(nameOf), `name of an input of ${phase.name}`);
+    const gradients = wire.trainable.map(({ name }) => gradientName(name));
+    const outputs = [...gradients, ...wire.movingStatistics.map(nameOf), ...phase.sums];
+    requireDistinct(outputs, `name of an output of ${phase.name}`);
     if (bytes + 4 * (phase.sums.length + 1) > MAX_MESSAGE_BYTES) throw tooLarge('a contribution');
     return JSON.stringify(dataInput(phase).shape);
   });
-  requireDistinct(
-    wire.phases.map(({ name }) => name),
-    'phase',
-  );
+  requireDistinct(wire.phases.map(nameOf), 'phase');
   if (new Set(dataShapes).size > 1) throw new GantryError('E_MANIFEST', 'phases take data of different shapes');
   try {
     const manifest = layOutManifest(wire);
@@ -55,6 +63,10 @@ export function manifestFromWire(wire: Welcome['manifest']): ModelManifest {
     if (!(cause instanceof RangeError)) throw cause;
     throw new GantryError('E_MANIFEST', cause.message, { cause });
   }
+}
+
+function nameOf({ name }: { readonly name: string }): string {
+  return name;
 }
 
 function requireDistinct(names: readonly string[], what: string): void {
