@@ -21,7 +21,7 @@ const WELCOME: MessageOf<'welcome'> = {
     phases: [
       {
         name: 'step',
-        times: 1,
+        times: 4,
         updates: ['generator'],
         inputs: [{ name: 'images', shape: [4, 7], from: 'data' }],
         sums: ['loss'],
@@ -90,7 +90,7 @@ const manifest = fc.record({
 });
 const batch = fc.record({
   step: fc.maxSafeNat(),
-  // The manifest's steps have four rounds.
+  // Steps of the welcome's manifest have four rounds.
   iteration: fc.nat(3),
   first: index,
   samples: fc.integer({ min: 2, max: 5 }),
