@@ -2,22 +2,24 @@ import { GantryError } from '@gantry/core';
 import type { ModelManifest } from '@gantry/core';
 import { disposeModel, manifestOf, type Model } from '@gantry/core/tfjs';
 import { dcgan } from './dcgan.ts';
+import { MODEL_NAMES, type ModelName } from './names.ts';
 import { tiny } from './tiny.ts';
 
 export { dcgan } from './dcgan.ts';
 export * from './losses.ts';
 export { onePassStep, type GanLoss, type LogitLoss } from './one-pass.ts';
+export { MODEL_NAMES, type ModelName } from './names.ts';
 export { tiny } from './tiny.ts';
 
-const MODELS: Readonly<Record<string, () => Model>> = { dcgan, tiny };
+const MODELS: Readonly<Record<ModelName, () => Model>> = { dcgan, tiny };
 
-/** Names of the models that ship with Gantry. */
-export const MODEL_NAMES: readonly string[] = Object.keys(MODELS);
+function isModelName(name: string): name is ModelName {
+  return Object.hasOwn(MODELS, name);
+}
 
 /** A fresh instance of a model that ships with Gantry. @throws GantryError E_CONFIG if there is none of this name */
 export function modelNamed(name: string): Model {
-  const create = Object.hasOwn(MODELS, name) ? MODELS[name] : undefined;
-  if (create) return create();
+  if (isModelName(name)) return MODELS[name]();
   throw new GantryError('E_CONFIG', `there is no model '${name}': expected ${MODEL_NAMES.join(' or ')}`);
 }
 

@@ -2,7 +2,6 @@ import { GantryError } from '@gantry/core';
 import { Command, InvalidArgumentError } from 'commander';
 import { readText } from '../options/files.ts';
 import { addRunOptions, type RunFlags } from '../options/run-options.ts';
-import { runTraining } from '../run-training.ts';
 
 interface Address {
   readonly host: string;
@@ -34,6 +33,8 @@ async function coordinate({ listen, tlsCert, tlsKey, allowHost, ...flags }: Coor
     tlsCert && tlsKey
       ? { cert: await readText('--tls-cert', tlsCert), key: await readText('--tls-key', tlsKey) }
       : undefined;
+  // Loaded once nothing of the options was refused.
+  const { runTraining } = await import('../run-training.ts');
   const command = `gantry coordinator --listen ${listen.host}:${listen.port}`;
   await runTraining(flags, command, { listen: { ...listen, tls, allowedHosts: allowHost } });
 }

@@ -2,7 +2,6 @@ import { execFile } from 'node:child_process';
 import { availableParallelism, cpus } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { Command } from 'commander';
-import { loadDataSet } from '@gantry/coordinator';
 import type { Device, EngineName } from '@gantry/worker';
 import type { StepFigures } from '../bench/step.ts';
 import { noteSpeeds, type Speed } from './doctor-record.ts';
@@ -42,6 +41,7 @@ export function doctorCommand(): Command {
       const required = [
         machine(),
         await examine('data set', async () => {
+          const { loadDataSet } = await import('@gantry/coordinator');
           const { images, source } = await loadDataSet({ directory: data });
           return { detail: `${images.count} images from ${source}` };
         }),

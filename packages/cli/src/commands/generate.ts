@@ -1,8 +1,6 @@
 import { writeFile } from 'node:fs/promises';
-import { gridPng } from '@gantry/coordinator';
 import { GantryError } from '@gantry/core';
 import { Command } from 'commander';
-import { generate } from '../api/saved-run.ts';
 import { encodeNpy } from '../npy.ts';
 import { wholeNumber } from '../options/options.ts';
 import { newestRunPath } from '../options/run-paths.ts';
@@ -34,6 +32,7 @@ async function runGenerate(checkpoint: string | undefined, { count, seed, out, j
     throw new GantryError('E_CONFIG', `--out ${out}: expected a file name that ends in .png or .npy`);
   }
   const source = checkpoint ?? newestRunPath();
+  const [{ gridPng }, { generate }] = await Promise.all([import('@gantry/coordinator'), import('../api/saved-run.ts')]);
   const { step, ...pictures } = await generate(source, { count, seed });
   const file = out.endsWith('.png')
     ? await gridPng(pictures)

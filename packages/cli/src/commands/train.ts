@@ -3,7 +3,6 @@ import { ENGINE_NAMES, parseDevice, type Device, type EngineName } from '@gantry
 import { Command, Option } from 'commander';
 import { wholeNumber } from '../options/options.ts';
 import { addRunOptions, type RunFlags } from '../options/run-options.ts';
-import { runTraining } from '../run-training.ts';
 
 interface TrainFlags extends RunFlags {
   readonly workers: number;
@@ -34,6 +33,8 @@ export function trainCommand(): Command {
 }
 
 async function runTrain({ workers, threads, engine, device, ...flags }: TrainFlags): Promise<void> {
+  // Loaded once nothing of the options was refused.
+  const { runTraining } = await import('../run-training.ts');
   const local = workers === 0 ? { threads } : { processes: workers };
   await runTraining(flags, 'gantry train', { workers: { ...local, engine, device } });
 }

@@ -1,4 +1,4 @@
-import { runJsonSchema, type ConfigSource, type GivenConfig } from '@gantry/coordinator';
+import { runJsonSchema, type ConfigSource, type GivenConfig } from '@gantry/coordinator/config';
 import { GantryError, plainText } from '@gantry/core';
 import { z } from 'zod';
 import { readText } from './files.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { valueAt } from '@gantry/coordinator';
+import { valueAt } from '@gantry/coordinator/config';
 import { Command } from 'commander';
 import { addOptimizerOptions, optimizerFlagOf, optimizerSettings } from './optimizer-options.ts';
 

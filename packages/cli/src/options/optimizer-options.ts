@@ -1,5 +1,5 @@
 import { InvalidArgumentError, type Command } from 'commander';
-import { overlaid, valueAt, type GivenConfig, type GivenOptimizer } from '@gantry/coordinator';
+import { overlaid, valueAt, type GivenConfig, type GivenOptimizer } from '@gantry/coordinator/config';
 import { DEFAULT_OPTIMIZERS, OPTIMIZER_NAMES } from '@gantry/core';
 import { number, wholeNumber } from './options.ts';
 

@@ -1,6 +1,6 @@
-import { MODEL_NAMES } from '@gantry/models';
+import { MODEL_NAMES } from '@gantry/models/names';
 import { Option, type Command } from 'commander';
-import type { ConfigSource } from '@gantry/coordinator';
+import type { ConfigSource } from '@gantry/coordinator/config';
 import type { TrainConfig } from '@gantry/core';
 import { configFile } from './config-file.ts';
 import { addOptimizerOptions, optimizerFlagOf, optimizerSettings, type OptimizerFlags } from './optimizer-options.ts';
