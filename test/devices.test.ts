@@ -92,7 +92,7 @@ describe('without a C compiler', () => {
     const run = join(temporaryDirectory(), 'run');
     const training = new Gantry(['train', '--workers', '1', ...sizes, '--run', run, '--exit'], env);
     const { code, stderr } = await training.finished;
-    expect(stderr).toMatch(/^1 worker on this machine \(onnx engine on cpu\);/m);
+    expect(stderr).toMatch(/^1 worker on this machine \(onnx engine on cpu\)$/m);
     expect(code).toBe(0);
   });
 

@@ -100,12 +100,11 @@ function threadsText(threads: number, { engine, device }: Place): string {
 function processesText(places: readonly Place[]): string | undefined {
   const [first] = places;
   if (!first) return undefined;
+  const count = `${places.length} worker${places.length === 1 ? '' : 's'}`;
   const gpus = new Set(places.map(({ gpu }) => gpu)).size;
-  const shared = first.gpu !== undefined && gpus < places.length;
-  return (
-    `${places.length} worker${places.length === 1 ? '' : 's'} on this machine (${first.engine} engine on ${first.device}` +
-    `${shared ? `, in turn on ${gpus} GPU${gpus === 1 ? '' : 's'}` : ''})`
-  );
+  const isShared = first.gpu !== undefined && gpus < places.length;
+  const sharing = isShared ? `; ${count} share ${gpus} GPU${gpus === 1 ? '' : 's'} in turn` : '';
+  return `${count} on this machine (${first.engine} engine on ${first.device})${sharing}`;
 }
 
 /** A worker like any other, whose engines are threads of this process. */
