@@ -70,7 +70,7 @@ describe('the optimizers', () => {
 
   it.each([
     [
-      ['--optimizer', 'rmsprop'],
+      ['--optimizer', 'lion'],
       /--optimizer of the generator, --optimizer of the discriminator: expected adam or sgd/,
     ],
     [['--learning-rate', '0'], /--learning-rate of the generator, .*: it has to be more than 0/],
