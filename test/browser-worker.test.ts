@@ -66,9 +66,9 @@ describe.skipIf(!hasChromium)(`workers in a browser${hasChromium ? '' : ' (skipp
     const dashboard = await Dashboard.of(coordinator);
     const third = await openTab(link);
     const thirdName = await nameOf(third);
-    await whenFiles(run, () => work(run).length > 0);
+    await whenFiles(() => work(run).length > 0);
     await third.close();
-    await whenFiles(run, () => events(run, 'left').some((event) => event['worker'] === thirdName));
+    await whenFiles(() => events(run, 'left').some((event) => event['worker'] === thirdName));
     expect(events(run, 'requeued')).toContainEqual(expect.objectContaining({ worker: thirdName }));
     // The two shall find steps left, however long they take to start.
     expect(await dashboard.control({ action: 'pause' })).toMatchObject({ ok: true });
@@ -94,7 +94,7 @@ describe.skipIf(!hasChromium)(`workers in a browser${hasChromium ? '' : ' (skipp
     const again = await start();
     const only = await openTab(again.link);
     const name = await nameOf(only);
-    await whenFiles(again.run, () => readJsonLines(again.run, 'metrics.jsonl').length >= 1);
+    await whenFiles(() => readJsonLines(again.run, 'metrics.jsonl').length >= 1);
     expect(only.url()).not.toContain('token');
     await only.reload();
     expect(await nameOf(only)).toBe(name);
@@ -134,10 +134,10 @@ describe.skipIf(!hasChromium)(`workers in a browser${hasChromium ? '' : ' (skipp
     const { run, link } = await start(['--batch', '8', '--shard-size', '4', '--limit', '32', ...ENDLESS]);
     const tab = await openTab(link);
     await state(tab, 'working');
-    await whenFiles(run, () => work(run).length > 0);
+    await whenFiles(() => work(run).length > 0);
     await tab.getByRole('button', { name: 'Leave' }).click();
     await state(tab, 'done');
-    await whenFiles(run, () => events(run, 'left').length === 1);
+    await whenFiles(() => events(run, 'left').length === 1);
     await tab.getByRole('button', { name: 'Join again' }).click();
     await state(tab, 'working');
     await tab.close();

@@ -99,7 +99,7 @@ describe.skipIf(!hasChromium)(`the dashboard${hasChromium ? '' : ' (skipped: chr
   });
 
   it('pauses the run and shows the values of its files', async () => {
-    await whenFiles(path, () => lineCount(path, 'metrics.jsonl') >= 6);
+    await whenFiles(() => lineCount(path, 'metrics.jsonl') >= 6);
     expect(await steer('Pause')).toMatch(/pauses/);
     await state('paused');
     await expectTrueValues();
@@ -205,7 +205,7 @@ describe.skipIf(!hasChromium)(`the dashboard${hasChromium ? '' : ' (skipped: chr
     const steps = lineCount(path, 'metrics.jsonl');
     expect(await steer('Resume')).toBe('The run goes on.');
     await state('training');
-    await whenFiles(path, () => lineCount(path, 'metrics.jsonl') > steps);
+    await whenFiles(() => lineCount(path, 'metrics.jsonl') > steps);
   });
 
   it('shows a killed worker as left, and its shard requeued', async () => {
@@ -252,7 +252,7 @@ describe.skipIf(!hasChromium)(`the dashboard${hasChromium ? '' : ' (skipped: chr
     await row('third').waitFor();
     coordinator = new Gantry(['coordinator', '--listen', `127.0.0.1:${port}`, '--run', path, '--resume']);
     const steps = lineCount(path, 'metrics.jsonl');
-    await whenFiles(path, () => lineCount(path, 'metrics.jsonl') > steps);
+    await whenFiles(() => lineCount(path, 'metrics.jsonl') > steps);
     await page.getByRole('listitem').filter({ hasText: 'the run was resumed' }).waitFor();
     await steer('Pause');
     await state('paused');

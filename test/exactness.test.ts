@@ -1,4 +1,4 @@
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import type { WorkLine } from '@gantry/coordinator';
 import type { RecordedEvent } from '@gantry/core';
 import { describe, expect, it } from 'vitest';
@@ -71,19 +71,19 @@ class Cluster {
   /** Resolves when so many more steps are done. */
   steps(count: number): Promise<void> {
     const wanted = this.stepsDone + count;
-    return whenFiles(dirname(this.path), () => this.stepsDone >= wanted);
+    return whenFiles(() => this.stepsDone >= wanted);
   }
 
   /** Resolves when such an event is recorded. */
   event(matches: (event: RecordedEvent) => boolean): Promise<void> {
-    return whenFiles(dirname(this.path), () => eventsOf(this.path).some(matches));
+    return whenFiles(() => eventsOf(this.path).some(matches));
   }
 
   /** Resolves when workers that are not there any more have joined again. */
   async #joinedAgain(names: readonly string[], before: readonly RecordedEvent[]): Promise<void> {
     const joined = (events: readonly RecordedEvent[], name: string) =>
       events.filter(({ type, worker }) => type === 'joined' && worker === name).length;
-    await whenFiles(dirname(this.path), () => {
+    await whenFiles(() => {
       const now = eventsOf(this.path);
       return names.every((name) => joined(now, name) > joined(before, name));
     });
@@ -141,7 +141,7 @@ describe('the weights stay the same when', () => {
     await cluster.worker('first');
     await cluster.steps(2);
     await cluster.worker('second');
-    await whenFiles(dirname(cluster.path), () => workOf(cluster.path).some(({ worker }) => worker === 'second'));
+    await whenFiles(() => workOf(cluster.path).some(({ worker }) => worker === 'second'));
     await cluster.finish('first', 'second');
     expect(
       eventsOf(cluster.path).find(({ type, worker }) => type === 'joined' && worker === 'second')?.step,

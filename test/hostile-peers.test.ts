@@ -1,5 +1,5 @@
 import { existsSync, readFileSync, readdirSync, readlinkSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import type { WorkLine } from '@gantry/coordinator';
 import { PROTOCOL_VERSION, encodeFrame, samplesIn, type MessageOf, type RecordedEvent } from '@gantry/core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -76,7 +76,7 @@ function sockets(): number {
 async function usualResidentBytes(): Promise<number> {
   const seen: number[] = [];
   const end = steps() + MEASURED_STEPS;
-  await whenFiles(dirname(path), () => {
+  await whenFiles(() => {
     seen.push(residentBytes());
     return steps() >= end;
   });
@@ -89,7 +89,7 @@ beforeAll(async () => {
   const [, url = ''] = await coordinator.output(/gantry worker (ws:\S+)/);
   target = { url, token: readJson<{ work: string }>(path, 'tokens.json').work };
   honest = new Gantry(['worker', url, '--threads', '1', '--name', 'honest']);
-  await whenFiles(dirname(path), () => steps() >= WARM_UP_STEPS);
+  await whenFiles(() => steps() >= WARM_UP_STEPS);
   if (hasProc) before = { residentBytes: await usualResidentBytes(), sockets: sockets() };
 });
 
@@ -201,7 +201,7 @@ describe.concurrent('a peer', () => {
     expect(code).toBe('E_NON_FINITE');
     await peer.vanish();
     const isShard = (line: WorkLine) => line.step === shard.round + 1 && shard.index >> line.node[0] === line.node[1];
-    await whenFiles(dirname(path), () => work().some(isShard));
+    await whenFiles(() => work().some(isShard));
     expect(work().find(isShard)?.worker).toBe('honest');
     // Where the answer was late, the honest worker had the shard beside it, and had perhaps answered it.
     const taken = events().filter(
@@ -280,8 +280,8 @@ describe('after the attacks', () => {
     async () => {
       // At any moment more or less waits for the garbage collector, so a value near the level of before is waited for. It would
       // never come if what the attackers sent were kept: two messages of 64 MiB alone are twice the tolerance.
-      await whenFiles(dirname(path), () => residentBytes() < before.residentBytes + RESIDENT_TOLERANCE_BYTES);
-      await whenFiles(dirname(path), () => sockets() === before.sockets);
+      await whenFiles(() => residentBytes() < before.residentBytes + RESIDENT_TOLERANCE_BYTES);
+      await whenFiles(() => sockets() === before.sockets);
     },
     60_000,
   );

@@ -12,7 +12,7 @@ it('says once that there are more workers than shards', async () => {
   const message = '3 workers, 2 shards: 1 idle; raise --batch';
   await training.output(new RegExp(`^warning: ${message}$`, 'm'));
   const steps = lineCount(run, 'metrics.jsonl');
-  await whenFiles(directory, () => lineCount(run, 'metrics.jsonl') >= steps + 5);
+  await whenFiles(() => lineCount(run, 'metrics.jsonl') >= steps + 5);
   training.process.kill('SIGINT');
   expect((await training.finished).stderr.split(message)).toHaveLength(2);
   const events = readJsonLines<RecordedEvent>(run, 'events.jsonl').filter(({ type }) => type === 'workers-idle');

@@ -69,10 +69,7 @@ describe('the optimizers', () => {
   });
 
   it.each([
-    [
-      ['--optimizer', 'lion'],
-      /--optimizer of the generator, --optimizer of the discriminator: expected adam or sgd/,
-    ],
+    [['--optimizer', 'lion'], /--optimizer of the generator, --optimizer of the discriminator: expected adam or sgd/],
     [['--learning-rate', '0'], /--learning-rate of the generator, .*: it has to be more than 0/],
     [['--learning-rate', '0.1,fast'], /--learning-rate.*Expected a number/],
     [['--learning-rate', '1,2,3'], /--learning-rate.*one value, or two/],

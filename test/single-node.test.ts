@@ -46,7 +46,7 @@ async function killedAfter(lines: number, ...args: string[]): Promise<string> {
   const directory = temporaryDirectory();
   const path = join(directory, 'run');
   const run = new Gantry([...RUN, '--run', path, ...args]);
-  await whenFiles(directory, () => lineCount(path, 'metrics.jsonl') >= lines);
+  await whenFiles(() => lineCount(path, 'metrics.jsonl') >= lines);
   run.process.kill('SIGKILL');
   expect((await run.finished).signal).toBe('SIGKILL');
   return path;
@@ -100,7 +100,7 @@ describe('a run stopped by SIGINT', () => {
     const directory = temporaryDirectory();
     const path = join(directory, 'run');
     const run = new Gantry([...RUN, '--run', path, '--checkpoint-every', '10000']);
-    await whenFiles(directory, () => lineCount(path, 'metrics.jsonl') >= 2);
+    await whenFiles(() => lineCount(path, 'metrics.jsonl') >= 2);
     run.process.kill('SIGINT');
     const { code, stderr } = await run.finished;
     expect(code).toBe(130);

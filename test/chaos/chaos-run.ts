@@ -86,11 +86,7 @@ export class ChaosRun {
     const workers = this.#launchWorkers([port, ...links.map((link) => link.port)], token);
     const target = { url: `ws://127.0.0.1:${port}`, token };
     const cluster = new ChaosCluster(this.#context, { coordinator, workers, links, target });
-    await within(
-      FIRST_STEP_LIMIT_MS,
-      'the first step',
-      this.#unlessFailed(whenFiles(this.#path, () => this.#steps > 0)),
-    );
+    await within(FIRST_STEP_LIMIT_MS, 'the first step', this.#unlessFailed(whenFiles(() => this.#steps > 0)));
     await this.#disturb(cluster);
     this.#say('all is healed');
     await within(RETURN_LIMIT_MS, 'the return of all workers', this.#unlessFailed(this.#allBack(workers)));
@@ -154,12 +150,12 @@ export class ChaosRun {
 
   /** Resolves when each worker has joined, of its own accord, and a step was done since. */
   async #allBack(workers: readonly WorkerSlot[]): Promise<void> {
-    await whenFiles(this.#path, () => {
+    await whenFiles(() => {
       const present = workersPresent(readJsonLines<RecordedEvent>(this.#path, 'events.jsonl'));
       return workers.every(({ currentName }) => present.has(currentName));
     });
     const steps = this.#steps;
-    await whenFiles(this.#path, () => this.#steps > steps);
+    await whenFiles(() => this.#steps > steps);
   }
 
   /** Lets the run end with the epoch after the one under way. */

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, watch } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 /** The complete lines of a .jsonl file; none if it does not exist. */
@@ -21,22 +21,15 @@ export function digestOf(run: string): string {
   return readJson<{ weightsDigest: string }>(run, 'summary.json').weightsDigest;
 }
 
-/** Node's recursive watching on Linux loses files that are replaced, and what happens while it begins: so one looks, too. */
-const LOOK_MS = 100;
-/** A run of short steps changes its files a thousand times a second: to look each time would keep a core from it. */
-const COALESCE_MS = 10;
+/** Node's recursive watching on Linux loses files that are replaced, and ends the process where a folder vanishes: so one looks. */
+const LOOK_MS = 20;
 
-/** Resolves as soon as a condition on the files below a directory holds. */
-export function whenFiles(directory: string, condition: () => boolean): Promise<void> {
+/** Resolves as soon as a condition on files holds. */
+export function whenFiles(condition: () => boolean): Promise<void> {
   return new Promise((resolve) => {
-    let soon: NodeJS.Timeout | undefined;
-    const watcher = watch(directory, { recursive: true }, () => (soon ??= setTimeout(check, COALESCE_MS)));
     const timer = setInterval(check, LOOK_MS);
     function check(): void {
-      clearTimeout(soon);
-      soon = undefined;
       if (!condition()) return;
-      watcher.close();
       clearInterval(timer);
       resolve();
     }
