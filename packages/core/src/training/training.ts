@@ -33,9 +33,11 @@ export async function* training<Sum extends { readonly root: Float32Array }>(
   state: TrainingState,
   compute: (round: Round) => Promise<Sum | undefined>,
 ): AsyncGenerator<RoundDone<Sum>> {
-  let units = scheme.units(scheme.roundOf(state.step));
+  // A run that is done has no data to go on with.
+  const unitsOf = (round: number): Unit[] => (round < scheme.rounds ? scheme.units(round) : []);
+  let units = unitsOf(scheme.roundOf(state.step));
   for (let number = scheme.roundOf(state.step); number < scheme.rounds; number++) {
-    const ahead = number + 1 < scheme.rounds ? scheme.units(number + 1) : [];
+    const ahead = unitsOf(number + 1);
     const sum = await compute({ number, published: scheme.publish(state), units, ahead });
     if (!sum) return;
     const begin = performance.now();
