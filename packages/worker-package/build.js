@@ -22,7 +22,14 @@ const bundle = await rolldown({
   },
   platform: 'node',
   // Native addons, which a user adds or does without, and the reference engines, which take TensorFlow.js.
-  external: [/^onnxruntime-node$/, /^@tensorflow\//, /^@gantry\/models$/, 'bufferutil', 'utf-8-validate', 'msgpackr-extract'],
+  external: [
+    /^onnxruntime-node$/,
+    /^@tensorflow\//,
+    /^@gantry\/models$/,
+    'bufferutil',
+    'utf-8-validate',
+    'msgpackr-extract',
+  ],
   onLog: (level, log) => {
     if (level === 'warn') throw new Error(log.message);
   },
@@ -31,6 +38,7 @@ const { output } = await bundle.write({
   dir: join(staging, 'dist'),
   format: 'esm',
   minify: true,
+  banner: ({ name, isEntry }) => (isEntry && name === 'main' ? '#!/usr/bin/env node' : ''),
   entryFileNames: '[name].js',
   // Beside the entries: code finds its neighbours by import.meta.url.
   chunkFileNames: '[name]-[hash].js',
@@ -39,7 +47,11 @@ await bundle.close();
 
 cpSync(join(compiler, 'native'), join(staging, 'native'), { recursive: true });
 cpSync(join(compiler, 'proto'), join(staging, 'proto'), { recursive: true });
-cpSync(join(dirname(createRequire(join(compiler, 'package.json')).resolve('node-api-headers/package.json')), 'include'), join(staging, 'node-api'), { recursive: true });
+cpSync(
+  join(dirname(createRequire(join(compiler, 'package.json')).resolve('node-api-headers/package.json')), 'include'),
+  join(staging, 'node-api'),
+  { recursive: true },
+);
 const { version } = JSON.parse(readFileSync(join(HERE, 'package.json'), 'utf8'));
 const manifest = {
   name: 'gantry-worker',
@@ -48,7 +60,7 @@ const manifest = {
   license: 'MIT',
   type: 'module',
   bin: { 'gantry-worker': './dist/main.js' },
-  imports: { '#native/*': './native/*', '#node-api/*': './node-api/*', '#proto/*': './proto/*' },
+  imports: { '#package.json': './package.json', '#native/*': './native/*', '#node-api/*': './node-api/*', '#proto/*': './proto/*' },
   engines: JSON.parse(readFileSync(join(HERE, '../../package.json'), 'utf8')).engines,
 };
 writeFileSync(join(staging, 'package.json'), JSON.stringify(manifest, null, 2));
@@ -56,16 +68,25 @@ cpSync(join(HERE, '../../LICENSE'), join(staging, 'LICENSE'));
 writeFileSync(join(staging, 'THIRD-PARTY-LICENSES'), licences(output.flatMap((chunk) => chunk.moduleIds ?? [])));
 
 // npm's archives hold no times: the same content is the same file.
-const [packed] = JSON.parse(execFileSync('npm', ['pack', '--json', '--pack-destination', join(HERE, 'dist')], { cwd: staging, encoding: 'utf8' }));
+const [packed] = JSON.parse(
+  execFileSync('npm', ['pack', '--json', '--pack-destination', join(HERE, 'dist')], { cwd: staging, encoding: 'utf8' }),
+);
 renameSync(join(HERE, 'dist', packed.filename), join(HERE, 'dist/worker.tgz'));
 rmSync(staging, { recursive: true });
 
 /** The licences of other people's packages that are bundled. @param {readonly string[]} modules paths */
 function licences(modules) {
-  const folders = modules.map((id) => /^.*\/node_modules\/(?:@[^/]+\/)?[^/]+/.exec(id)?.[0]).filter((folder) => folder !== undefined);
-  return [...new Set([...folders, dirname(resolve('node-api-headers/package.json'))])].sort().map((folder) => {
-    const { name, version, license } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'));
-    const texts = readdirSync(folder).filter((file) => /^licen[cs]e/i.test(file)).map((file) => readFileSync(join(folder, file), 'utf8').trim());
-    return [`${name} ${version}, ${license}`, ...texts].join('\n\n');
-  }).join('\n\n---\n\n');
+  const folders = modules
+    .map((id) => /^.*\/node_modules\/(?:@[^/]+\/)?[^/]+/.exec(id)?.[0])
+    .filter((folder) => folder !== undefined);
+  return [...new Set([...folders, dirname(resolve('node-api-headers/package.json'))])]
+    .sort()
+    .map((folder) => {
+      const { name, version, license } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'));
+      const texts = readdirSync(folder)
+        .filter((file) => /^licen[cs]e/i.test(file))
+        .map((file) => readFileSync(join(folder, file), 'utf8').trim());
+      return [`${name} ${version}, ${license}`, ...texts].join('\n\n');
+    })
+    .join('\n\n---\n\n');
 }

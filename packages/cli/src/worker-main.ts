@@ -4,7 +4,7 @@ import { reportFailure } from './errors.ts';
 import { collectSeldom, keepFreedMemory } from './memory.ts';
 
 /** `gantry worker` as a program of its own: what a coordinator serves to machines without an installation. */
-const { version } = createRequire(import.meta.url)('../package.json') as { version: string };
+const { version } = createRequire(import.meta.url)('#package.json') as { version: string };
 
 keepFreedMemory();
 collectSeldom();

@@ -1,6 +1,7 @@
-import { MAX_FRAME_BYTES, type GantryError, type Program, type Scheme } from '@gantry/core';
+import { MAX_FRAME_BYTES, type GantryError, type JoinCommands, type Program, type Scheme } from '@gantry/core';
 import { DashboardRoutes } from '../monitoring/dashboard-routes.ts';
 import { isLoopback } from './access-control.ts';
+import { joinCommands } from './join-commands.ts';
 import { loadPage, pageDirectory } from '../monitoring/page-files.ts';
 import { prepareDelivery, type Delivery } from './program-delivery.ts';
 import type { RunControl } from '../run/run-control.ts';
@@ -9,6 +10,7 @@ import type { Scheduler } from '../scheduling/scheduler.ts';
 import { startServer } from './server.ts';
 import { announceTokens, type Tokens } from './tokens.ts';
 import { WatchHub } from '../monitoring/watch-hub.ts';
+import { WorkerDownload } from './worker-download.ts';
 import { WorkerConnection, type ConnectionContext } from './worker-connection.ts';
 
 /** Room for a frame's header beside a contribution. */
@@ -35,17 +37,22 @@ export interface ClusterOptions {
   readonly onRefused: (peer: string, error: GantryError) => void;
 }
 
+/** How people and workers get to a run. */
+export interface Links {
+  readonly join: JoinCommands;
+  /** Makes a browser's tab a worker; the work token is its fragment. */
+  readonly joinUrl: string;
+  /** Shows the dashboard; the token to watch and control is its fragment. */
+  readonly dashboardUrl: string;
+}
+
 /** The coordinator's server: remote workers join the scheduler through it, and people watch and steer the run. */
 export interface Cluster {
   /** `ws://…` or `wss://…` */
   readonly url: string;
   readonly warnings: readonly string[];
-  /** Attaches a worker; without a token, which only workers on this machine find by themselves. */
-  readonly joinCommand: string;
-  /** Makes a browser's tab a worker; holds the work token. */
-  readonly joinUrl: string;
-  /** Link to the dashboard, with the token to watch and control in its fragment. */
-  readonly dashboardUrl: string;
+  /** @param tokens as they shall stand there */
+  links(tokens: Tokens): Links;
   /** Says goodbye to all workers, which have left when this returns; the dashboard stays. */
   dismiss(reason: 'finished' | 'stopped'): void;
   /** Stops listening. */
@@ -74,7 +81,8 @@ export async function openCluster(options: ClusterOptions): Promise<Cluster> {
   const context: ConnectionContext = { contributionLength, deliveryFor, scheduler, onRefused };
   const connections = new Set<WorkerConnection>();
   const hub = new WatchHub(watch);
-  const routes = new DashboardRoutes({ path, tokens, watch, control, page: await loadPage(pageDirectory()) });
+  const [page, download] = [await loadPage(pageDirectory()), await WorkerDownload.load()];
+  const routes = new DashboardRoutes({ path, tokens, watch, control, page, download });
   let over: 'finished' | 'stopped' | undefined;
   const { host, port, tls, allowedHosts } = options;
   const server = await startServer({
@@ -97,15 +105,24 @@ export async function openCluster(options: ClusterOptions): Promise<Cluster> {
     await server.close();
     throw error;
   });
-  const joinCommand = `gantry worker ${server.url}${tls ? ' --tls-ca ca.pem' : ''}`;
-  watch.joinBy(isLoopback(host) ? joinCommand : `GANTRY_TOKEN=… ${joinCommand}`);
-  const page = server.url.replace(/^ws/, 'http');
+  const join = (token: string): JoinCommands =>
+    joinCommands({
+      url: server.url,
+      download,
+      certificates: tls?.cert,
+      // On this machine, workers find it by themselves.
+      ...(!isLoopback(host) && { token }),
+    });
+  watch.joinBy(join('…'));
+  const address = server.url.replace(/^ws/, 'http');
   return {
     url: server.url,
     warnings: server.warnings,
-    joinCommand,
-    joinUrl: `${page}/join#token=${tokens.work}`,
-    dashboardUrl: `${page}/#token=${tokens.control}`,
+    links: ({ work, control: watching }) => ({
+      join: join(work),
+      joinUrl: `${address}/join#token=${work}`,
+      dashboardUrl: `${address}/#token=${watching}`,
+    }),
     dismiss: (reason) => {
       over = reason;
       for (const connection of connections) connection.bye(reason, `the run is ${reason}`);

@@ -29,7 +29,7 @@ import { RunWatch } from '../monitoring/run-watch.ts';
 import { Scheduler } from '../scheduling/scheduler.ts';
 import { TrainingRun, type RunObserver, type Summary } from './training-run.ts';
 
-const { version } = createRequire(import.meta.url)('../../package.json') as { version: string };
+const { version } = createRequire(import.meta.url)('#package.json') as { version: string };
 
 export interface TrainOptions {
   /** The run directory: made if it is a new run. */
