@@ -8,7 +8,6 @@ import {
   digestOf,
   gantryOk,
   lineCount,
-  readJson,
   readJsonLines,
   readToken,
   temporaryDirectory,

@@ -1,4 +1,5 @@
 import { execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { cpSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
@@ -52,7 +53,11 @@ cpSync(
   join(staging, 'node-api'),
   { recursive: true },
 );
+cpSync(join(HERE, '../../LICENSE'), join(staging, 'LICENSE'));
+writeFileSync(join(staging, 'THIRD-PARTY-LICENSES'), licences(output.flatMap((chunk) => chunk.moduleIds ?? [])));
 const { version } = JSON.parse(readFileSync(join(HERE, 'package.json'), 'utf8'));
+// Names the content: npx keeps for ever what it once got from a URL. The worker knows it, too.
+const download = `/${contentHash(staging)}/worker.tgz`;
 const manifest = {
   name: 'gantry-worker',
   version,
@@ -60,12 +65,16 @@ const manifest = {
   license: 'MIT',
   type: 'module',
   bin: { 'gantry-worker': './dist/main.js' },
-  imports: { '#package.json': './package.json', '#native/*': './native/*', '#node-api/*': './node-api/*', '#proto/*': './proto/*' },
+  imports: {
+    '#package.json': './package.json',
+    '#native/*': './native/*',
+    '#node-api/*': './node-api/*',
+    '#proto/*': './proto/*',
+  },
+  download,
   engines: JSON.parse(readFileSync(join(HERE, '../../package.json'), 'utf8')).engines,
 };
 writeFileSync(join(staging, 'package.json'), JSON.stringify(manifest, null, 2));
-cpSync(join(HERE, '../../LICENSE'), join(staging, 'LICENSE'));
-writeFileSync(join(staging, 'THIRD-PARTY-LICENSES'), licences(output.flatMap((chunk) => chunk.moduleIds ?? [])));
 
 // npm's archives hold no times: the same content is the same file.
 const [packed] = JSON.parse(
@@ -73,6 +82,7 @@ const [packed] = JSON.parse(
 );
 renameSync(join(HERE, 'dist', packed.filename), join(HERE, 'dist/worker.tgz'));
 rmSync(staging, { recursive: true });
+writeFileSync(join(HERE, 'dist/worker.json'), JSON.stringify({ download }));
 
 /** The licences of other people's packages that are bundled. @param {readonly string[]} modules paths */
 function licences(modules) {
@@ -80,7 +90,7 @@ function licences(modules) {
     .map((id) => /^.*\/node_modules\/(?:@[^/]+\/)?[^/]+/.exec(id)?.[0])
     .filter((folder) => folder !== undefined);
   return [...new Set([...folders, dirname(resolve('node-api-headers/package.json'))])]
-    .sort()
+    .toSorted()
     .map((folder) => {
       const { name, version, license } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'));
       const texts = readdirSync(folder)
@@ -89,4 +99,23 @@ function licences(modules) {
       return [`${name} ${version}, ${license}`, ...texts].join('\n\n');
     })
     .join('\n\n---\n\n');
+}
+
+/** Of all files below a folder, with their names. @param {string} folder */
+function contentHash(folder) {
+  const hash = createHash('sha256');
+  for (const entry of readdirSync(folder, { recursive: true, withFileTypes: true }).toSorted(byPath)) {
+    if (entry.isFile()) hash.update(`${entry.name}\0`).update(readFileSync(pathOf(entry)));
+  }
+  return hash.digest('hex').slice(0, 16);
+}
+
+/** @param {import('node:fs').Dirent} entry */
+function pathOf(entry) {
+  return join(entry.parentPath, entry.name);
+}
+
+/** @param {import('node:fs').Dirent} a @param {import('node:fs').Dirent} b */
+function byPath(a, b) {
+  return pathOf(a) < pathOf(b) ? -1 : 1;
 }

@@ -21,17 +21,19 @@ export class WorkerDownload {
   readonly #bytes: Buffer;
   #downloads = 0;
 
-  private constructor(bytes: Buffer) {
+  /** @param path of the URL under which these bytes, and never others, are had */
+  constructor(path: string, bytes: Buffer) {
+    this.path = path;
     this.#bytes = bytes;
     this.sha256 = createHash('sha256').update(bytes).digest('hex');
-    this.path = `/${this.sha256.slice(0, 16)}/worker.tgz`;
   }
 
   /** @throws GantryError E_CONFIG if the package was not built */
   static async load(): Promise<WorkerDownload> {
+    const require = createRequire(import.meta.url);
     try {
-      const file = createRequire(import.meta.url).resolve('@gantry/worker-package/worker.tgz');
-      return new WorkerDownload(await readFile(file));
+      const { download } = require('@gantry/worker-package/worker.json') as { download: string };
+      return new WorkerDownload(download, await readFile(require.resolve('@gantry/worker-package/worker.tgz')));
     } catch (cause) {
       throw new GantryError('E_CONFIG', 'the worker that others fetch from here is not built: run npm run build', {
         cause,
