@@ -92,11 +92,11 @@ function licences(modules) {
   return [...new Set([...folders, dirname(resolve('node-api-headers/package.json'))])]
     .toSorted()
     .map((folder) => {
-      const { name, version, license } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'));
+      const { name, version: release, license } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'));
       const texts = readdirSync(folder)
         .filter((file) => /^licen[cs]e/i.test(file))
         .map((file) => readFileSync(join(folder, file), 'utf8').trim());
-      return [`${name} ${version}, ${license}`, ...texts].join('\n\n');
+      return [`${name} ${release}, ${license}`, ...texts].join('\n\n');
     })
     .join('\n\n---\n\n');
 }
