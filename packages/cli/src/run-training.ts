@@ -1,20 +1,22 @@
 import { once } from 'node:events';
 import type { Summary } from '@gantry/coordinator';
 import { GantryError } from '@gantry/core';
+import type { Command } from 'commander';
 import { train, type TrainOptions } from './api/train.ts';
 import { reportFailure } from './errors.ts';
+import { resumeCommand } from './options/resume-command.ts';
 import { runSettings, type RunFlags } from './options/run-options.ts';
 import { Progress } from './progress.ts';
 import { abortOnSignals } from './signals.ts';
 
 /**
- * Trains a run, shows how it goes, and reports its end; the first SIGINT or SIGTERM stops it after the step under way.
- * On a terminal the dashboard stays until another one.
- * @param command how to call this command again, for the hint how to resume
+ * Trains a run, shows how it goes, and reports its end; the first SIGINT or SIGTERM stops it after the step under way, and so
+ * does a terminal that hangs up. On a terminal the dashboard stays until another one.
+ * @param command with the options that were given, for the hint how to resume
  */
 export async function runTraining(
   flags: RunFlags,
-  command: string,
+  command: Command,
   { workers, listen }: Pick<TrainOptions, 'workers' | 'listen'>,
 ): Promise<void> {
   const progress = new Progress(process.stderr);
@@ -34,6 +36,7 @@ export async function runTraining(
   notice(`attach workers with: ${joinCommand}`);
   notice(`or a browser's tab: ${joinUrl}`);
   notice(`dashboard: ${dashboardUrl}`);
+  const hint = () => `stopped; go on with: ${resumeCommand(command, settings.run, run.serving.url)}\n`;
   let failed = false;
   try {
     for await (const update of run) progress.show(update);
@@ -41,7 +44,7 @@ export async function runTraining(
     const summary = await run.finished;
     if (summary) report(settings.run, summary, flags.json ?? false);
     else {
-      process.stderr.write(resumeHint(command, settings.run));
+      process.stderr.write(hint());
       process.exitCode = stopCode;
     }
   } catch (error) {
@@ -49,7 +52,7 @@ export async function runTraining(
     progress.stop();
     // Where nobody can compute here, somebody may elsewhere, or later.
     const canGoOn = error instanceof GantryError && error.code === 'E_ENGINE';
-    if (canGoOn) process.stderr.write(resumeHint(command, settings.run));
+    if (canGoOn) process.stderr.write(hint());
     reportFailure(error);
   }
   ended = true;
@@ -58,10 +61,6 @@ export async function runTraining(
     await once(stop.signal, 'abort');
   }
   await run.close();
-}
-
-function resumeHint(command: string, path: string): string {
-  return `stopped; go on with: ${command} --run ${path} --resume\n`;
 }
 
 function report(path: string, summary: Summary, json: boolean): void {
