@@ -33,6 +33,8 @@ export interface ClusterOptions {
   readonly watch: RunWatch;
   readonly control: RunControl;
   readonly onRefused: (peer: string, error: GantryError) => void;
+  /** How many workers that the run starts itself are running or starting; absent: it starts none. */
+  readonly ownWorkers?: (() => number) | undefined;
 }
 
 /** The coordinator's server: remote workers join the scheduler through it, and people watch and steer the run. */
@@ -98,7 +100,9 @@ export async function openCluster(options: ClusterOptions): Promise<Cluster> {
     throw error;
   });
   const joinCommand = `gantry worker ${server.url}${tls ? ' --tls-ca ca.pem' : ''}`;
-  watch.joinBy(isLoopback(host) ? joinCommand : `GANTRY_TOKEN=… ${joinCommand}`);
+  const joinWithoutToken = isLoopback(host) ? joinCommand : `GANTRY_TOKEN=… ${joinCommand}`;
+  watch.joinBy(joinWithoutToken);
+  scheduler.arrivals.openTo(joinWithoutToken, options.ownWorkers);
   const page = server.url.replace(/^ws/, 'http');
   return {
     url: server.url,
