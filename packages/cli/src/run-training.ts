@@ -24,9 +24,8 @@ export async function runTraining(
   let ended = false;
   let stopCode = 0;
   const stop = abortOnSignals((exitCode) => {
-    if (ended) return;
     stopCode = exitCode;
-    notice('stopping after this step; once more to stop at once');
+    if (!ended) notice('stopping after this step; once more to stop at once');
   });
   const settings = await runSettings(flags);
   const run = await train({ ...settings, workers, listen, stay: true, signal: stop.signal });
@@ -37,16 +36,14 @@ export async function runTraining(
   notice(`or a browser's tab: ${joinUrl}`);
   notice(`dashboard: ${dashboardUrl}`);
   const hint = () => `stopped; go on with: ${resumeCommand(command, settings.run, run.serving.url)}\n`;
+  let summary: Summary | undefined;
   let failed = false;
   try {
     for await (const update of run) progress.show(update);
     progress.stop();
-    const summary = await run.finished;
+    summary = await run.finished;
     if (summary) report(settings.run, summary, flags.json ?? false);
-    else {
-      process.stderr.write(hint());
-      process.exitCode = stopCode;
-    }
+    else process.stderr.write(hint());
   } catch (error) {
     failed = true;
     progress.stop();
@@ -61,6 +58,8 @@ export async function runTraining(
     await once(stop.signal, 'abort');
   }
   await run.close();
+  // Somebody may have stopped it on the dashboard before.
+  if (!summary && !failed) process.exitCode = stopCode;
 }
 
 function report(path: string, summary: Summary, json: boolean): void {
