@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll } from 'vitest';
@@ -15,19 +15,18 @@ afterAll(() => {
 });
 
 /**
- * A script of sh in a process group of its own, as a terminal starts a pipeline. In it `gantry` is the command; the exit code of the
- * one that `noting` wraps is kept.
+ * A script of sh in a process group of its own, as a terminal starts a pipeline. In it `gantry` is the command, and `noting` before it
+ * keeps its exit code.
  */
 export class ShellJob {
   /** Resolves with the exit code of the shell. */
   readonly finished: Promise<number | null>;
-  readonly directory: string;
+  /** Where it runs. */
+  readonly directory = temporaryDirectory();
   readonly #group: number;
 
-  /** @param directory where it runs; its variables hold paths, so that the script need not quote them */
-  constructor(script: string, env: NodeJS.ProcessEnv = {}, directory = temporaryDirectory()) {
-    this.directory = directory;
-    const status = join(directory, 'status');
+  constructor(script: string, env: NodeJS.ProcessEnv = {}) {
+    const status = join(this.directory, 'status');
     const functions = [
       `gantry() { '${process.execPath}' '${GANTRY}' "$@"; }`,
       `noting() { "$@"; echo $? >'${status}.new'; mv '${status}.new' '${status}'; }`,
@@ -35,7 +34,7 @@ export class ShellJob {
     const child = spawn('sh', ['-c', [...functions, script].join('\n')], {
       detached: true,
       stdio: 'ignore',
-      cwd: directory,
+      cwd: this.directory,
       env: { ...process.env, XDG_STATE_HOME: temporaryDirectory(), ...env },
     });
     this.#group = child.pid ?? 0;
@@ -53,18 +52,10 @@ export class ShellJob {
     }
   }
 
-  /** The exit code of the command that `noting` wraps, once it has ended. */
+  /** The exit code that was kept, once the command has ended. */
   async noted(): Promise<number> {
     const file = join(this.directory, 'status');
-    let text = '';
-    await whenFiles(() => {
-      try {
-        text = readFileSync(file, 'utf8');
-      } catch {
-        return false;
-      }
-      return true;
-    });
-    return Number(text);
+    await whenFiles(() => existsSync(file));
+    return Number(readFileSync(file, 'utf8'));
   }
 }
