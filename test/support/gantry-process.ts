@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-const GANTRY = fileURLToPath(new URL('../../packages/cli/bin/gantry.js', import.meta.url));
+const GANTRY = fileURLToPath(new URL('../../packages/gantry/bin/gantry.js', import.meta.url));
 
 export interface Finished {
   readonly code: number | null;

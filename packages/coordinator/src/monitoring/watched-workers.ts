@@ -47,9 +47,13 @@ export function watchedWorkers(view: SchedulerView, recent: readonly RecentStep[
   });
 }
 
-/** What keeps the round under way from going on. */
-export function watchedStalls({ shards, registry, silentMs }: SchedulerView): WatchedStall[] {
-  return silentMs > STALL_MS ? describeStalls(shards, registry.size, silentMs) : [];
+/** What keeps the round under way from going on, where somebody may have to do something. */
+export function watchedStalls(view: SchedulerView): WatchedStall[] {
+  const { registry, arrivals, silentMs } = view;
+  if (silentMs <= STALL_MS) return [];
+  if (registry.size > 0) return describeStalls(view);
+  const { cause, remedy } = arrivals.wait;
+  return remedy === undefined ? [] : [{ cause, remedy }];
 }
 
 export function watchedStep({ step, totalMs, work }: RecentStep): WatchedStep {

@@ -149,6 +149,7 @@ export class WorkerConnection {
       );
     }
     this.#hello = hello;
+    this.#context.scheduler.arrivals.begin(hello);
     this.#clearTimers();
     this.#deliver(hello.device).catch((cause: unknown) => {
       this.#refuse(new GantryError('E_ENGINE', `there is no program for ${hello.device}: ${String(cause)}`, { cause }));
@@ -192,6 +193,7 @@ export class WorkerConnection {
       drop: (error) => this.#refuse(error),
       dismiss: (cause) => this.bye('dropped', cause),
     };
+    scheduler.arrivals.end(hello);
     scheduler.join(this.#link);
   }
 
@@ -247,6 +249,7 @@ export class WorkerConnection {
   #closed(): void {
     this.#ended = true;
     this.#clearTimers();
+    if (this.#hello) this.#context.scheduler.arrivals.end(this.#hello);
     const link = this.#link;
     this.#link = undefined;
     if (link) this.#context.scheduler.leave(link, this.#cause);

@@ -1,4 +1,5 @@
 import { GantryError, allFinite, type RunEvent, type Unit } from '@gantry/core';
+import { Arrivals } from './arrivals.ts';
 import { assign, describeStalls, findLate, findTheft } from './assignment.ts';
 import type { PublishedWeights } from './published-weights.ts';
 import { Quarantine } from './quarantine.ts';
@@ -16,6 +17,7 @@ export interface SchedulerView {
   /** Rounds begun. */
   readonly round: number;
   readonly registry: WorkerRegistry;
+  readonly arrivals: Arrivals;
   /** Of the round under way. */
   readonly shards: readonly UnitState[];
   /** Since something was accepted, or the round began; 0 between rounds. */
@@ -33,6 +35,7 @@ export interface SchedulerView {
  */
 export class Scheduler {
   readonly quarantine = new Quarantine();
+  readonly arrivals = new Arrivals();
   readonly #registry = new WorkerRegistry();
   readonly #pace = new RecentPace();
   readonly #onEvent: (event: RunEvent) => void;
@@ -58,6 +61,7 @@ export class Scheduler {
     return {
       round: this.#round,
       registry: this.#registry,
+      arrivals: this.arrivals,
       shards: current?.shards ?? [],
       silentMs: current?.silentMs ?? 0,
       msPerSample: this.#pace.medianMsPerSample,
@@ -68,6 +72,7 @@ export class Scheduler {
   join(link: WorkerLink): void {
     const isFirst = this.workers.length === 0;
     this.#registry.add(link);
+    this.arrivals.came();
     const { engine, device } = link.place;
     const { name: worker, numericClass, slots } = link;
     this.#event({ type: 'joined', worker, engine, device, class: numericClass, slots });
@@ -346,10 +351,14 @@ export class Scheduler {
       idle.give(shard);
       idle.noteStarts(current.round, now);
     }
-    if (!current.takeStall()) return;
-    for (const stall of describeStalls(current.shards, this.#registry.size, current.silentMs)) {
-      this.#event({ type: 'stall', ...stall });
+    if (this.#registry.size > 0) {
+      for (const stall of current.takeStalls(() => describeStalls(this.view))) this.#event({ type: 'stall', ...stall });
+      return;
     }
+    const { wait } = this.arrivals;
+    if (!current.takeWait(wait)) return;
+    const { cause, remedy } = wait;
+    this.#event({ type: 'waiting', cause, ...(remedy !== undefined && { remedy }) });
   }
 
   #event(event: RunEvent): void {

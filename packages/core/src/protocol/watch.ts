@@ -142,6 +142,7 @@ export interface WatchedStep {
 
 /** What keeps the run from going on at the moment. */
 export interface WatchedStall {
+  /** Absent where no worker is there, and so is the shard. */
   readonly worker?: string;
   readonly shard?: number;
   readonly cause: string;
