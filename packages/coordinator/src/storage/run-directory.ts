@@ -16,7 +16,7 @@ import { RunLock, isLockFile } from './run-lock.ts';
 const SAMPLES = 'samples';
 
 /**
- * The directory of one run, held by one process at a time. What is appended survives the process; what is written
+ * The directory of one run, held by one process at a time, see `RunLock`. What is appended survives the process; what is written
  * replaces the old file at once or not at all. Every method that writes throws GantryError E_RUN_DIRECTORY in one line
  * that names the file, and leaves what was saved before.
  */
@@ -80,15 +80,18 @@ export class RunDirectory {
   }
 
   appendMetrics(line: MetricsLine): void {
+    this.#lock.check();
     this.#metrics.append(line);
   }
 
   appendWork(line: WorkLine): void {
+    this.#lock.check();
     this.#work.append(line);
   }
 
   /** Records an event with the present time. @returns the line */
   appendEvent(event: RunEvent & { readonly step: number }): EventLine {
+    this.#lock.check();
     const line = { time: new Date().toISOString(), ...event };
     this.#events.append(line);
     return line;
@@ -96,6 +99,7 @@ export class RunDirectory {
 
   /** Waits until all appended lines are on the disk. */
   async flush(): Promise<void> {
+    this.#lock.check();
     await Promise.all(this.#lineFiles().map((file) => file.flush()));
   }
 
@@ -104,6 +108,7 @@ export class RunDirectory {
    * and removes the summary, which only a finished run has.
    */
   async truncateTo(step: number): Promise<void> {
+    this.#lock.check();
     await rm(this.#summary, { force: true });
     await Promise.all(this.#lineFiles().map((file) => file.truncateTo(step)));
   }
@@ -119,15 +124,18 @@ export class RunDirectory {
   }
 
   async writeRunJson(runJson: unknown): Promise<void> {
+    this.#lock.check();
     await writeFileDurably(join(this.path, 'run.json'), toJson(runJson));
   }
 
   async writeSummary(summary: unknown): Promise<void> {
+    this.#lock.check();
     await writeFileDurably(this.#summary, toJson(summary));
   }
 
   /** @param epoch 0 before training @returns the file's path */
   async writeSample(epoch: number, png: Uint8Array): Promise<string> {
+    this.#lock.check();
     const file = sampleFile(this.path, epoch);
     await makeDirectory(this.#samples);
     await writeFileDurably(file, png);
@@ -159,8 +167,11 @@ export class RunDirectory {
 
   /** Gives the directory free; nothing may be written any more. */
   async close(): Promise<void> {
-    await Promise.all(this.#lineFiles().map((file) => file.close()));
-    await this.#lock.release();
+    try {
+      await Promise.all(this.#lineFiles().map((file) => file.close()));
+    } finally {
+      await this.#lock.release();
+    }
   }
 
   get #summary(): string {
