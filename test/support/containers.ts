@@ -23,6 +23,23 @@ export function onMachine(identity: string, command: readonly string[]): string[
   return unshared(['--pid', '--fork', '--mount-proc', '--uts'], setUp, ...command);
 }
 
+/** A user that this machine has no entry for. */
+const NOBODY = '54321';
+
+/**
+ * Starts a command as containers without privileges do: for a user without entry or home directory, who may write to one
+ * folder and nowhere else.
+ * @param writable the folder; temporary files go to its `tmp`
+ * @param home what HOME says; absent: nothing
+ */
+export function withoutHome(writable: string, command: readonly string[], home?: string): string[] {
+  const setUp = `mount --bind '${writable}' '${writable}' && mount -o remount,bind,ro /`;
+  const user = ['setpriv', '--reuid', NOBODY, '--regid', NOBODY, '--clear-groups'];
+  const unset = ['XDG_STATE_HOME', 'XDG_CACHE_HOME', 'HOME'].flatMap((name) => ['-u', name]);
+  const set = [`TMPDIR=${writable}/tmp`, ...(home === undefined ? [] : [`HOME=${home}`])];
+  return unshared(['--mount', '--fork'], setUp, ...user, 'env', ...unset, ...set, ...command);
+}
+
 /** Whether this machine permits them. */
 export function containersAreAvailable(): boolean {
   const [command = '', ...args] = inContainer('look', ['true']);

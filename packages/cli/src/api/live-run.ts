@@ -3,10 +3,7 @@ import type { Control, ControlResult } from '@gantry/core';
 import type { RunUpdate, Updates } from './updates.ts';
 
 /** Where a run is reached while it goes on. */
-export type Serving = Pick<Cluster, 'url' | 'joinUrl' | 'dashboardUrl' | 'warnings'> & {
-  /** Attaches a worker of another machine or terminal; with the token, where it is needed. */
-  readonly joinCommand: string;
-};
+export type Serving = Pick<Cluster, 'url' | 'joinCommand' | 'joinUrl' | 'dashboardUrl' | 'warnings'>;
 
 interface LiveRunParts {
   readonly path: string;

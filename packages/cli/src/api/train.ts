@@ -1,6 +1,5 @@
 import { basename } from 'node:path';
 import {
-  isLoopback,
   openCluster,
   openTokens,
   train as runTraining,
@@ -82,10 +81,8 @@ export async function train(options: TrainOptions = {}): Promise<LiveRun> {
         onRefused: (peer, { code, message }) => notice(`refused ${peer}: ${message} [${code}]`),
       });
       cluster = opened;
-      // On this machine the token is found by itself.
-      const token = isLoopback(listen.host ?? '127.0.0.1') ? '' : `GANTRY_TOKEN=${tokens.work} `;
-      const { url, joinUrl, dashboardUrl, warnings } = opened;
-      const serving = { url, joinUrl, dashboardUrl, warnings, joinCommand: `${token}${opened.joinCommand}` };
+      const { url, joinUrl, dashboardUrl, warnings, joinCommand } = opened;
+      const serving = { url, joinUrl, dashboardUrl, warnings, joinCommand };
       if (workers.description !== undefined) notice(workers.description);
       const noneLeft = (error: GantryError) => {
         // Others may have come from elsewhere.

@@ -1,4 +1,4 @@
-import { MAX_FRAME_BYTES, type GantryError, type Program, type Scheme } from '@gantry/core';
+import { GantryError, MAX_FRAME_BYTES, type Program, type Scheme } from '@gantry/core';
 import { DashboardRoutes } from '../monitoring/dashboard-routes.ts';
 import { isLoopback } from './access-control.ts';
 import { loadPage, pageDirectory } from '../monitoring/page-files.ts';
@@ -40,7 +40,7 @@ export interface Cluster {
   /** `ws://…` or `wss://…` */
   readonly url: string;
   readonly warnings: readonly string[];
-  /** Attaches a worker; without a token, which only workers on this machine find by themselves. */
+  /** Attaches a worker; with the work token, but where workers on this machine find it by themselves. */
   readonly joinCommand: string;
   /** Makes a browser's tab a worker; holds the work token. */
   readonly joinUrl: string;
@@ -93,17 +93,23 @@ export async function openCluster(options: ClusterOptions): Promise<Cluster> {
       socket.on('close', () => connections.delete(connection));
     },
   });
-  const forget = await announceTokens(server.port, tokens).catch(async (error: unknown) => {
+  const announced = await announceTokens(server.port, tokens).catch(async (error: unknown) => {
+    // It is a convenience: who has the token needs none.
+    if (error instanceof GantryError) return error;
     await server.close();
     throw error;
   });
+  const isAnnounced = !(announced instanceof GantryError);
   const joinCommand = `gantry worker ${server.url}${tls ? ' --tls-ca ca.pem' : ''}`;
-  watch.joinBy(isLoopback(host) ? joinCommand : `GANTRY_TOKEN=… ${joinCommand}`);
+  const findsToken = isLoopback(host) && isAnnounced;
+  watch.joinBy(findsToken ? joinCommand : `GANTRY_TOKEN=… ${joinCommand}`);
   const page = server.url.replace(/^ws/, 'http');
   return {
     url: server.url,
-    warnings: server.warnings,
-    joinCommand,
+    warnings: isAnnounced
+      ? server.warnings
+      : [...server.warnings, `${announced.message}: workers on this machine need the token, too`],
+    joinCommand: findsToken ? joinCommand : `GANTRY_TOKEN=${tokens.work} ${joinCommand}`,
     joinUrl: `${page}/join#token=${tokens.work}`,
     dashboardUrl: `${page}/#token=${tokens.control}`,
     dismiss: (reason) => {
@@ -112,7 +118,7 @@ export async function openCluster(options: ClusterOptions): Promise<Cluster> {
     },
     close: async () => {
       hub.close();
-      await forget();
+      if (isAnnounced) await announced();
       await server.close();
     },
   };
