@@ -4,7 +4,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-const GANTRY = fileURLToPath(new URL('../../packages/gantry/bin/gantry.js', import.meta.url));
+/** The command as a process: a program and its first argument. */
+export const GANTRY: readonly string[] = [
+  process.execPath,
+  fileURLToPath(new URL('../../packages/gantry/bin/gantry.js', import.meta.url)),
+];
 
 export interface Finished {
   readonly code: number | null;
@@ -23,7 +27,7 @@ export class Gantry {
   #stderr = '';
   readonly #listeners = new Set<() => void>();
 
-  constructor(args: readonly string[], env: NodeJS.ProcessEnv = {}, command = [process.execPath, GANTRY]) {
+  constructor(args: readonly string[], env: NodeJS.ProcessEnv = {}, command = GANTRY) {
     const [program = '', ...before] = command;
     const child = spawn(program, [...before, ...args], {
       stdio: ['ignore', 'pipe', 'pipe'],

@@ -16,7 +16,6 @@ export { parseRunJson, type RunJson } from './run/run-config.ts';
 export { RunDirectory } from './storage/run-directory.ts';
 export type { MetricsLine, WorkLine } from './storage/run-lines.ts';
 export { gridPng, writeGif, type Pictures } from './run/samples.ts';
-export { isLoopback } from './network/access-control.ts';
 export { startServer, type CoordinatorServer, type ServerOptions } from './network/server.ts';
 export { announceTokens, openTokens, readLocalWorkToken, tokenFiles, type Tokens } from './network/tokens.ts';
 export { Scheduler } from './scheduling/scheduler.ts';

@@ -5,7 +5,7 @@ export { GantryError, type ErrorCode } from './errors.ts';
 export { terminalLine } from './events/event-words.ts';
 export { knownEvent, recordedEvent, type RecordedEvent } from './events/recorded-event.ts';
 export type { EventLine, EventOf, RunEvent } from './events/run-event.ts';
-export { decodeIdxImages, takeImages, type ImageSet } from './formats/idx.ts';
+export { IDX_HEADER_BYTES, decodeIdxImages, readIdxHeader, takeImages, type ImageSet } from './formats/idx.ts';
 export {
   completeContribution,
   contributionLayout,

@@ -16,6 +16,7 @@ export type Speed = z.infer<typeof recordSchema>['speeds'][number];
 /** Notes what the doctor has measured, for workers to come; where nothing can be written, they go without. */
 export async function noteSpeeds(speeds: readonly Speed[]): Promise<void> {
   const path = recordPath();
+  if (path === undefined) return;
   try {
     await mkdir(dirname(path), { recursive: true, mode: 0o700 });
     await writeFile(path, JSON.stringify({ host: hostname(), speeds }));
@@ -33,8 +34,10 @@ export async function fasterPlace(engine: string, device: string, threads: numbe
 }
 
 async function notedSpeeds(): Promise<Speed[]> {
+  const path = recordPath();
+  if (path === undefined) return [];
   try {
-    const { host, speeds } = recordSchema.parse(JSON.parse(await readFile(recordPath(), 'utf8')));
+    const { host, speeds } = recordSchema.parse(JSON.parse(await readFile(path, 'utf8')));
     return host === hostname() ? speeds : [];
   } catch {
     // There is no need for it: without one, nothing is suggested.
@@ -42,6 +45,7 @@ async function notedSpeeds(): Promise<Speed[]> {
   }
 }
 
-function recordPath(): string {
-  return join(stateDirectory(), 'doctor.json');
+function recordPath(): string | undefined {
+  const directory = stateDirectory();
+  return directory === undefined ? undefined : join(directory, 'doctor.json');
 }

@@ -1,8 +1,8 @@
 import { execFile } from 'node:child_process';
 import { createHash, randomUUID } from 'node:crypto';
-import { access, mkdir, readFile, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { access, lstat, mkdir, readFile, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
-import { homedir } from 'node:os';
+import { homedir, tmpdir } from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { CompileError } from '../errors.ts';
@@ -58,15 +58,38 @@ async function run(args: readonly string[]): Promise<string> {
 /** What the compiler says of itself and of this processor: what it compiles runs wherever it says the same. */
 const identify = (): Promise<string> => run(['-march=native', '-dM', '-E', '-x', 'c', '/dev/null']);
 
-/** The user's folder for what was compiled: it may be deleted at any time. Nobody else may write there: it is code. */
-async function cacheFolder(): Promise<string> {
-  const folder = path.resolve(process.env['XDG_CACHE_HOME'] || path.join(homedir(), '.cache'), 'gantry');
+/** The folder for caches of a user; undefined without a home directory, for which containers say nothing, or `/`. */
+function userCaches(): string | undefined {
+  const given = process.env['XDG_CACHE_HOME'];
+  if (given) return path.resolve(given);
+  const home = process.platform === 'win32' ? homedir() : (process.env['HOME'] ?? '');
+  return path.isAbsolute(home) && home !== '/' ? path.join(home, '.cache') : undefined;
+}
+
+interface CacheFolder {
+  readonly folder: string;
+  /** In a folder of all users, a link could lead elsewhere with each use. */
+  readonly look: typeof stat | typeof lstat;
+}
+
+/**
+ * Folders for what was compiled, the better one first: the user's, and a temporary one where that cannot be written. They
+ * may be deleted at any time.
+ */
+function cacheFolders(): CacheFolder[] {
+  const caches = userCaches();
+  const own = caches === undefined ? [] : [{ folder: path.join(caches, 'gantry'), look: stat }];
+  return [...own, { folder: path.join(tmpdir(), `gantry-${process.getuid?.()}`), look: lstat }];
+}
+
+/** Makes a folder, or takes the one that is there. Nobody else may write there: it is code. */
+async function requireOwn({ folder, look }: CacheFolder): Promise<void> {
   await mkdir(folder, { recursive: true, mode: 0o700 });
-  const { mode, uid } = await stat(folder);
-  if ((mode & 0o022) !== 0 || uid !== process.getuid?.()) {
+  const { mode, uid } = await look(folder);
+  if (uid !== process.getuid?.()) throw new Error(`${folder} is another user's`);
+  if ((mode & 0o022) !== 0) {
     throw new CompileError('c-compiler', `others may write to ${folder}, where compiled programs are kept: fix that`);
   }
-  return folder;
 }
 
 /**
@@ -82,13 +105,19 @@ export async function compileC(source: string): Promise<string> {
   for (const part of [compilerCommand(), await identify(), process.arch, FLAGS.join(' '), ...headers, source]) {
     hash.update(part).update('\0');
   }
-  try {
-    return await compileInto(await cacheFolder(), hash.digest('hex').slice(0, 32), source);
-  } catch (cause) {
-    if (cause instanceof CompileError) throw cause;
-    const message = `compiled programs cannot be kept (${String(cause)}): set XDG_CACHE_HOME to a folder that can be written`;
-    throw new CompileError('c-compiler', message, { cause });
+  const name = hash.digest('hex').slice(0, 32);
+  let cause: unknown;
+  for (const place of cacheFolders()) {
+    try {
+      await requireOwn(place);
+      return await compileInto(place.folder, name, source);
+    } catch (error) {
+      if (error instanceof CompileError) throw error;
+      cause = error;
+    }
   }
+  const message = `compiled programs cannot be kept (${String(cause)}): set XDG_CACHE_HOME to a folder that can be written`;
+  throw new CompileError('c-compiler', message, { cause });
 }
 
 async function compileInto(folder: string, name: string, source: string): Promise<string> {

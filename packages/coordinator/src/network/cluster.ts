@@ -1,4 +1,4 @@
-import { MAX_FRAME_BYTES, type GantryError, type JoinCommands, type Program, type Scheme } from '@gantry/core';
+import { GantryError, MAX_FRAME_BYTES, type JoinCommands, type Program, type Scheme } from '@gantry/core';
 import { DashboardRoutes } from '../monitoring/dashboard-routes.ts';
 import { isLoopback } from './access-control.ts';
 import { joinCommands } from './join-commands.ts';
@@ -103,24 +103,29 @@ export async function openCluster(options: ClusterOptions): Promise<Cluster> {
       socket.on('close', () => connections.delete(connection));
     },
   });
-  const forget = await announceTokens(server.port, tokens).catch(async (error: unknown) => {
+  const announced = await announceTokens(server.port, tokens).catch(async (error: unknown) => {
+    // It is a convenience: who has the token needs none.
+    if (error instanceof GantryError) return error;
     await server.close();
     throw error;
   });
+  const isAnnounced = !(announced instanceof GantryError);
   const join = (token: string): JoinCommands =>
     joinCommands({
       url: server.url,
       download,
       certificates: tls?.cert,
       // On this machine, workers find it by themselves.
-      ...(!isLoopback(host) && { token }),
+      ...(!(isLoopback(host) && isAnnounced) && { token }),
     });
   watch.joinBy(join('…'));
   scheduler.arrivals.openTo(join('…').shell, options.ownWorkers);
   const address = server.url.replace(/^ws/, 'http');
   return {
     url: server.url,
-    warnings: server.warnings,
+    warnings: isAnnounced
+      ? server.warnings
+      : [...server.warnings, `${announced.message}: workers on this machine need the token, too`],
     links: ({ work, control: watching }) => ({
       join: join(work),
       joinUrl: `${address}/join#token=${work}`,
@@ -132,7 +137,7 @@ export async function openCluster(options: ClusterOptions): Promise<Cluster> {
     },
     close: async () => {
       hub.close();
-      await forget();
+      if (isAnnounced) await announced();
       await server.close();
     },
   };

@@ -92,6 +92,14 @@ describe('announceTokens', () => {
     }
   });
 
+  test.each(['', '/', 'relative'])('without a home directory (%j), nothing is written or found', async (home) => {
+    vi.stubEnv('XDG_STATE_HOME', '');
+    vi.stubEnv('HOME', home);
+    const refusal = { code: 'E_RUN_DIRECTORY', message: 'HOME names no home directory' };
+    await expect(announceTokens(PORT, tokens)).rejects.toMatchObject(refusal);
+    expect(await readLocalWorkToken(PORT)).toBeUndefined();
+  });
+
   test('a file that others can read is refused', async () => {
     await announceTokens(PORT, tokens);
     await chmod(join(directory, 'gantry', '7070.json'), 0o644);

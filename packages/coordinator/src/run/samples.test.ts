@@ -1,9 +1,9 @@
-import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import sharp from 'sharp';
-import { gridPng, writeGif, type Pictures } from './samples.ts';
+import { gridPng, sortPictures, writeGif, type Pictures } from './samples.ts';
 
 const SIDE = 448;
 
@@ -129,6 +129,17 @@ describe('writeGif', () => {
     expect((await sharp(out, { animated: true, limitInputPixels: false }).metadata()).pages).toBe(501);
     expect((await greys(out, 499))[0]).toBe(0);
     expect((await greys(out, 500))[0]).toBe(255);
+  });
+
+  test('pictures that cannot be read are told from the others', async () => {
+    const files = await pngs([0, 1, -1]);
+    const [first = '', second = '', third = ''] = files;
+    await writeFile(second, (await readFile(second)).subarray(0, -20));
+    const gone = join(directory, 'gone.png');
+    const empty = join(directory, 'empty.png');
+    await writeFile(empty, '');
+    const sorted = { readable: [first, third], unreadable: [second, gone, empty] };
+    expect(await sortPictures([first, second, gone, third, empty])).toEqual(sorted);
   });
 
   test('a picture that is missing leaves the old file as it was', async () => {

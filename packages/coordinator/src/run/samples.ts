@@ -44,6 +44,24 @@ export async function gridPng({ shape, values }: Pictures): Promise<Uint8Array> 
   return (channels === 1 ? image.toColourspace('b-w') : image).png().toBuffer();
 }
 
+/** Tells pictures that can be read as a whole from those that cannot. @param pngs paths */
+export async function sortPictures(
+  pngs: readonly string[],
+): Promise<{ readonly readable: string[]; readonly unreadable: string[] }> {
+  const sharp = await loadSharp();
+  const [readable, unreadable]: [string[], string[]] = [[], []];
+  for (const png of pngs) {
+    const isReadable = await sharp(png)
+      .stats()
+      .then(
+        () => true,
+        () => false,
+      );
+    (isReadable ? readable : unreadable).push(png);
+  }
+  return { readable, unreadable };
+}
+
 /** Writes an animated GIF, see `encodeGif`. @throws GantryError E_RUN_DIRECTORY */
 export async function writeGif(pngs: readonly string[], out: string): Promise<void> {
   await writeFileDurably(out, await encodeGif(pngs));

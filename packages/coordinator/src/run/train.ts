@@ -1,4 +1,3 @@
-import { createRequire } from 'node:module';
 import { basename, dirname, isAbsolute } from 'node:path';
 import {
   GantryError,
@@ -8,6 +7,7 @@ import {
   phaseAt,
   roundsPerStep,
   shardSizes,
+  totalSteps,
   type DataPlan,
   type ModelManifest,
   type Program,
@@ -22,14 +22,12 @@ import { NumericClasses } from './numeric-classes.ts';
 import { PictureRenderer } from './pictures.ts';
 import { trainingPrograms } from './programs.ts';
 import type { ConfigSource } from './given-config.ts';
-import { newConfig, resumedConfig, parseRunJson, type RunJson } from './run-config.ts';
+import { RUN_FORMAT, newConfig, parseRunJson, resumedConfig, version, type RunJson } from './run-config.ts';
 import { RunControl } from './run-control.ts';
 import { RunDirectory } from '../storage/run-directory.ts';
 import { RunWatch } from '../monitoring/run-watch.ts';
 import { Scheduler } from '../scheduling/scheduler.ts';
 import { TrainingRun, type RunObserver, type Summary } from './training-run.ts';
-
-const { version } = createRequire(import.meta.url)('#package.json') as { version: string };
 
 export interface TrainOptions {
   /** The run directory: made if it is a new run. */
@@ -77,23 +75,27 @@ export async function train(options: TrainOptions): Promise<Summary | undefined>
   const open = options.resume ? openRun : createRun;
   const { directory, record, model, data, checkpoints, state } = await open(options);
   const { config } = record;
+  // What is recorded while nobody waits for it ends the run as what the training itself writes does.
+  const unwritable = new AbortController();
   const classes = new NumericClasses(record, (noted) =>
-    directory.writeRunJson({ ...record, ...noted }).catch((error: unknown) => {
-      // Where nothing can be written, the step's own lines end the run.
-      observer.notice(String(error));
-    }),
+    directory.writeRunJson({ ...record, ...noted }).catch((error: unknown) => unwritable.abort(error)),
   );
   let renderer: PictureRenderer | undefined;
   let workers: AttachedWorkers | undefined;
   let summary: Summary | undefined;
+  let hasBegun = options.resume;
   try {
     const manifest = manifestOf(model);
     const plan = planOf(config, data, manifest);
     renderer = new PictureRenderer(model);
     const scheduler = new Scheduler((event) => {
-      const line = directory.appendEvent({ step: state.step, ...event });
-      watch.happened(line);
-      observer.event(line);
+      try {
+        const line = directory.appendEvent({ step: state.step, ...event });
+        watch.happened(line);
+        observer.event(line);
+      } catch (error) {
+        unwritable.abort(error);
+      }
     });
     const control = new RunControl(scheduler);
     const reports = reportsOf(model);
@@ -105,6 +107,7 @@ export async function train(options: TrainOptions): Promise<Summary | undefined>
     const scheme = new Synchronous({ manifest, seed, plan, samples, optimizers, average });
     const programFor = trainingPrograms(model, plan, seed);
     workers = await options.attachWorkers({ scheme, programFor, scheduler, watch, control, path: directory.path });
+    hasBegun = true;
     const run = new TrainingRun({
       config,
       plan,
@@ -120,14 +123,17 @@ export async function train(options: TrainOptions): Promise<Summary | undefined>
       classes,
       observer,
     });
-    summary = await run.run(signal);
+    summary = await run.run(signal, unwritable.signal);
     return summary;
   } finally {
-    await workers?.close(summary ? 'finished' : 'stopped');
-    await renderer?.dispose();
-    disposeModel(model);
-    await classes.settled();
-    await directory.close();
+    try {
+      await workers?.close(summary ? 'finished' : 'stopped');
+      await renderer?.dispose();
+      disposeModel(model);
+      await classes.settled();
+    } finally {
+      await (hasBegun ? directory.close() : directory.discard());
+    }
   }
 }
 
@@ -159,9 +165,14 @@ async function createRun(options: TrainOptions): Promise<OpenRun> {
     numericClasses: [],
   };
   const directory = await RunDirectory.create(options.path, record);
-  const state = firstState(model, manifest, config);
-  directory.appendEvent({ step: 0, type: 'started' });
-  return { directory, record, model, data, state, checkpoints: await CheckpointStore.open(directory.path, manifest) };
+  try {
+    const state = firstState(model, manifest, config);
+    directory.appendEvent({ step: 0, type: 'started' });
+    return { directory, record, model, data, state, checkpoints: await CheckpointStore.open(directory.path, manifest) };
+  } catch (error) {
+    await directory.discard();
+    throw error;
+  }
 }
 
 async function openRun(options: TrainOptions): Promise<OpenRun> {
@@ -183,6 +194,7 @@ async function openRun(options: TrainOptions): Promise<OpenRun> {
     const checkpoints = await CheckpointStore.open(directory.path, manifest);
     const restored = await checkpoints.restore();
     const state = restored?.state ?? firstState(model, manifest, config);
+    requireAhead(state.step, planOf(config, data, manifest), options.config);
     for (const reason of restored?.skipped ?? []) options.observer.notice(reason);
     await directory.truncateTo(state.step);
     const record = { ...recorded, ...runJson(config, data, manifest) };
@@ -193,6 +205,16 @@ async function openRun(options: TrainOptions): Promise<OpenRun> {
     await directory.close();
     throw error;
   }
+}
+
+/** @throws GantryError E_RESUME if a run has done more than it shall come to */
+function requireAhead(step: number, plan: DataPlan, sources: readonly ConfigSource[]): void {
+  if (step <= totalSteps(plan)) return;
+  const { epochs } = plan;
+  const source = sources.findLast(({ settings }) => settings['epochs'] === epochs);
+  const asked = source?.describe(['epochs'], String(epochs)) ?? `epochs ${epochs}`;
+  const done = `it has done ${step} steps, and ${epochs} epochs are ${totalSteps(plan)}`;
+  throw new GantryError('E_RESUME', `cannot resume with ${asked}: ${done}; ask for more epochs`);
 }
 
 function firstState(
@@ -220,8 +242,13 @@ function requireFitting({ images: { rows, columns }, source }: DataSet, manifest
 }
 
 /** The part of run.json that each start of the run writes anew. */
-function runJson(config: TrainConfig, data: DataSet, manifest: ModelManifest) {
+function runJson(
+  config: TrainConfig,
+  data: DataSet,
+  manifest: ModelManifest,
+): Omit<RunJson, 'created' | 'numericClasses' | 'bitIdentical'> {
   return {
+    format: RUN_FORMAT,
     config,
     data: { source: data.source, sha256: data.sha256, images: data.images.count },
     versions: { gantry: version, node: process.versions.node },

@@ -1,6 +1,7 @@
 import {
   GantryError,
   epochsAfter,
+  imagesAfter,
   training,
   type DataPlan,
   type EventLine,
@@ -24,7 +25,7 @@ import { idleWorkers } from './idle-workers.ts';
 import type { NumericClasses } from './numeric-classes.ts';
 import { GRID_PICTURES, type PictureRenderer } from './pictures.ts';
 import type { RunControl } from './run-control.ts';
-import { gridPng, writeGif } from './samples.ts';
+import { gridPng, sortPictures, writeGif } from './samples.ts';
 import { StepClock } from './step-clock.ts';
 
 /** What a run tells while it goes on. */
@@ -59,12 +60,13 @@ export interface TrainingRunParts {
   readonly observer: RunObserver;
 }
 
-/** What summary.json holds. */
+/** What summary.json holds: figures of the whole run, over all processes that worked on it. */
 export interface Summary {
   readonly steps: number;
   readonly epochs: number;
-  /** Time spent in training steps, over all processes that worked on the run. */
+  /** The sum over the steps of metrics.jsonl, without pauses and without steps that a resumed run had to do again. */
   readonly seconds: number;
+  /** The images of those steps by `seconds`. */
   readonly imagesPerSecond: number;
   readonly weightsDigest: string;
 }
@@ -86,13 +88,15 @@ export class TrainingRun {
   /**
    * Trains until the last epoch, or until it is aborted or told to stop: the step under way is finished, if there is
    * anyone to finish it, and a checkpoint is written.
+   * @param unwritable aborted with its reason where something could not be recorded: the run ends as by `signal`, and fails
    * @returns the summary, or undefined if it did not come to the end
-   * @throws GantryError E_DIVERGED after a checkpoint of the last good state
+   * @throws GantryError E_DIVERGED after a checkpoint of the last good state; the reason of `unwritable`
    */
-  async run(signal: AbortSignal): Promise<Summary | undefined> {
+  async run(signal: AbortSignal, unwritable: AbortSignal): Promise<Summary | undefined> {
     const { control, watch } = this.#parts;
     try {
-      const summary = await this.#train(AbortSignal.any([signal, control.stopSignal]));
+      const summary = await this.#train(AbortSignal.any([signal, control.stopSignal, unwritable]));
+      if (!summary) unwritable.throwIfAborted();
       watch.ended(summary ? { state: 'finished', weightsDigest: summary.weightsDigest } : { state: 'stopped' });
       control.end(true);
       return summary;
@@ -248,20 +252,32 @@ export class TrainingRun {
 
   async #finish(): Promise<Summary> {
     const { config, state, plan, directory } = this.#parts;
-    await writeGif(await directory.sampleFiles(), directory.gifFile);
+    await this.#animate();
     await directory.flush();
     let totalMs = 0;
-    for await (const { ms } of directory.metrics()) totalMs += ms.total;
+    let images = 0;
+    for await (const { step, ms } of directory.metrics()) {
+      totalMs += ms.total;
+      images += imagesAfter(step, plan) - imagesAfter(step - 1, plan);
+    }
     const seconds = totalMs / 1000;
     const summary = {
       steps: state.step,
       epochs: config.epochs,
       seconds,
-      imagesPerSecond: (config.epochs * plan.images) / seconds,
+      imagesPerSecond: images / seconds,
       weightsDigest: weightsDigest(state),
     };
     this.#event({ type: 'finished' });
     await directory.writeSummary(summary);
     return summary;
+  }
+
+  /** Makes the animation of all sample grids; one that cannot be read is left out. */
+  async #animate(): Promise<void> {
+    const { directory, observer } = this.#parts;
+    const { readable, unreadable } = await sortPictures(await directory.sampleFiles());
+    for (const file of unreadable) observer.notice(`${file} cannot be read: samples.gif goes without`);
+    if (readable.length > 0) await writeGif(readable, directory.gifFile);
   }
 }

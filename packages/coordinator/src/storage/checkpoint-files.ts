@@ -75,7 +75,7 @@ function migrated(record: z.infer<typeof recordSchema1>): StateRecord {
   return { format: FORMAT, step, epoch, optimizers, sha256: hashes };
 }
 
-function toStateJson(record: StateRecord | z.infer<typeof recordSchema1>): string {
+function toStateJson(record: object): string {
   return `${JSON.stringify({ ...record, checksum: sha256(JSON.stringify(record)) }, null, 2)}\n`;
 }
 
@@ -195,7 +195,10 @@ async function read(directory: string, file: string): Promise<Uint8Array> {
   }
 }
 
-/** Reads state.json. @throws GantryError E_CHECKPOINT if a byte of it is not as it was written */
+/**
+ * Reads state.json.
+ * @throws GantryError E_CHECKPOINT if a byte of it is not as it was written; E_RESUME if a later version wrote it
+ */
 export async function readStateRecord(directory: string): Promise<StateRecord> {
   const text = new TextDecoder().decode(await read(directory, 'state.json'));
   let json: unknown;
@@ -206,13 +209,23 @@ export async function readStateRecord(directory: string): Promise<StateRecord> {
   }
   const parsed = stateJsonSchema.safeParse(json);
   if (!parsed.success) {
-    const format = z.object({ format: z.int() }).safeParse(json).data?.format ?? FORMAT;
-    if (format > FORMAT) throw damaged(`state.json has format ${format}; this version of Gantry reads 1 to ${FORMAT}`);
+    const later = z.looseObject({ format: z.int().min(FORMAT + 1), checksum: z.string() }).safeParse(json).data;
+    if (later) refuseLater(later, text);
     throw damaged('state.json is damaged: fields are missing or wrong', parsed.error);
   }
   const { checksum: _, ...record } = parsed.data;
   if (toStateJson(record) !== text) throw damaged('state.json is damaged: it does not match its checksum');
   return record.format === FORMAT ? record : migrated(record);
+}
+
+/** @throws GantryError E_RESUME if a later version wrote this: then it is no damage that an earlier checkpoint replaces */
+function refuseLater(later: { readonly format: number; readonly checksum: string }, text: string): void {
+  const { checksum: _, ...record } = later;
+  if (toStateJson(record) !== text) return;
+  throw new GantryError(
+    'E_RESUME',
+    `state.json has format ${record.format}, and this version of Gantry reads 1 to ${FORMAT}: use the version that wrote it`,
+  );
 }
 
 function shapeText(tensor: NamedTensor | undefined): string {

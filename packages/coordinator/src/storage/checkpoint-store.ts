@@ -94,7 +94,7 @@ export class CheckpointStore {
   /**
    * Restores the newest checkpoint of which every byte is as it was written.
    * @returns undefined if none was ever saved
-   * @throws GantryError E_CHECKPOINT if there are some, and none is valid
+   * @throws GantryError E_CHECKPOINT if there are some, and none is valid; E_RESUME if a later version wrote one
    */
   async restore(): Promise<Restored | undefined> {
     const steps = await stepsIn(this.#path);
@@ -211,7 +211,7 @@ async function newestValid<T extends { readonly step: number }>(
       if (value.step === step) return { value, skipped };
       skipped.push(`${nameOf(step)}: state.json is that of step ${value.step}`);
     } catch (error) {
-      if (!(error instanceof GantryError)) throw error;
+      if (!(error instanceof GantryError) || error.code !== 'E_CHECKPOINT') throw error;
       skipped.push(`${nameOf(step)}: ${error.message}`);
     }
   }

@@ -51,18 +51,20 @@ export async function syncDirectory(path: string): Promise<void> {
  * file system takes no directories, such as /proc.
  * @param path absolute
  * @param mode permissions of what is made
+ * @returns whether it was made
  * @throws GantryError E_RUN_DIRECTORY
  */
-export async function makeDirectory(path: string, mode = 0o777): Promise<void> {
+export async function makeDirectory(path: string, mode = 0o777): Promise<boolean> {
   try {
     await mkdirInParent(path, mode);
   } catch (cause) {
-    if (await isDirectory(path)) return;
+    if (await isDirectory(path)) return false;
     if (systemErrorCode(cause) !== 'ENOENT') throw diskError(path, cause);
     // The parent is there by now.
     throw new GantryError('E_RUN_DIRECTORY', `cannot write ${path}: its file system takes no directories`, { cause });
   }
   await syncDirectory(dirname(path));
+  return true;
 }
 
 async function mkdirInParent(path: string, mode: number): Promise<void> {

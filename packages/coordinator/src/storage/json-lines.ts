@@ -17,6 +17,8 @@ export class JsonLinesFile<T extends Line> {
   readonly #path: string;
   readonly #handle: FileHandle;
   #size: number;
+  /** A part of a line may be behind the last one. */
+  #isTorn = false;
 
   private constructor(path: string, handle: FileHandle, size: number) {
     this.#path = path;
@@ -42,12 +44,24 @@ export class JsonLinesFile<T extends Line> {
   append(line: T): void {
     const bytes = Buffer.from(`${JSON.stringify(line)}\n`);
     try {
+      this.#mend();
+      this.#isTorn = true;
       for (let written = 0; written < bytes.length;) written += writeSync(this.#handle.fd, bytes, written);
+      this.#isTorn = false;
       this.#size += bytes.length;
     } catch (cause) {
-      ftruncateSync(this.#handle.fd, this.#size);
+      try {
+        this.#mend();
+      } catch {
+        // Not even that can be written; the next line tries again, and a resumed run does.
+      }
       throw diskError(this.#path, cause);
     }
+  }
+
+  #mend(): void {
+    if (this.#isTorn) ftruncateSync(this.#handle.fd, this.#size);
+    this.#isTorn = false;
   }
 
   /** Waits until all lines are on the disk. */

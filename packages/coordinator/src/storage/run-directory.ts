@@ -1,4 +1,4 @@
-import { readFile, readdir, rm, stat } from 'node:fs/promises';
+import { readFile, readdir, rm, rmdir, stat } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import { GantryError, recordedEvent, type EventLine, type RecordedEvent, type RunEvent } from '@gantry/core';
 import {
@@ -14,9 +14,10 @@ import type { MetricsLine, WorkLine } from './run-lines.ts';
 import { RunLock, isLockFile } from './run-lock.ts';
 
 const SAMPLES = 'samples';
+const LINE_FILES = ['metrics.jsonl', 'work.jsonl', 'events.jsonl'] as const;
 
 /**
- * The directory of one run, held by one process at a time. What is appended survives the process; what is written
+ * The directory of one run, held by one process at a time, see `RunLock`. What is appended survives the process; what is written
  * replaces the old file at once or not at all. Every method that writes throws GantryError E_RUN_DIRECTORY in one line
  * that names the file, and leaves what was saved before.
  */
@@ -26,34 +27,48 @@ export class RunDirectory {
   /** What run.json held when the run was opened. */
   readonly runJson: unknown;
   readonly #lock: RunLock;
+  /** Whether this process made the directory itself. */
+  readonly #isMade: boolean;
   readonly #metrics: JsonLinesFile<MetricsLine>;
   readonly #work: JsonLinesFile<WorkLine>;
   readonly #events: JsonLinesFile<RecordedEvent>;
 
-  private constructor(path: string, runJson: unknown, lock: RunLock, files: LineFiles) {
+  private constructor(path: string, runJson: unknown, lock: RunLock, files: LineFiles, isMade: boolean) {
     this.path = path;
     this.runJson = runJson;
     this.#lock = lock;
+    this.#isMade = isMade;
     [this.#metrics, this.#work, this.#events] = files;
   }
 
   /**
-   * Makes the directory of a new run; it may exist, if it is empty.
+   * Makes the directory of a new run; it may exist, if it is empty. Where that fails, all is as before.
    * @throws GantryError E_RUN_DIRECTORY if it holds a run or anything else, is locked or cannot be written
    */
   static async create(path: string, runJson: unknown): Promise<RunDirectory> {
     const absolute = resolve(path);
-    await makeDirectory(absolute);
-    return locked(absolute, async (lock) => {
+    const isMade = await makeDirectory(absolute);
+    const create = async (lock: RunLock) => {
       // Locks and unfinished files are what a crash leaves of a run that had not begun.
       const names = (await readdir(absolute)).filter((name) => !isLockFile(name) && !name.startsWith(ASIDE_PREFIX));
       if (names.includes('run.json')) {
         throw refusal(`${absolute} holds a run already: go on with it by --resume, or choose another --run`);
       }
       if (names.length > 0) throw refusal(`${absolute} is not empty: choose another --run`);
-      await writeFileDurably(join(absolute, 'run.json'), toJson(runJson));
-      return new RunDirectory(absolute, runJson, lock, await openLineFiles(absolute));
-    });
+      try {
+        await writeFileDurably(join(absolute, 'run.json'), toJson(runJson));
+        return new RunDirectory(absolute, runJson, lock, await openLineFiles(absolute), isMade);
+      } catch (error) {
+        await removeNewRun(absolute);
+        throw error;
+      }
+    };
+    try {
+      return await locked(absolute, create);
+    } catch (error) {
+      if (isMade) await removeIfEmpty(absolute);
+      throw error;
+    }
   }
 
   /**
@@ -75,20 +90,23 @@ export class RunDirectory {
       } catch (cause) {
         throw new GantryError('E_RUN_DIRECTORY', `${file} cannot be read: ${messageOf(cause)}`, { cause });
       }
-      return new RunDirectory(absolute, runJson, lock, await openLineFiles(absolute));
+      return new RunDirectory(absolute, runJson, lock, await openLineFiles(absolute), false);
     });
   }
 
   appendMetrics(line: MetricsLine): void {
+    this.#lock.check();
     this.#metrics.append(line);
   }
 
   appendWork(line: WorkLine): void {
+    this.#lock.check();
     this.#work.append(line);
   }
 
   /** Records an event with the present time. @returns the line */
   appendEvent(event: RunEvent & { readonly step: number }): EventLine {
+    this.#lock.check();
     const line = { time: new Date().toISOString(), ...event };
     this.#events.append(line);
     return line;
@@ -96,6 +114,7 @@ export class RunDirectory {
 
   /** Waits until all appended lines are on the disk. */
   async flush(): Promise<void> {
+    this.#lock.check();
     await Promise.all(this.#lineFiles().map((file) => file.flush()));
   }
 
@@ -104,6 +123,7 @@ export class RunDirectory {
    * and removes the summary, which only a finished run has.
    */
   async truncateTo(step: number): Promise<void> {
+    this.#lock.check();
     await rm(this.#summary, { force: true });
     await Promise.all(this.#lineFiles().map((file) => file.truncateTo(step)));
   }
@@ -119,15 +139,18 @@ export class RunDirectory {
   }
 
   async writeRunJson(runJson: unknown): Promise<void> {
+    this.#lock.check();
     await writeFileDurably(join(this.path, 'run.json'), toJson(runJson));
   }
 
   async writeSummary(summary: unknown): Promise<void> {
+    this.#lock.check();
     await writeFileDurably(this.#summary, toJson(summary));
   }
 
   /** @param epoch 0 before training @returns the file's path */
   async writeSample(epoch: number, png: Uint8Array): Promise<string> {
+    this.#lock.check();
     const file = sampleFile(this.path, epoch);
     await makeDirectory(this.#samples);
     await writeFileDurably(file, png);
@@ -159,8 +182,18 @@ export class RunDirectory {
 
   /** Gives the directory free; nothing may be written any more. */
   async close(): Promise<void> {
-    await Promise.all(this.#lineFiles().map((file) => file.close()));
-    await this.#lock.release();
+    try {
+      await Promise.all(this.#lineFiles().map((file) => file.close()));
+    } finally {
+      await this.#lock.release();
+    }
+  }
+
+  /** Gives the directory free, and removes what there is of a new run, before its training has begun. */
+  async discard(): Promise<void> {
+    await removeNewRun(this.path);
+    await this.close();
+    if (this.#isMade) await removeIfEmpty(this.path);
   }
 
   get #summary(): string {
@@ -201,6 +234,18 @@ async function openLineFiles(path: string): Promise<LineFiles> {
   ];
   await syncDirectory(path);
   return files;
+}
+
+/** Removes what a run has whose training has not begun; `run.json` first, without which it is none. */
+async function removeNewRun(path: string): Promise<void> {
+  for (const name of ['run.json', ...LINE_FILES, 'work.token', 'control.token', 'checkpoints']) {
+    await rm(join(path, name), { recursive: true, force: true });
+  }
+}
+
+async function removeIfEmpty(path: string): Promise<void> {
+  // Somebody may have put something there.
+  await rmdir(path).catch(() => undefined);
 }
 
 /** Locks a directory; if `use` fails, it is free again. */

@@ -22,6 +22,8 @@ describe('decodeIdxImages', () => {
     ['a wrong magic number', idxFile(2, { magic: 0x801 }), /0x00000801 where 0x00000803/],
     ['a truncated file', idxFile(2).subarray(0, 1000), /1000 bytes where 2 images take 1584/],
     ['a file that is too long', idxFile(2).subarray(0, -1), /1583 bytes/],
+    ['a file without images', idxFile(0), /0 images of 28×28 are none/],
+    ['a file of images without pixels', idxFile(2, { rows: 0 }), /2 images of 0×28 are none/],
     ['a file without a header', new Uint8Array(7), /7 bytes are too few/],
   ])('refuses %s', (_, file, message) => {
     expect(() => decodeIdxImages(file, 'f')).toThrow(message);
