@@ -18,12 +18,14 @@ export interface Finished {
  * tests' own.
  */
 export class Gantry {
+  /** What starts the command line. */
+  static readonly command: readonly string[] = [process.execPath, GANTRY];
   readonly process: ChildProcess;
   readonly finished: Promise<Finished>;
   #stderr = '';
   readonly #listeners = new Set<() => void>();
 
-  constructor(args: readonly string[], env: NodeJS.ProcessEnv = {}, command = [process.execPath, GANTRY]) {
+  constructor(args: readonly string[], env: NodeJS.ProcessEnv = {}, command = Gantry.command) {
     const [program = '', ...before] = command;
     const child = spawn(program, [...before, ...args], {
       stdio: ['ignore', 'pipe', 'pipe'],

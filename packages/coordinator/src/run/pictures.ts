@@ -1,3 +1,4 @@
+import * as ort from '@gantry/compiler/onnx-runtime';
 import {
   Stream,
   fillNormal,
@@ -14,7 +15,6 @@ import {
   type WeightAverage,
 } from '@gantry/core';
 import { manifestOf, type Model } from '@gantry/core/tfjs';
-import * as ort from 'onnxruntime-node';
 import { compileGenerator, previewOf } from './programs.ts';
 import type { Pictures } from './samples.ts';
 

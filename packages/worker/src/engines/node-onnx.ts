@@ -1,5 +1,5 @@
+import * as ort from '@gantry/compiler/onnx-runtime';
 import { GantryError, plainText } from '@gantry/core';
-import * as ort from 'onnxruntime-node';
 import { gpuIndex, type Device } from './device.ts';
 import { mallocKeeps } from '../session/malloc.ts';
 import type { OnnxRuntime } from './onnx-engine.ts';
