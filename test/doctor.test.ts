@@ -1,9 +1,11 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { hostname } from 'node:os';
+import { cpus, hostname } from 'node:os';
 import { join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { afterAll, describe, expect, it } from 'vitest';
 import { DEFAULT_ENGINE, hasCCompiler } from './support/c-compiler.ts';
+import { CpuQuota } from './support/cpu-quota.ts';
 import { Gantry, temporaryDirectory } from './support/gantry.ts';
+import { isProvided } from './support/requirements.ts';
 import { NO_GPU } from './support/software-gpu.ts';
 
 interface Speed {
@@ -17,6 +19,27 @@ interface Finding {
   readonly detail: string;
   readonly imagesPerSecond?: number;
 }
+
+const quota = isProvided('cgroup', () => CpuQuota.isAvailable) ? new CpuQuota() : undefined;
+afterAll(() => quota?.remove());
+const insideQuota = [...(quota?.command ?? []), ...Gantry.command];
+
+describe.skipIf(!quota)(`a quota of one core${quota ? '' : ' (skipped: this machine permits none)'}`, () => {
+  it.each(['train', 'worker'])('is what %s takes', async (command) => {
+    const { stdout } = await new Gantry([command, '--help'], {}, insideQuota).finished;
+    expect(stdout).toMatch(/--threads <n>[^(]*\(default: 1\)/);
+  });
+
+  it('is what the doctor says, before it has measured anything', async () => {
+    const state = { XDG_STATE_HOME: temporaryDirectory() };
+    const toStandardError = ['sh', '-c', 'exec "$@" >&2', 'sh'];
+    const doctor = new Gantry(['doctor'], state, [...(quota?.command ?? []), ...toStandardError, ...Gantry.command]);
+    const all = cpus().length;
+    await doctor.output(all > 1 ? new RegExp(`machine: 1 of ${all} cores, as a quota`) : /machine: 1 core /);
+    doctor.process.kill();
+    await doctor.finished;
+  });
+});
 
 it('says of every engine and device how fast it is, or why it is missing and what to do', async () => {
   const state = temporaryDirectory();
