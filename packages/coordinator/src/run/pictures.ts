@@ -43,27 +43,36 @@ export class PictureRenderer {
    * @param numbers of the network that makes them
    * @returns values in [−1, 1]
    */
-  async render({ weights, statistics }: WeightAverage, seed: number, count: number): Promise<Pictures> {
+  async render(numbers: WeightAverage, seed: number, count: number): Promise<Pictures> {
+    const values = new Float32Array(count * sizeOf(this.#imageShape));
+    let filled = 0;
+    for await (const part of this.renderInParts(numbers, seed, count)) {
+      values.set(part.values, filled);
+      filled += part.values.length;
+    }
+    return { shape: [count, ...this.#imageShape], values };
+  }
+
+  /** The same, `GRID_PICTURES` at a time or fewer. */
+  async *renderInParts({ weights, statistics }: WeightAverage, seed: number, count: number): AsyncGenerator<Pictures> {
     const session = await this.#session;
     const feeds = {
       ...this.#feed(weights, this.#manifest.trainable, this.#network.weights),
       ...this.#feed(statistics, this.#manifest.movingStatistics, this.#network.statistics),
     };
     const [noiseSize, imageSize] = [sizeOf(this.#noiseShape), sizeOf(this.#imageShape)];
-    const values = new Float32Array(count * imageSize);
     for (let done = 0; done < count; done += GRID_PICTURES) {
+      const drawn = Math.min(GRID_PICTURES, count - done);
       // The graph's shapes are fixed: what the last rows give beyond the count is dropped.
       const rows = new Float32Array(GRID_PICTURES * noiseSize);
-      for (let i = 0; i < Math.min(GRID_PICTURES, count - done); i++) {
+      for (let i = 0; i < drawn; i++) {
         fillNormal(rows.subarray(i * noiseSize, (i + 1) * noiseSize), seed, Stream.pictures, 0, done + i);
       }
       const noise = new ort.Tensor('float32', rows, [GRID_PICTURES, ...this.#noiseShape]);
       const { images } = await session.run({ ...feeds, noise });
-      const drawn = Math.min(GRID_PICTURES, count - done);
       if (!(images?.data instanceof Float32Array)) throw new TypeError('the compiled generator gave no float32 images');
-      values.set(images.data.subarray(0, drawn * imageSize), done * imageSize);
+      yield { shape: [drawn, ...this.#imageShape], values: images.data.subarray(0, drawn * imageSize) };
     }
-    return { shape: [count, ...this.#imageShape], values };
   }
 
   /** The same with the present weights of a run, or their average where one is kept. */
