@@ -1,10 +1,11 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { cpus, hostname } from 'node:os';
 import { join } from 'node:path';
+import type { RunJson } from '@gantry/coordinator';
 import { afterAll, describe, expect, it } from 'vitest';
 import { DEFAULT_ENGINE, hasCCompiler } from './support/c-compiler.ts';
 import { CpuQuota } from './support/cpu-quota.ts';
-import { Gantry, temporaryDirectory } from './support/gantry.ts';
+import { Gantry, gantryOk, readJson, temporaryDirectory } from './support/gantry.ts';
 import { isProvided } from './support/requirements.ts';
 import { NO_GPU } from './support/software-gpu.ts';
 
@@ -68,6 +69,12 @@ it('says of every engine and device how fast it is, or why it is missing and wha
     if (!usable) expect(detail).toMatch(/choose --device cpu|choose --engine onnx/);
   }
   expect(code).toBe(0);
+  const [, numericClass] = /numeric class (\w+) with seed 0 and shards of 64$/.exec(cpu?.detail ?? '') ?? [];
+  const run = join(state, 'run');
+  const sizes = ['--limit', '64', '--batch', '64', '--shard-size', '64', '--epochs', '1', '--seed', '0'];
+  await gantryOk('train', '--engine', 'onnx', '--workers', '1', ...sizes, '--run', run);
+  const { numericClasses } = readJson<RunJson>(run, 'run.json');
+  expect(numericClasses.map((each) => each.class)).toEqual([numericClass]);
   const { speeds } = JSON.parse(readFileSync(join(state, 'gantry', 'doctor.json'), 'utf8')) as { speeds: Speed[] };
   expect(speeds.map(({ engine, device }) => `${engine} on ${device}`)).toEqual(
     findings.filter(({ imagesPerSecond }) => imagesPerSecond !== undefined).map(({ what }) => what),

@@ -26,6 +26,7 @@ interface WorkerFlags {
   readonly name: string;
   readonly tokenFile?: string;
   readonly tlsCa?: string;
+  readonly giveUpAfter?: number;
 }
 
 export function workerCommand(): Command {
@@ -38,6 +39,11 @@ export function workerCommand(): Command {
     .option('--name <name>', 'how the worker is called', `${hostname().slice(0, 50)}-${process.pid}`)
     .option('--token-file <file>', 'file with the token (default: $GANTRY_TOKEN, or that of a coordinator here)')
     .option('--tls-ca <file>', 'PEM certificates to trust instead of those of the system')
+    .option(
+      '--give-up-after <seconds>',
+      'end with an error when no coordinator has answered for so long (default: never)',
+      wholeNumber(1),
+    )
     .action(runWorkerCommand);
 }
 
@@ -69,6 +75,7 @@ async function runWorkerCommand(url: string, flags: WorkerFlags): Promise<void> 
       threads,
       name,
       tlsCa,
+      giveUpAfterMs: flags.giveUpAfter === undefined ? undefined : flags.giveUpAfter * 1000,
       signal,
       observer: progress,
     });
