@@ -28,7 +28,7 @@ const insideQuota = [...(quota?.command ?? []), ...Gantry.command];
 describe.skipIf(!quota)(`a quota of one core${quota ? '' : ' (skipped: this machine permits none)'}`, () => {
   it.each(['train', 'worker'])('is what %s takes', async (command) => {
     const { stdout } = await new Gantry([command, '--help'], {}, insideQuota).finished;
-    expect(stdout).toMatch(/--threads <n>[^(]*\(default: 1\)/);
+    expect(stdout).toMatch(/--threads <n>[^(]*\(default:\s+1\)/);
   });
 
   it('is what the doctor says, before it has measured anything', async () => {
