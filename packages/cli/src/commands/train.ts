@@ -1,6 +1,6 @@
-import { availableParallelism } from 'node:os';
 import { ENGINE_NAMES, parseDevice, type Device, type EngineName } from '@gantry/worker';
 import { Command, Option } from 'commander';
+import { availableCores } from '../available-cores.ts';
 import { addListenOptions, type ListenFlags } from '../options/listen-options.ts';
 import { wholeNumber } from '../options/options.ts';
 import { addRunOptions, type RunFlags } from '../options/run-options.ts';
@@ -20,9 +20,9 @@ export function trainCommand(): Command {
       '--workers <n>',
       'worker processes, one thread each; 0 computes in this process',
       wholeNumber(0, 1024),
-      availableParallelism(),
+      availableCores(),
     )
-    .option('--threads <n>', 'threads that compute with --workers 0', wholeNumber(1, 1024), availableParallelism())
+    .option('--threads <n>', 'threads that compute with --workers 0', wholeNumber(1, 1024), availableCores())
     .addOption(new Option('--engine <name>', 'what computes').choices(ENGINE_NAMES))
     .option(
       '--device <name>',

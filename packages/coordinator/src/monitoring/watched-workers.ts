@@ -88,5 +88,6 @@ function sharesOf(steps: readonly RecentStep[]): ReadonlyMap<string, typeof noth
 function stateOf(entry: RegisteredWorker, { round, msPerSample }: SchedulerView, now: number): WatchedWorkerState {
   const held = entry.heldOf(round);
   if (held.some((each) => lateness(entry, each, msPerSample, now))) return 'late';
-  return held.length > 0 ? 'computing' : 'idle';
+  if (held.length > 0) return 'computing';
+  return entry.link.isBehind() ? 'behind' : 'idle';
 }

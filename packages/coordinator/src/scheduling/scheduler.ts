@@ -128,6 +128,7 @@ export class Scheduler {
       for (const entry of this.#registry.values()) {
         entry.beginRound(this.#pace.medianMsPerSample);
         entry.link.setWeights(weights);
+        if (entry.link.isBehind()) this.#spare(entry, weights.round);
       }
       this.#distribute();
       const result = await current.result;
@@ -137,6 +138,11 @@ export class Scheduler {
       clearInterval(watch);
       this.#current = undefined;
     }
+  }
+
+  /** The weights of the round are on their last way to a worker that was behind. */
+  caughtUp(link: WorkerLink): void {
+    if (this.#registry.get(link)) this.#distribute();
   }
 
   /** A worker has computed a shard that it will answer together with others. */
@@ -299,8 +305,15 @@ export class Scheduler {
     }
   }
 
+  /** Takes back what a worker was given ahead: it will be long until it has the weights for that. */
+  #spare(entry: RegisteredWorker, round: number): void {
+    const shards = entry.heldOf(round).map(({ shard }) => shard);
+    this.#release(entry, shards, 'it is still receiving the weights of an earlier round');
+    for (const { work } of shards) entry.link.cancel(round, work.index);
+  }
+
   #distribute(): void {
-    const entries = [...this.#registry.values()];
+    const entries = [...this.#registry.values()].filter(({ link }) => !link.isBehind());
     const current = this.#current;
     if (current) {
       const orphans = current.shards.filter(({ accepted, holders }) => !accepted && holders.size === 0);
@@ -341,7 +354,7 @@ export class Scheduler {
     for (const late of findLate(this.#registry.values(), current.round, this.#pace.medianMsPerSample, now)) {
       const { shard, holder } = late;
       const idle = [...this.#registry.values()].find(
-        (entry) => entry !== holder && entry.toCompute(current.round).length === 0,
+        (entry) => entry !== holder && !entry.link.isBehind() && entry.toCompute(current.round).length === 0,
       );
       if (!idle) break;
       const cause = `no answer for ${seconds(late.elapsedMs)} s where ${seconds(late.usualMs)} s is usual`;

@@ -54,7 +54,8 @@ export interface JoinCommands {
   readonly checked?: string;
 }
 
-export type WatchedWorkerState = 'computing' | 'idle' | 'late' | 'left' | 'quarantined';
+/** `behind`: weights take longer to reach it than rounds last, and it is given nothing to compute meanwhile. */
+export type WatchedWorkerState = 'computing' | 'idle' | 'late' | 'behind' | 'left' | 'quarantined';
 
 export interface WatchedWorker {
   /** Unique among the workers of the run. */
