@@ -32,5 +32,5 @@ function withRemedy(error: unknown): unknown {
     `npx --yes -p ${archive.href} -p ${error.packageName} gantry-worker`,
     shellWords(process.argv.slice(2)),
   ].join(' ');
-  return new GantryError(error.code, `${error.message}; to add it: ${line}`, { cause: error });
+  return new GantryError(error.code, `${error.why}; to add it: ${line}`, { cause: error });
 }

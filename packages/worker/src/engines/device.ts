@@ -54,7 +54,7 @@ function instead(noCompiler: unknown): EngineName {
     return 'onnx';
   } catch (cause) {
     if (!(cause instanceof MissingPackageError && noCompiler instanceof GantryError)) throw cause;
-    throw new MissingPackageError(cause.packageName, `${noCompiler.message}; but ${cause.message}`, noCompiler);
+    throw new MissingPackageError(cause.packageName, `${noCompiler.message}; but ${cause.why}`, noCompiler);
   }
 }
 

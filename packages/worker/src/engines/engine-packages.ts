@@ -2,18 +2,25 @@ import { createRequire } from 'node:module';
 import { GantryError } from '@gantry/core';
 import type { EngineName } from './engine-names.ts';
 
-/** An engine needs an npm package that is not there; whoever knows how this program was started can say what to do. */
+/** An engine needs an npm package that is not there. */
 export class MissingPackageError extends GantryError {
   readonly packageName: string;
+  /** Without what to do, which depends on how this program is started. */
+  readonly why: string;
 
-  constructor(packageName: string, message: string, cause?: unknown) {
-    super('E_ENGINE', message, { cause });
+  constructor(packageName: string, why: string, cause?: unknown) {
+    // Its script of installation would fetch CUDA's libraries from elsewhere.
+    const remedy =
+      packageName === ONNX_RUNTIME ? `; to add it: ONNXRUNTIME_NODE_INSTALL=skip npm install ${packageName}` : '';
+    super('E_ENGINE', why + remedy, { cause });
     this.packageName = packageName;
+    this.why = why;
   }
 }
 
+const ONNX_RUNTIME = 'onnxruntime-node';
 const PACKAGES: Readonly<Partial<Record<EngineName, string>>> = {
-  onnx: 'onnxruntime-node',
+  onnx: ONNX_RUNTIME,
   // The reference engines run the model's own code.
   tensorflow: '@gantry/models',
   tfjs: '@gantry/models',
