@@ -1,5 +1,4 @@
 import { createHash } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -14,8 +13,6 @@ const MAX_PACKAGE_BYTES = 4e6;
 function startExposed(run: string): Gantry {
   return new Gantry(['coordinator', ...RUN, '--listen', '0.0.0.0:0', '--run', run]);
 }
-
-const controlTokenOf = (run: string) => readFileSync(join(run, 'control.token'), 'utf8').trim();
 
 const paste = (command: string, env: NodeJS.ProcessEnv = {}) =>
   new Gantry(['-c', `cd ${temporaryDirectory()} && ${command}`], env, ['sh']);
@@ -112,7 +109,7 @@ describe('tokens are printed', () => {
     const terminal = new Gantry(['-c', `script -qefc "${command.join(' ')}" /dev/null 1>&2`], {}, ['sh']);
     const [, line = ''] = await terminal.output(/attach workers with: (GANTRY_TOKEN=.*?)\r?$/m);
     expect(line).toContain(`GANTRY_TOKEN=${readToken(run)} `);
-    expect(terminal.stderr).toContain(`#token=${controlTokenOf(run)}`);
+    expect(terminal.stderr).toContain(`#token=${readToken(run, 'control')}`);
     terminal.process.kill('SIGTERM');
   });
 
@@ -121,7 +118,7 @@ describe('tokens are printed', () => {
     const coordinator = startExposed(run);
     const [, line = ''] = await coordinator.output(/attach workers with: (.*)$/m);
     await coordinator.output(/dashboard: http:.*#token=\$\(cat /);
-    for (const token of [readToken(run), controlTokenOf(run)]) expect(coordinator.stderr).not.toContain(token);
+    for (const token of [readToken(run), readToken(run, 'control')]) expect(coordinator.stderr).not.toContain(token);
     const worker = paste(line);
     await worker.output(/joined run/);
     worker.process.kill('SIGTERM');

@@ -111,6 +111,18 @@ describe('a run stopped by SIGINT', () => {
     expect(digestOf(path)).toBe(await undisturbed);
   });
 
+  it('ends in order where the signal comes twice, as from a terminal and from npx', async () => {
+    const path = join(temporaryDirectory(), 'run');
+    const run = new Gantry([...RUN, '--run', path, '--checkpoint-every', '10000']);
+    await whenFiles(() => lineCount(path, 'metrics.jsonl') >= 2);
+    // Two of a kind could melt into one before they arrive.
+    run.process.kill('SIGTERM');
+    run.process.kill('SIGINT');
+    expect((await run.finished).stderr).toContain(`gantry train --run ${path} --resume`);
+    const steps = lineCount(path, 'metrics.jsonl');
+    expect(checkpointsOf(path).at(-1)).toBe(`step-${String(steps).padStart(8, '0')}`);
+  });
+
   it('can be resumed for more epochs with other intervals and threads', async () => {
     const path = join(temporaryDirectory(), 'run');
     await gantryOk(...RUN, '--run', path, '--epochs', '1');

@@ -16,9 +16,9 @@ export function readJson<T>(...path: string[]): T {
   return JSON.parse(readFileSync(join(...path), 'utf8')) as T;
 }
 
-/** The token that lets workers join a run. */
-export function readToken(run: string): string {
-  return readFileSync(join(run, 'work.token'), 'utf8').trim();
+/** A token of a run: that which lets workers join, or that which lets people watch and control. */
+export function readToken(run: string, kind: 'work' | 'control' = 'work'): string {
+  return readFileSync(join(run, `${kind}.token`), 'utf8').trim();
 }
 
 /** The weights digest of a finished run. */

@@ -3,23 +3,32 @@ import { isatty } from 'node:tty';
 const EXIT_CODES = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 } as const;
 
 /**
- * Aborts on the first SIGINT or SIGTERM, or where a terminal hangs up; a second SIGINT or SIGTERM ends the process at once.
- * Without a terminal on any stream, as under nohup, SIGHUP changes nothing.
+/**
+ * What comes this soon after the first signal is the same wish: npx passes on what a terminal, Slurm or systemd has sent to
+ * the whole group, so that it arrives twice.
+ */
+const ECHO_MS = 1000;
+
+/**
+ * Aborts on the first SIGINT or SIGTERM, or where a terminal hangs up; another SIGINT or SIGTERM, at least a second later,
+ * ends the process at once. Without a terminal on any stream, as under nohup, SIGHUP changes nothing.
  * @param onFirst called with the exit code that belongs to the signal, before the abort
  */
 export function abortOnSignals(onFirst: (exitCode: number) => void): AbortController {
   const controller = new AbortController();
   // Asked now: once it has hung up, it is none any more.
   const hasTerminal = [0, 1, 2].some((descriptor) => isatty(descriptor));
+  let firstAt = -Infinity;
   for (const [name, exitCode] of Object.entries(EXIT_CODES)) {
     process.on(name, () => {
       const isHangUp = name === 'SIGHUP';
       // Node forgets that nohup had it ignored: without a listener it would end the process.
       if (isHangUp && !hasTerminal) return;
       if (!controller.signal.aborted) {
+        firstAt = performance.now();
         onFirst(exitCode);
         controller.abort();
-      } else if (!isHangUp) {
+      } else if (!isHangUp && performance.now() - firstAt >= ECHO_MS) {
         // Hanging up sends more than one: the shell does, and the system when the shell ends.
         process.exit(exitCode);
       }
