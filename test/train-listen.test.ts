@@ -36,6 +36,13 @@ it('gantry train --listen has its dashboard there, and others join', async () =>
   expect((await joining.finished).code).toBe(0);
 });
 
+it('an address that this machine has not is refused in one line', async () => {
+  const options = [...TINY, '--run', join(temporaryDirectory(), 'run'), '--listen', '192.0.2.1:7070'];
+  const { code, stdout, stderr } = await gantry('train', ...options);
+  expect([code, stdout]).toEqual([1, '']);
+  expect(stderr).toBe('gantry: cannot listen on 192.0.2.1:7070: this machine has no such address [E_CONFIG]\n');
+});
+
 it('the help tells addresses as they are given', async () => {
   const { stdout } = await gantry('coordinator', '--help');
   expect(stdout).toMatch(/--listen <host:port> +address for workers \(default:\s+127\.0\.0\.1:7070\)/);
