@@ -76,7 +76,10 @@ describe('steering', () => {
     await watcher.until((message) => message.run.state === 'stopped');
     expect(await watcher.closed).toBe(1000);
     const { code, stderr } = await training.finished;
-    expect([code, stderr]).toEqual([0, expect.stringMatching(/stopped; go on with: gantry train --run \S+ --resume/)]);
+    expect([code, stderr]).toEqual([
+      0,
+      expect.stringMatching(/stopped; go on with: npx gantry train --run \S+ --resume/),
+    ]);
     const recorded = readJsonLines<RecordedEvent>(run, 'events.jsonl');
     const steering = typesOf(recorded).filter((type) => ['paused', 'continued', 'stopped'].includes(type));
     expect(steering).toEqual(['paused', 'continued', 'stopped']);

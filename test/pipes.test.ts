@@ -55,26 +55,32 @@ describe('what nobody reads ends no command', () => {
   it.each([
     ['SIGINT', 130, 'train --workers 1'],
     ['SIGTERM', 143, 'train --workers 0'],
-  ] as const)('%s to a whole pipeline stops the run with a checkpoint and exit code %d: %s', async (signal, code, how) => {
-    // The shell of the command outlives the signal, to note the exit code; tee does not.
-    const job = new ShellJob(
-      `{ trap : INT TERM; noting gantry ${how} ${words(ENDLESS)} --run run --checkpoint-every 100000; } 2>&1 | tee log`,
-    );
-    const run = join(job.directory, 'run');
-    await whenFiles(() => stepsOf(run) >= 3);
-    job.signal(signal);
-    expect(await job.noted()).toBe(code);
-    expect(checkpointsIn(run)).toContain(`step-${String(stepsOf(run)).padStart(8, '0')}`);
-    expect(locksIn(run)).toEqual([]);
-  });
+  ] as const)(
+    '%s to a whole pipeline stops the run with a checkpoint and exit code %d: %s',
+    async (signal, code, how) => {
+      // The shell of the command outlives the signal, to note the exit code; tee does not.
+      const job = new ShellJob(
+        `{ trap : INT TERM; noting gantry ${how} ${words(ENDLESS)} --run run --checkpoint-every 100000; } 2>&1 | tee log`,
+      );
+      const run = join(job.directory, 'run');
+      await whenFiles(() => stepsOf(run) >= 3);
+      job.signal(signal);
+      expect(await job.noted()).toBe(code);
+      expect(checkpointsIn(run)).toContain(`step-${String(stepsOf(run)).padStart(8, '0')}`);
+      expect(locksIn(run)).toEqual([]);
+    },
+  );
 });
 
 const hasFullDisk = isProvided('/dev/full', () => existsSync('/dev/full'));
-it.skipIf(!hasFullDisk)(`a result that fits nowhere is an error${hasFullDisk ? '' : ' (skipped: no /dev/full)'}`, async () => {
-  const job = new ShellJob(`noting gantry train ${words(RUN)} --workers 0 --run run --json >/dev/full 2>log`);
-  expect(await job.finished).toBe(0);
-  expect(await job.noted()).toBe(1);
-  const log = readFileSync(join(job.directory, 'log'), 'utf8');
-  expect(log).toMatch(/^gantry: cannot write to standard output: .*ENOSPC.*$/m);
-  expect(locksIn(join(job.directory, 'run'))).toEqual([]);
-});
+it.skipIf(!hasFullDisk)(
+  `a result that fits nowhere is an error${hasFullDisk ? '' : ' (skipped: no /dev/full)'}`,
+  async () => {
+    const job = new ShellJob(`noting gantry train ${words(RUN)} --workers 0 --run run --json >/dev/full 2>log`);
+    expect(await job.finished).toBe(0);
+    expect(await job.noted()).toBe(1);
+    const log = readFileSync(join(job.directory, 'log'), 'utf8');
+    expect(log).toMatch(/^gantry: cannot write to standard output: .*ENOSPC.*$/m);
+    expect(locksIn(join(job.directory, 'run'))).toEqual([]);
+  },
+);

@@ -1,7 +1,7 @@
 import type { WatchedStall, WatchedStep, WatchedWorker, WatchedWorkerState } from '@gantry/core';
 import { describeStalls, lateness } from '../scheduling/assignment.ts';
 import type { RegisteredWorker } from '../scheduling/worker-registry.ts';
-import type { SchedulerView } from '../scheduling/scheduler.ts';
+import type { SchedulerView } from '../scheduling/scheduler-view.ts';
 import { STALL_MS } from '../scheduling/round-in-progress.ts';
 import type { AcceptedWork } from '../scheduling/round-result.ts';
 

@@ -1,6 +1,6 @@
 /** Who should compute what: decisions about one round, without carrying them out. */
 import type { WatchedStall } from '@gantry/core';
-import type { SchedulerView } from './scheduler.ts';
+import type { SchedulerView } from './scheduler-view.ts';
 import type { UnitState } from './unit-state.ts';
 import type { HeldShard, RegisteredWorker } from './worker-registry.ts';
 

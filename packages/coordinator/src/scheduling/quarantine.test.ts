@@ -1,10 +1,8 @@
-import { GantryError, type RunEvent, type Unit } from '@gantry/core';
+import { GantryError } from '@gantry/core';
 import { describe, expect, it } from 'vitest';
 import { Quarantine } from './quarantine.ts';
-import { Scheduler } from './scheduler.ts';
-import type { WorkerLink } from './worker-link.ts';
+import { ScheduledRun as Run } from '../testing/scheduled-run.ts';
 
-const SAMPLES = 2;
 const GOOD = 1;
 
 describe('invalid results', () => {
@@ -64,55 +62,3 @@ describe('a worker that comes back', () => {
     await expect(round).rejects.toMatchObject({ code: 'E_DIVERGED' });
   });
 });
-
-/** A scheduler whose workers answer when the test says so. */
-class Run {
-  readonly events: RunEvent[] = [];
-  readonly scheduler = new Scheduler((event) => this.events.push(event));
-  readonly #held = new Map<WorkerLink, number[]>();
-
-  /** @param identity who it is; there may be several links of it, one after another */
-  join(identity: string, msPerSample = 1): WorkerLink {
-    const held: number[] = [];
-    const link: WorkerLink = {
-      name: identity,
-      identity,
-      numericClass: '0',
-      slots: 1,
-      msPerSample,
-      place: { address: 'here', engine: 'none', device: 'none' },
-      traffic: () => ({ bytesIn: 0, bytesOut: 0, roundTripMs: null, lastSeenMs: 0 }),
-      setWeights: () => undefined,
-      isBehind: () => false,
-      assign: ({ index }) => void held.push(index),
-      cancel: (_, index) => void held.splice(held.indexOf(index), 1),
-      refuse: () => undefined,
-      drop: () => undefined,
-      dismiss: () => undefined,
-    };
-    this.#held.set(link, held);
-    this.scheduler.join(link);
-    return link;
-  }
-
-  /** Shards of the round that a worker was given and has to answer. */
-  heldBy(link: WorkerLink): readonly number[] {
-    return [...(this.#held.get(link) ?? [])];
-  }
-
-  round(shards: number) {
-    const work: Unit[] = Array.from({ length: shards }, (_, index) => {
-      const batch = { step: 0, iteration: 0, first: index * SAMPLES, samples: SAMPLES };
-      return { round: 0, index, batches: [batch], data: new Uint8Array(SAMPLES) };
-    });
-    const weights = { round: 0, values: new Float32Array(1), frames: [], hold: () => () => undefined };
-    return this.scheduler.runRound(weights, work, [], new AbortController().signal);
-  }
-
-  answer(link: WorkerLink, index: number, value: number): void {
-    const held = this.#held.get(link) ?? [];
-    held.splice(held.indexOf(index), 1);
-    const sum = Float32Array.of(value);
-    this.scheduler.result(link, { round: 0, level: 0, index, samples: SAMPLES, sum, computeMs: 1, waitMs: 0 });
-  }
-}

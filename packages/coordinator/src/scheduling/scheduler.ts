@@ -6,25 +6,12 @@ import { Quarantine } from './quarantine.ts';
 import { RecentPace, WorkerRegistry, type RegisteredWorker } from './worker-registry.ts';
 import type { RoundResult } from './round-result.ts';
 import { RoundInProgress, hashOf } from './round-in-progress.ts';
+import type { SchedulerView } from './scheduler-view.ts';
 import { UnitState } from './unit-state.ts';
 import type { NodeResult, ShardComputed, WorkerLink } from './worker-link.ts';
 
 /** How often lateness and stalls are looked for. */
 const WATCH_MS = 50;
-
-/** How things stand, for those who watch; it is live. */
-export interface SchedulerView {
-  /** Rounds begun. */
-  readonly round: number;
-  readonly registry: WorkerRegistry;
-  readonly arrivals: Arrivals;
-  /** Of the round under way. */
-  readonly shards: readonly UnitState[];
-  /** Since something was accepted, or the round began; 0 between rounds. */
-  readonly silentMs: number;
-  /** Median over all workers; undefined before the first result. */
-  readonly msPerSample: number | undefined;
-}
 
 /**
  * Distributes the shards of each round over whatever workers there are and reduces what comes back. Workers may join,
