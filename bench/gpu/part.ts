@@ -44,7 +44,7 @@ export const FULL: Effort = {
 export const SMOKE: Effort = {
   forms: ['direct', 'spectral'],
   shardSizes: [2],
-  warmUps: 1,
+  warmUps: 0,
   runs: 1,
   workers: [1, 2],
   training: { batch: 4, shardSize: 2, limit: 4, epochs: 1 },

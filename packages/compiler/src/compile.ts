@@ -2,7 +2,7 @@ import type * as tf from '@tensorflow/tfjs-core';
 import { emit } from './emit/emit.ts';
 import { CompileError } from './errors.ts';
 import type { DType } from './graph.ts';
-import type { ConvolutionForm } from './passes/lower-convolutions.ts';
+import type { ConvolutionForm } from './convolution-forms.ts';
 import { optimize } from './passes/optimize.ts';
 import { trace, type TracedFunction } from './trace/trace.ts';
 

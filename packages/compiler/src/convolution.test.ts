@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { CONVOLUTION_FORMS, type ConvolutionForm } from './passes/lower-convolutions.ts';
+import { CONVOLUTION_FORMS, type ConvolutionForm } from './convolution-forms.ts';
 import { compile } from './index.ts';
 import {
   expectSameAsTfjs,

@@ -2,7 +2,16 @@ import * as tf from '@tensorflow/tfjs-core';
 import { describe, expect, it } from 'vitest';
 import { compile } from './index.ts';
 import { kernelTable } from './kernels/table.ts';
-import { expectSameAsTfjs, input, run, tensor4d, type Tensors, type Traced, values } from './testing/oracle.ts';
+import {
+  expectSameAsTfjs,
+  input,
+  run,
+  sideBySide,
+  tensor4d,
+  type Tensors,
+  type Traced,
+  values,
+} from './testing/oracle.ts';
 
 interface Case {
   readonly inputs: readonly tf.Tensor[];
@@ -207,11 +216,13 @@ const broadcast = (x: tf.Tensor): tf.Tensor =>
 
 describe('kernels', () => {
   it.each(Object.keys(cases))('%s agrees with tfjs', async (name) => {
-    for (const testCase of cases[name] ?? []) {
-      const { kernelNames } = await tf.profile(() => tf.tidy(() => functionOf(testCase)(inputsOf(testCase))));
+    const calls = (cases[name] ?? []).map((each) => ({ fn: functionOf(each), inputs: inputsOf(each) }));
+    for (const { fn, inputs } of calls) {
+      const { kernelNames } = await tf.profile(() => tf.tidy(() => fn(inputs)));
       expect(kernelNames).toContain(name);
-      await expectSameAsTfjs(functionOf(testCase), inputsOf(testCase));
     }
+    const { fn, inputs } = sideBySide(calls);
+    await expectSameAsTfjs(fn, inputs);
   });
 
   // No tfjs op of 4.22 runs this kernel, and the cpu backend does not have it.

@@ -8,6 +8,7 @@ import {
   figuresOf,
   fitFigures,
   predictedMs,
+  type Bytes,
   type PointFigures,
   type StarFigures,
 } from './star-figures.ts';
@@ -74,9 +75,9 @@ async function run(flags: CoordinatorFlags): Promise<void> {
   const { visits, failures } = await visitAll(points, full ? FULL : QUICK, rounds);
   const results = points.flatMap((point) => figuresOf(point, visits.get(point) ?? []) ?? []);
   const model = fitFigures(results);
-  const bytes = bytesOfStep();
+  const bytes = await bytesOfStep();
   const tables = [
-    { head: HEAD, rows: results.map((each) => rowOf(each, model)) },
+    { head: HEAD, rows: results.map((each) => rowOf(each, model, bytes)) },
     ...(model ? [saturationTable(model, bytes)] : []),
   ];
   const members = { shardSize: SHARD_SIZE, rounds, bytes, ...(model && { model }), results, failures };
@@ -132,9 +133,8 @@ const HEAD =
     '|',
   );
 
-function rowOf(point: PointFigures, model: StarFigures | undefined): string[] {
+function rowOf(point: PointFigures, model: StarFigures | undefined, bytes: Bytes): string[] {
   const { workers, leaves, delayMs, masked, stepMs, eventLoopMs } = point;
-  const bytes = bytesOfStep();
   const perSecond = (count: number) => digits((count / 1e6 / stepMs.median) * 1000);
   return [
     `${workers}`,

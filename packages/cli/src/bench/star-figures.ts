@@ -1,5 +1,4 @@
 import { contributionLayout, phaseAt } from '@gantry/core';
-import { modelManifest } from '@gantry/models';
 import { fitStar, isFittable, predictMs, type StarModel } from './star-model.ts';
 import type { Point, Visit } from './star-point.ts';
 import { spread, type Spread } from './statistics.ts';
@@ -22,7 +21,9 @@ export interface StarFigures extends StarModel {
   readonly unmask: number;
 }
 
-export function bytesOfStep(): Bytes {
+export async function bytesOfStep(): Promise<Bytes> {
+  // Brings tfjs along, which other benchmarks and a refusal can do without.
+  const { modelManifest } = await import('@gantry/models');
   const manifest = modelManifest();
   return { leaf: contributionLayout(manifest, phaseAt(manifest, 0)).length * 4, weights: manifest.trainableSize * 4 };
 }

@@ -1,10 +1,9 @@
 import { Command, Option } from 'commander';
-import { CONVOLUTION_FORMS, type ConvolutionForm } from '@gantry/compiler';
+import { CONVOLUTION_FORMS, type ConvolutionForm } from '@gantry/compiler/convolution-forms';
 import { ENGINE_NAMES, parseDevice, prepareDevice, type Device, type EngineName } from '@gantry/worker';
 import { wholeNumber, wholeNumbers } from '../options/options.ts';
 import { Report, progress } from './report.ts';
 import { spreadText } from './statistics.ts';
-import { measureSteps } from './step.ts';
 
 const SHARD_SIZES = [32, 64, 128, 256];
 /** The tfjs engine takes minutes for more. */
@@ -50,6 +49,8 @@ async function run({ engine: asked, device, shardSize, rounds, convolutions, dat
   const engine = await prepareDevice(asked, device);
   const report = new Report('step', METHOD);
   const shardSizes = shardSize ?? (engine === 'tfjs' ? REFERENCE_SHARD_SIZES : SHARD_SIZES);
+  // Brings tfjs along, which other benchmarks and a refusal can do without.
+  const { measureSteps } = await import('./step.ts');
   const results = await measureSteps({ engine, device, shardSizes, rounds, convolutions, data }, (round) => {
     progress(`round ${round}/${rounds}`);
   });

@@ -1,3 +1,4 @@
+import type { ConvolutionForm } from '../convolution-forms.ts';
 import { type ConvolutionGeometry, type Graph, type Node, type Pass, rewrite } from '../graph.ts';
 import { at } from '../shapes.ts';
 import { filterGradientByPatches, forwardByPatches, inputGradientByPatches } from './convolution/patches.ts';
@@ -10,14 +11,6 @@ import {
 } from './convolution/spectral.ts';
 import { tapsOf } from './convolution/taps.ts';
 import { filterGradientByTaps, forwardByWindows, inputGradientByWindows } from './convolution/windows.ts';
-
-/**
- * How convolutions are computed: by multiplications with every tap in many small products (`direct`) or in one product over
- * copies of all patches (`patches`, also called im2col), by products of frequencies wherever there is such a form (`spectral`),
- * or as whichever of `direct` and `spectral` takes fewer multiplications (`fastest`).
- */
-export const CONVOLUTION_FORMS = ['direct', 'patches', 'spectral', 'fastest'] as const;
-export type ConvolutionForm = (typeof CONVOLUTION_FORMS)[number];
 
 /** The three products of one form: see `conv2d`, `conv2dBackpropInput` and `conv2dBackpropFilter` in `graph.ts`. */
 interface Lowering {

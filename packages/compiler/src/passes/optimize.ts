@@ -1,7 +1,8 @@
 import type { Graph, Pass } from '../graph.ts';
 import { assignLayouts } from './assign-layouts.ts';
 import { commonSubexpressions } from './common-subexpressions.ts';
-import { type ConvolutionForm, lowerConvolutions } from './lower-convolutions.ts';
+import type { ConvolutionForm } from '../convolution-forms.ts';
+import { lowerConvolutions } from './lower-convolutions.ts';
 import { lowerSelections } from './lower-selections.ts';
 import { placeScales } from './place-scales.ts';
 import { postponeReshapes } from './postpone-reshapes.ts';

@@ -10,7 +10,7 @@ import * as ort from '../onnx-runtime.ts';
 import { afterAll, expect } from 'vitest';
 import { compile, type CompiledProgram } from '../index.ts';
 import { compileNative, requireNative } from '../native/program.ts';
-import type { ConvolutionForm } from '../passes/lower-convolutions.ts';
+import type { ConvolutionForm } from '../convolution-forms.ts';
 import { ModelProto } from '../emit/schema.ts';
 
 // Keeps tfjs from advertising tfjs-node on the console.
@@ -139,6 +139,28 @@ export async function expectSameAsTfjs(
   }
   tf.dispose(expected);
   return program;
+}
+
+/** A function and what it is applied to. */
+export interface Case {
+  readonly fn: Traced;
+  readonly inputs: Tensors;
+}
+
+/** One function that does what all of them do, with the number of each in front of its names: they are compiled at once. */
+export function sideBySide(cases: readonly Case[]): Case {
+  const numbered = (tensors: Tensors, i: number) =>
+    Object.entries(tensors).map(([name, tensor]) => [`${i}/${name}`, tensor] as const);
+  return {
+    inputs: Object.fromEntries(cases.flatMap(({ inputs }, i) => numbered(inputs, i))),
+    fn: (all) =>
+      Object.fromEntries(
+        cases.flatMap(({ fn, inputs }, i) => {
+          const own = Object.keys(inputs).map((name) => [name, input(all, `${i}/${name}`)] as const);
+          return numbered(fn(Object.fromEntries(own)), i);
+        }),
+      ),
+  };
 }
 
 /** How many nodes of each operator a program has. */
