@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import type Axe from 'axe-core';
+import { withToken } from '@gantry/cli/bench';
 import type { MetricsLine, WorkLine } from '@gantry/coordinator';
 import type { RecordedEvent } from '@gantry/core';
 import type { Browser, Page } from 'playwright-core';
@@ -41,7 +42,8 @@ describe.skipIf(!hasChromium)(`workers in a browser${hasChromium ? '' : ' (skipp
   async function start(sizes = TEN_EPOCHS) {
     const run = join(temporaryDirectory(), 'run');
     const coordinator = new Gantry(['coordinator', '--listen', '127.0.0.1:0', ...sizes, '--exit', '--run', run]);
-    const [, link = ''] = await coordinator.output(/browser's tab: (\S+)/);
+    const [, printed = ''] = await coordinator.output(/browser's tab: (.*)/);
+    const link = withToken(printed);
     return { run, coordinator, link };
   }
 

@@ -107,12 +107,12 @@ describe('watching', () => {
   it('shows what the run records, and a worker that was killed within 2 s, with its work requeued', async () => {
     const run = join(temporaryDirectory(), 'run');
     const coordinator = new Gantry(['coordinator', '--listen', '127.0.0.1:0', ...RUN, '--run', run]);
-    const [, url = ''] = await coordinator.output(/gantry worker (ws:\S+)/);
+    const [, url = ''] = await coordinator.output(/worker\.tgz (ws:\S+)/);
     const dashboard = await Dashboard.of(coordinator);
     const watcher = dashboard.watch();
     const snapshot = await watcher.next();
     expect(snapshot).toMatchObject({ type: 'snapshot', run: { state: 'waiting', step: 0, etaSeconds: null } });
-    expect(snapshot.run.joinCommand).toBe(`gantry worker ${url}`);
+    expect(snapshot.run.join.shell).toMatch(/^npx --yes http:\/\/\S+\/worker\.tgz ws:\S+$/);
 
     const [ada, bob] = ['ada', 'bob'].map((name) => new Gantry(['worker', url, '--threads', '1', '--name', name]));
     const busy = await watcher.until((message) => (workerIn(message, 'bob')?.shards ?? 0) > 0 && message.run.step > 3);
@@ -192,7 +192,7 @@ describe.skipIf(!pseudoTerminal)(`on a terminal${pseudoTerminal ? '' : ' (skippe
 
   it("a coordinator's stays, too, and the worker ends with the run", async () => {
     const coordinator = onTerminal(join(temporaryDirectory(), 'run'), ...COORDINATE);
-    const [, url = ''] = await coordinator.output(/gantry worker (ws:\S+)/);
+    const [, url = ''] = await coordinator.output(/worker\.tgz (ws:\S+)/);
     expect((await new Gantry(['worker', url, '--threads', '1']).finished).code).toBe(0);
     await coordinator.output(/the dashboard stays; Ctrl-C ends it/);
     const { run } = await (await Dashboard.of(coordinator)).watch().next();

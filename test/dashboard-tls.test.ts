@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
+import { withToken } from '@gantry/cli/bench';
 import type { IncomingMessage } from 'node:http';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
@@ -26,8 +27,8 @@ describe.skipIf(!hasOpenssl)(`the dashboard with TLS${hasOpenssl ? '' : ' (skipp
     const tls = ['--tls-cert', certificate, '--tls-key', key];
     const run = join(directory, 'run');
     const coordinator = new Gantry(['coordinator', '--listen', '127.0.0.1:0', ...RUN, ...tls, '--run', run]);
-    const [, dashboard = ''] = await coordinator.output(/dashboard: (https:\S+)/);
-    link = dashboard;
+    const [, dashboard = ''] = await coordinator.output(/dashboard: (https:.*)/);
+    link = withToken(dashboard);
     const url = new URL(link).origin.replace('https', 'wss');
     const worker = new Gantry(['worker', url, '--tls-ca', certificate, '--threads', '1', '--name', 'first']);
     await worker.output(/joined run/);
@@ -36,10 +37,12 @@ describe.skipIf(!hasOpenssl)(`the dashboard with TLS${hasOpenssl ? '' : ' (skipp
   it('tells a client that trusts the certificate how the run goes', async () => {
     const watcher = new Dashboard(link, ca).watch();
     const snapshot = await watcher.next();
-    expect([snapshot.type, snapshot.run.joinCommand]).toEqual([
-      'snapshot',
-      `gantry worker ${new URL(link).origin.replace('https', 'wss')} --tls-ca ca.pem`,
-    ]);
+    const { origin } = new URL(link);
+    const archive = /https:\S+/.exec(snapshot.run.join.shell)?.[0];
+    expect(snapshot).toMatchObject({
+      type: 'snapshot',
+      run: { join: { shell: `npm_config_cafile=ca.pem NODE_EXTRA_CA_CERTS=ca.pem npx --yes ${archive} ${origin.replace('https', 'wss')}` } },
+    });
     let { step } = snapshot.run;
     // Each update goes on where the message before ended.
     for (let updates = 0; updates < 3;) {

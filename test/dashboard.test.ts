@@ -3,6 +3,7 @@ import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type Axe from 'axe-core';
+import { withToken } from '@gantry/cli/bench';
 import type { MetricsLine, WorkLine } from '@gantry/coordinator';
 import { metricOf, type RecordedEvent } from '@gantry/core';
 import type { Browser, Page } from 'playwright-core';
@@ -28,8 +29,8 @@ describe.skipIf(!hasChromium)(`the dashboard${hasChromium ? '' : ' (skipped: chr
 
   beforeAll(async () => {
     coordinator = new Gantry(['coordinator', '--listen', '127.0.0.1:0', ...SIZES, '--run', path]);
-    const [, dashboard = ''] = await coordinator.output(/dashboard: (\S+)/);
-    link = dashboard;
+    const [, dashboard = ''] = await coordinator.output(/dashboard: (.*)/);
+    link = withToken(dashboard);
     worker('first');
     browser = await launchChromium();
     page = await browser.newPage({ viewport: { width: 1440, height: 900 } });
@@ -235,7 +236,7 @@ describe.skipIf(!hasChromium)(`the dashboard${hasChromium ? '' : ' (skipped: chr
     await steer('Drop first');
     await row('first').locator('.state.left').waitFor();
     const problem = page.getByRole('alert').filter({ hasText: /no worker for/ });
-    await problem.getByText(`gantry worker ${new URL(link).origin.replace('http', 'ws')}`).waitFor();
+    await problem.getByText(`worker.tgz ${new URL(link).origin.replace('http', 'ws')}`).waitFor();
     expect(await figure('images/s now').textContent()).toBe('–');
     worker('third');
     await row('third').locator('.state.computing').waitFor();

@@ -118,7 +118,7 @@ class Cluster {
   }
 
   async #announcedUrl(): Promise<string> {
-    const [, url = ''] = await this.#coordinator.output(/gantry worker (ws:\S+)/);
+    const [, url = ''] = await this.#coordinator.output(/worker\.tgz (ws:\S+)/);
     return url;
   }
 }

@@ -8,8 +8,8 @@ import {
   digestOf,
   gantryOk,
   lineCount,
-  readJson,
   readJsonLines,
+  readToken,
   temporaryDirectory,
   trainedDigest,
   whenFiles,
@@ -86,8 +86,8 @@ async function usualResidentBytes(): Promise<number> {
 beforeAll(async () => {
   // The run goes on until the attacks are over.
   coordinator = new Gantry(['coordinator', '--listen', '127.0.0.1:0', ...RUN, '--epochs', '100000', '--run', path]);
-  const [, url = ''] = await coordinator.output(/gantry worker (ws:\S+)/);
-  target = { url, token: readJson<{ work: string }>(path, 'tokens.json').work };
+  const [, url = ''] = await coordinator.output(/worker\.tgz (ws:\S+)/);
+  target = { url, token: readToken(path) };
   honest = new Gantry(['worker', url, '--threads', '1', '--name', 'honest']);
   await whenFiles(() => steps() >= WARM_UP_STEPS);
   if (hasProc) before = { residentBytes: await usualResidentBytes(), sockets: sockets() };

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { freePort } from './chaos/free-port.ts';
 import { SlowLink } from './chaos/slow-link.ts';
 import { opensslExists, selfSigned } from './support/certificate.ts';
-import { Gantry, digestOf, readJson, readJsonLines, temporaryDirectory, trainedDigest } from './support/gantry.ts';
+import { Gantry, digestOf, readJsonLines, readToken, temporaryDirectory, trainedDigest } from './support/gantry.ts';
 import { NamespacePair } from './support/namespaces.ts';
 import { isProvided } from './support/requirements.ts';
 import { TINY } from './support/tiny.ts';
@@ -67,7 +67,7 @@ async function trainTogether(
 describe('workers attach and give the weights of one process', () => {
   it('on the same machine, where they find the token by themselves', async () => {
     const command = await trainTogether(['--listen', '127.0.0.1:0'], {});
-    expect(command).toMatch(/^gantry worker ws:\/\/127\.0\.0\.1:\d+$/);
+    expect(command).toMatch(/^npx --yes http:\/\/127\.0\.0\.1:(\d+)\/[\da-f]{16}\/worker\.tgz ws:\/\/127\.0\.0\.1:\1$/);
   });
 
   describe.skipIf(!hasNamespaces)(
@@ -83,7 +83,9 @@ describe('workers attach and give the weights of one process', () => {
         const { first, second, address } = machines;
         const places = { coordinatorBegin: first, workerBegin: second };
         const command = await trainTogether(['--listen', `${address}:0`], places);
-        expect(command).toMatch(/^GANTRY_TOKEN=[\w-]{43} gantry worker ws:\/\/10\.99\.0\.1:\d+$/);
+        expect(command).toMatch(
+          /^GANTRY_TOKEN=\$\(cat \/.*\/work\.token\) npx --yes http:\/\/10\.99\.0\.1:(\d+)\/[\da-f]{16}\/worker\.tgz ws:\/\/10\.99\.0\.1:\1$/,
+        );
       });
 
       it.skipIf(!hasOpenssl)(`with TLS${hasOpenssl ? '' : ' (skipped: openssl is absent)'}`, async () => {
@@ -93,7 +95,9 @@ describe('workers attach and give the weights of one process', () => {
         const options = ['--listen', `${address}:0`, '--tls-cert', certificate, '--tls-key', key];
         const places = { coordinatorBegin: first, workerBegin: second, directory };
         const command = await trainTogether(options, places);
-        expect(command).toMatch(/^GANTRY_TOKEN=[\w-]{43} gantry worker wss:\/\/10\.99\.0\.1:\d+ --tls-ca ca\.pem$/);
+        expect(command).toMatch(
+          /^npm_config_cafile=ca\.pem NODE_EXTRA_CA_CERTS=ca\.pem GANTRY_TOKEN=\$\(cat \/.*\/work\.token\) npx --yes https:\/\/10\.99\.0\.1:\d+\/[\da-f]{16}\/worker\.tgz wss:\/\/10\.99\.0\.1:\d+$/,
+        );
       });
     },
   );
@@ -109,7 +113,7 @@ it('a worker is not taken for dead while its result is on its way, however long 
   const listen = ['--listen', `127.0.0.1:${port}`, '--allow-host', `127.0.0.1:${link.port}`];
   const coordinator = new Gantry(['coordinator', ...sizes, ...listen, '--run', run]);
   await coordinator.output(/^attach workers with/m);
-  const { work: token } = readJson<{ work: string }>(run, 'tokens.json');
+  const token = readToken(run);
   const worker = new Gantry(['worker', `ws://127.0.0.1:${link.port}`, '--threads', '1'], { GANTRY_TOKEN: token });
   expect((await coordinator.finished).code).toBe(0);
   expect((await worker.finished).code).toBe(0);
@@ -125,15 +129,15 @@ it('a token that a killed coordinator has left behind is named as such, and anot
       XDG_STATE_HOME: stateHome,
     });
   const killed = start(own, 0);
-  const [, url = ''] = await killed.output(/gantry worker (ws:\S+)/);
+  const [, url = ''] = await killed.output(/worker\.tgz (ws:\S+)/);
   killed.process.kill('SIGKILL');
   await killed.finished;
   const other = start(others, new URL(url).port);
-  await other.output(/gantry worker ws:/);
+  await other.output(/worker\.tgz ws:/);
 
   const { code, stderr } = await new Gantry(['worker', url], { XDG_STATE_HOME: own }).finished;
   expect(stderr).toMatch(
-    /^gantry: the coordinator does not accept this token: .*tokens\.json .*\(used: .*noted for port \d+\) \[E_AUTH\]$/m,
+    /^gantry: the coordinator does not accept this token: .*work\.token .*\(used: .*noted for port \d+\) \[E_AUTH\]$/m,
   );
   expect(code).toBe(1);
   other.process.kill('SIGTERM');

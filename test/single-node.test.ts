@@ -133,14 +133,15 @@ describe('the run directory', () => {
     const { stdout } = await gantryOk('train', '--workers', '0', '--seed', '7', ...sizes, '--run', path, '--json');
     expect(readdirSync(path).toSorted()).toEqual([
       'checkpoints',
+      'control.token',
       'events.jsonl',
       'metrics.jsonl',
       'run.json',
       'samples',
       'samples.gif',
       'summary.json',
-      'tokens.json',
       'work.jsonl',
+      'work.token',
     ]);
     expect(readdirSync(join(path, 'samples')).toSorted()).toEqual([
       'epoch-0000.png',

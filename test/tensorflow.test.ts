@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { compileTraining, type MetricsLine, type RunJson, type WorkLine } from '@gantry/coordinator';
+import { withToken } from '@gantry/cli/bench';
 import type { RecordedEvent } from '@gantry/core';
 import { dcgan } from '@gantry/models';
 import { createEngine, prepareDevice } from '@gantry/worker';
@@ -25,7 +26,8 @@ const title = `tensorflow${hasTensorflow ? '' : ' (skipped: npm run setup:tensor
 async function start() {
   const run = join(temporaryDirectory(), 'run');
   const coordinator = new Gantry(['coordinator', '--listen', '127.0.0.1:0', ...SIZES, '--exit', '--run', run]);
-  const [, link = ''] = await coordinator.output(/browser's tab: (\S+)/);
+  const [, printed = ''] = await coordinator.output(/browser's tab: (.*)/);
+  const link = withToken(printed);
   const url = new URL(link).origin.replace('http', 'ws');
   const work = (engine: string) => new Gantry(['worker', url, '--engine', engine, '--threads', '1', '--name', engine]);
   return { run, coordinator, link, work };

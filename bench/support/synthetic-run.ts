@@ -84,7 +84,7 @@ export class SyntheticRun {
         averageImagesPerSecond: 25_000,
         etaSeconds: (100 * STEPS_PER_EPOCH - this.#step) / 4,
         numericClasses: ['0123456789abcdef', 'fedcba9876543210'],
-        joinCommand: 'gantry worker ws://127.0.0.1:7070',
+        join: { shell: 'npx worker.tgz', powershell: 'npx worker.tgz' },
       },
       workers: Array.from({ length: this.#workers }, (_, i) => this.#workerOf(i)),
       stalls: [],

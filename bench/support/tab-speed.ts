@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { median, startCoordinator, temporaryDirectory } from '@gantry/cli/bench';
+import { median, startCoordinator, temporaryDirectory, withToken } from '@gantry/cli/bench';
 import type { WorkLine } from '@gantry/coordinator';
 import { launchChromium } from '../../test/support/chromium.ts';
 import { readJsonLines } from '../../test/support/run-files.ts';
@@ -22,8 +22,8 @@ export async function tabSpeed(shardSize: number): Promise<number> {
     const sizes = ['--batch', `${shardSize}`, '--shard-size', `${shardSize}`];
     const { gantry } = await startCoordinator(sizes, { run });
     try {
-      const [, link = ''] = await gantry.output(/browser's tab: (\S+)/, LIMIT_MS);
-      await page.goto(link);
+      const [, link = ''] = await gantry.output(/browser's tab: (.*)/, LIMIT_MS);
+      await page.goto(withToken(link));
       const work = await poll(LIMIT_MS, 'shards of a tab', () => {
         const lines = readJsonLines<WorkLine>(run, 'work.jsonl');
         return lines.length >= WARM_UP_SHARDS + SHARDS ? lines : undefined;

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { RecordedEvent } from '@gantry/core';
 import { Gantry, temporaryDirectory } from '../support/gantry-process.ts';
-import { digestOf, lineCount, readJson, readJsonLines, whenFiles } from '../support/run-files.ts';
+import { digestOf, lineCount, readJsonLines, readToken, whenFiles } from '../support/run-files.ts';
 import { TINY, TINY_DATA } from '../support/tiny.ts';
 import { within } from '../support/within.ts';
 import { checkRun, type CheckedRun } from './check-run.ts';
@@ -82,7 +82,7 @@ export class ChaosRun {
     const coordinator = new CoordinatorSlot(this.#context, { run: this.#path, port, allowedHosts });
     coordinator.launch(...SIZES, ...this.#seed, ...CHECKPOINTS, ...ENDLESS);
     await coordinator.ready();
-    const { work: token } = readJson<{ work: string }>(this.#path, 'tokens.json');
+    const token = readToken(this.#path);
     const workers = this.#launchWorkers([port, ...links.map((link) => link.port)], token);
     const target = { url: `ws://127.0.0.1:${port}`, token };
     const cluster = new ChaosCluster(this.#context, { coordinator, workers, links, target });

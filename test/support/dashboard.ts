@@ -1,4 +1,5 @@
 import { on, once } from 'node:events';
+import { withToken } from '@gantry/cli/bench';
 import type { Control, ControlResult, WatchMessage } from '@gantry/core';
 import { WebSocket } from 'ws';
 import type { Gantry } from './gantry.ts';
@@ -19,8 +20,8 @@ export class Dashboard {
 
   /** By the link that a coordinator prints. */
   static async of(coordinator: Gantry): Promise<Dashboard> {
-    const [, link = ''] = await coordinator.output(/dashboard: (\S+)/);
-    return new Dashboard(link);
+    const [, link = ''] = await coordinator.output(/dashboard: (.*)/);
+    return new Dashboard(withToken(link));
   }
 
   get(path: string): Promise<Response> {

@@ -4,7 +4,7 @@ import { Gantry, killAll, removeTemporaryDirectories, temporaryDirectory, type F
 import { digestOf } from './run-files.ts';
 
 export { Gantry, temporaryDirectory, type Finished } from './gantry-process.ts';
-export { digestOf, lineCount, readJson, readJsonLines, whenFiles } from './run-files.ts';
+export { digestOf, lineCount, readJson, readJsonLines, readToken, whenFiles } from './run-files.ts';
 
 afterAll(() => {
   killAll();

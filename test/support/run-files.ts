@@ -16,6 +16,11 @@ export function readJson<T>(...path: string[]): T {
   return JSON.parse(readFileSync(join(...path), 'utf8')) as T;
 }
 
+/** The token that lets workers join a run. */
+export function readToken(run: string): string {
+  return readFileSync(join(run, 'work.token'), 'utf8').trim();
+}
+
 /** The weights digest of a finished run. */
 export function digestOf(run: string): string {
   return readJson<{ weightsDigest: string }>(run, 'summary.json').weightsDigest;

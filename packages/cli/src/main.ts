@@ -3,7 +3,7 @@ import { Command } from 'commander';
 import { reportFailure } from './errors.ts';
 import { collectSeldom, keepFreedMemory } from './memory.ts';
 
-const { version } = createRequire(import.meta.url)('../package.json') as { version: string };
+const { version } = createRequire(import.meta.url)('#package.json') as { version: string };
 
 /** Loaded when they are asked for: a worker must not carry what the coordinator needs. */
 const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {

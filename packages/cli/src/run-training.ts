@@ -29,9 +29,11 @@ export async function runTraining(
   const settings = await runSettings(flags);
   const run = await train({ ...settings, workers, listen, stay: true, signal: stop.signal });
   notice(`${settings.resume ? 'resuming run' : 'run'} ${settings.run}`);
-  const { warnings, joinCommand, joinUrl, dashboardUrl } = run.serving;
-  for (const warning of warnings) notice(`warning: ${warning}`);
-  notice(`attach workers with: ${joinCommand}`);
+  for (const warning of run.serving.warnings) notice(`warning: ${warning}`);
+  // What is no terminal may be a log, which others read.
+  const { join, joinUrl, dashboardUrl } = process.stderr.isTTY ? run.serving : run.serving.withoutTokens;
+  notice(`attach workers with: ${join.shell}`);
+  if (join.checked !== undefined) notice(`or, to run nothing that was changed on the way: ${join.checked}`);
   notice(`or a browser's tab: ${joinUrl}`);
   notice(`dashboard: ${dashboardUrl}`);
   let failed = false;

@@ -57,6 +57,7 @@ export {
   type WatchMessage,
   type WatchSnapshot,
   type WatchUpdate,
+  type JoinCommands,
   type WatchedHistory,
   type WatchedMetrics,
   metricOf,

@@ -37,6 +37,16 @@ export class Api {
     return response.blob();
   }
 
+  /** Lets a worker join; undefined if it cannot be had now. */
+  async workToken(): Promise<string | undefined> {
+    try {
+      const response = await this.#fetch('/api/work-token', { signal: AbortSignal.timeout(ANSWER_MS) });
+      return response.ok ? ((await response.json()) as { token: string }).token : undefined;
+    } catch {
+      return undefined;
+    }
+  }
+
   async control(control: Control): Promise<ControlResult> {
     try {
       const response = await this.#fetch('/api/control', {

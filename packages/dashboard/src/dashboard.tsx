@@ -31,7 +31,7 @@ export function Dashboard({ view, link, api }: { view: RunView; link: Link; api:
         <Workers workers={workers} ask={ask} />
         <Timeline steps={timeline} />
         <Events events={events} />
-        <Attach command={run.joinCommand} hasEnded={hasEnded(run.state)} />
+        <Attach join={run.join} api={api} hasEnded={hasEnded(run.state)} />
         <Reproducibility run={run} workers={workers} events={events} />
       </main>
       {dialog}

@@ -48,7 +48,7 @@ export function Page() {
         action="Watch"
         hint={
           <>
-            A resumed run keeps its token: <code>control</code> in <code>tokens.json</code> of the run directory.
+            A resumed run keeps its token: <code>control.token</code> in the run directory.
           </>
         }
       >

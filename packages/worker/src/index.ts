@@ -1,6 +1,7 @@
 export { dealGpus, gpuAt, parseDevice, prepareDevice, requireFit, visibleGpus, type Device } from './engines/device.ts';
 export { parseEndpoint, type Endpoint } from './session/endpoint.ts';
 export { ENGINE_NAMES, type EngineName } from './engines/engine-names.ts';
+export { MissingPackageError } from './engines/engine-packages.ts';
 export { createEngine } from './engines/engines.ts';
 export { EnginePool, type Probe } from './slots/engine-pool.ts';
 export { EngineThread } from './slots/engine-thread.ts';

@@ -1,9 +1,15 @@
-import type { Cluster, Summary } from '@gantry/coordinator';
+import type { Links, Summary } from '@gantry/coordinator';
 import type { Control, ControlResult } from '@gantry/core';
 import type { RunUpdate, Updates } from './updates.ts';
 
 /** Where a run is reached while it goes on. */
-export type Serving = Pick<Cluster, 'url' | 'joinCommand' | 'joinUrl' | 'dashboardUrl' | 'warnings'>;
+export interface Serving extends Links {
+  /** `ws://…` or `wss://…` */
+  readonly url: string;
+  readonly warnings: readonly string[];
+  /** The same for POSIX shells on this machine, with the files of the tokens in their place: for logs that others read. */
+  readonly withoutTokens: Links;
+}
 
 interface LiveRunParts {
   readonly path: string;

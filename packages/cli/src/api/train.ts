@@ -2,6 +2,7 @@ import { basename } from 'node:path';
 import {
   openCluster,
   openTokens,
+  tokenFiles,
   train as runTraining,
   type AttachContext,
   type Cluster,
@@ -14,7 +15,8 @@ import { GantryError, type Control, type TrainConfig } from '@gantry/core';
 import type { Model } from '@gantry/core/tfjs';
 import { modelNamed } from '@gantry/models';
 import { newRunPath, newestRunPath } from '../options/run-paths.ts';
-import { LiveRun } from './live-run.ts';
+import { quoted } from '../shell.ts';
+import { LiveRun, type Serving } from './live-run.ts';
 import { prepareWorkers, type LocalWorkers } from './local-workers.ts';
 import { Updates } from './updates.ts';
 
@@ -41,7 +43,7 @@ export interface TrainOptions {
   readonly models?: ((name: string) => Model) | undefined;
   /** Folder with images as IDX files. Default: MNIST, or what the resumed run was started with. */
   readonly data?: string | undefined;
-  /** Default: none; others join by `LiveRun.serving.joinCommand`. */
+  /** Default: none; others join by `LiveRun.serving.join`. */
   readonly workers?: LocalWorkers | undefined;
   readonly listen?: Listen | undefined;
   /** Aborted: the step under way is finished, a checkpoint is written, and the run ends. */
@@ -81,8 +83,13 @@ export async function train(options: TrainOptions = {}): Promise<LiveRun> {
         onRefused: (peer, { code, message }) => notice(`refused ${peer}: ${message} [${code}]`),
       });
       cluster = opened;
-      const { url, joinUrl, dashboardUrl, warnings, joinCommand } = opened;
-      const serving = { url, joinUrl, dashboardUrl, warnings, joinCommand };
+      const files = tokenFiles(context.path);
+      const serving: Serving = {
+        url: opened.url,
+        warnings: opened.warnings,
+        ...opened.links(tokens),
+        withoutTokens: opened.links({ work: contentOf(files.work), control: contentOf(files.control) }),
+      };
       if (workers.description !== undefined) notice(workers.description);
       const noneLeft = (error: GantryError) => {
         // Others may have come from elsewhere.
@@ -127,6 +134,11 @@ export async function train(options: TrainOptions = {}): Promise<LiveRun> {
       },
     );
   });
+}
+
+/** What a POSIX shell puts in its place. */
+function contentOf(file: string): string {
+  return `$(cat ${quoted(file)})`;
 }
 
 function sourcesOf(config: TrainOptions['config']): readonly ConfigSource[] {

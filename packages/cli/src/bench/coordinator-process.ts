@@ -21,8 +21,8 @@ export async function startCoordinator(
   { run, port = 0 }: { run: string; port?: number },
 ): Promise<CoordinatorProcess> {
   const gantry = new GantryProcess(['coordinator', '--listen', `127.0.0.1:${port}`, '--run', run, ...options]);
-  const [, listening = ''] = await gantry.output(/gantry worker ws:\/\/127\.0\.0\.1:(\d+)/, START_LIMIT_MS);
-  const { work: token } = JSON.parse(readFileSync(join(run, 'tokens.json'), 'utf8')) as { work: string };
+  const [, listening = ''] = await gantry.output(/worker\.tgz ws:\/\/127\.0\.0\.1:(\d+)/, START_LIMIT_MS);
+  const token = readFileSync(join(run, 'work.token'), 'utf8').trim();
   const { pid } = gantry.process;
   if (pid === undefined) throw new Error('the coordinator did not start');
   return { gantry, pid, run, port: Number(listening), token };

@@ -3,5 +3,6 @@ export { startCoordinator, type CoordinatorProcess } from './coordinator-process
 export { GantryProcess } from './gantry-process.ts';
 export { describeMachine, machineText } from './machine.ts';
 export { temporaryDirectory } from './owned.ts';
+export { withToken } from './printed-link.ts';
 export { digits, median, spread, spreadText, table, type Spread } from './statistics.ts';
 export { Answers, SyntheticWorker } from './synthetic-worker.ts';

@@ -8,7 +8,11 @@ export interface Machine {
   readonly node: string;
   readonly platform: string;
   readonly system: string;
-  readonly versions: { readonly gantry: string; readonly onnxruntime: string };
+  readonly versions: {
+    readonly gantry: string;
+    /** Absent where it is not installed. */
+    readonly onnxruntime?: string;
+  };
   readonly date: string;
   /** Mean number of runnable threads over the last minute when the measurement began; above 1, others were at work. */
   readonly loadBefore: number;
@@ -21,7 +25,7 @@ export function describeMachine(): Machine {
     node: process.versions.node,
     platform: `${process.platform} ${process.arch}`,
     system: `${type()} ${release()}`,
-    versions: { gantry: versionIn('../../package.json'), onnxruntime: onnxruntimeVersion() },
+    versions: { gantry: versionIn('#package.json'), ...onnxruntimeVersion() },
     date: new Date().toISOString(),
     loadBefore: loadavg()[0] ?? NaN,
   };
@@ -39,6 +43,11 @@ function versionIn(packageJson: string, from = require): string {
 }
 
 /** Of the one that the worker finds. */
-function onnxruntimeVersion(): string {
-  return versionIn('onnxruntime-node/package.json', createRequire(require.resolve('@gantry/worker')));
+function onnxruntimeVersion(): { onnxruntime?: string } {
+  try {
+    const onnxruntime = versionIn('onnxruntime-node/package.json', createRequire(require.resolve('@gantry/worker')));
+    return { onnxruntime };
+  } catch {
+    return {};
+  }
 }

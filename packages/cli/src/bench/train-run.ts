@@ -1,6 +1,7 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { MetricsLine } from '@gantry/coordinator';
+import { withToken } from './printed-link.ts';
 import { GantryProcess } from './gantry-process.ts';
 import { temporaryDirectory } from './owned.ts';
 import { stepsWhen } from './run-record.ts';
@@ -58,7 +59,8 @@ export async function* measureTraining(plan: TrainPlan, viewerCounts: readonly n
   const ended = new AbortController();
   void training.finished.then(() => ended.abort(training.complaint()));
   try {
-    const [, link = ''] = await training.output(/dashboard: (\S+)/, START_LIMIT_MS);
+    const [, printed = ''] = await training.output(/dashboard: (.*)/, START_LIMIT_MS);
+    const link = withToken(printed);
     const { workers } = plan;
     const joined = await stepsOf(run, ended.signal, (done) => (done.at(-1)?.workers ?? 0) >= workers);
     await stepsOf(run, ended.signal, ({ length }) => length >= joined.length + WARM_UP_STEPS);

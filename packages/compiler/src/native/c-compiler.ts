@@ -1,9 +1,9 @@
 import { execFile } from 'node:child_process';
 import { createHash, randomUUID } from 'node:crypto';
 import { access, lstat, mkdir, readFile, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
 import { homedir, tmpdir } from 'node:os';
 import path from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { CompileError } from '../errors.ts';
 
@@ -12,8 +12,8 @@ const TIMEOUT_MS = 120_000;
 const MAX_OUTPUT_BYTES = 10e6;
 
 /** The files that a program includes: ours, and those of Node-API. */
-const HEADERS = fileURLToPath(new URL('../../native', import.meta.url));
-const NODE_API_HEADERS = fileURLToPath(new URL('include', import.meta.resolve('node-api-headers')));
+const HEADERS = folderOf('#native/addon.h');
+const NODE_API_HEADERS = folderOf('#node-api/node_api.h');
 
 const FLAGS: readonly string[] = [
   '-std=gnu11',
@@ -28,6 +28,11 @@ const FLAGS: readonly string[] = [
   // Node has the functions of Node-API when it loads the module.
   ...(process.platform === 'darwin' ? ['-undefined', 'dynamic_lookup'] : []),
 ];
+
+/** By the names that package.json gives them, as the code may be bundled. */
+function folderOf(file: string): string {
+  return path.dirname(createRequire(import.meta.url).resolve(file));
+}
 
 /** `$CC`, which may bring options of its own, or `cc`. */
 const compilerCommand = (): string => process.env['CC']?.trim() || 'cc';

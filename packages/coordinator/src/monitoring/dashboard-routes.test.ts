@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import type { WatchedHistory } from '@gantry/core';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { WorkerDownload } from '../network/worker-download.ts';
 import { DashboardRoutes } from './dashboard-routes.ts';
 import { loadPage } from './page-files.ts';
 import { gridPng } from '../run/samples.ts';
@@ -39,7 +40,8 @@ beforeAll(async () => {
     );
     watch.sampled(epoch);
   }
-  const routes = new DashboardRoutes({ path: run, tokens, page: await loadPage(page), watch, control });
+  const download = await WorkerDownload.load();
+  const routes = new DashboardRoutes({ path: run, tokens, page: await loadPage(page), download, watch, control });
   const onWorker = () => undefined;
   server = await startServer({ host: '127.0.0.1', port: 0, tokens, onWorker, onRequest: routes.answer });
 });

@@ -15,6 +15,7 @@ import type { RunControl } from '../run/run-control.ts';
 import { metricsFile, sampleFile } from '../storage/run-directory.ts';
 import type { RunWatch } from './run-watch.ts';
 import type { Tokens } from '../network/tokens.ts';
+import type { WorkerDownload } from '../network/worker-download.ts';
 
 const MAX_BODY_BYTES = 4096;
 /** Readers of metrics.jsonl at a time; beyond, clients come again. */
@@ -34,6 +35,7 @@ export interface DashboardParts {
   readonly path: string;
   readonly tokens: Tokens;
   readonly page: PageFiles;
+  readonly download: WorkerDownload;
   readonly watch: RunWatch;
   readonly control: RunControl;
 }
@@ -73,6 +75,11 @@ export class DashboardRoutes {
       await sendEntity(request, response, file);
       return;
     }
+    if (this.#parts.download.isAt(path)) {
+      requireMethod(request, 'GET', 'HEAD');
+      await this.#parts.download.answer(request, response, path);
+      return;
+    }
     const route = this.#routeOf(path);
     if (!route)
       throw new Refused(404, `nothing is here${this.#parts.page.size === 0 ? ': the page is not built' : ''}`);
@@ -92,6 +99,7 @@ export class DashboardRoutes {
     ['/api/history', (request, response, query) => this.#history(request, response, query)],
     ['/api/samples.gif', (request, response) => this.#gif(request, response)],
     ['/api/control', (request, response) => this.#control(request, response)],
+    ['/api/work-token', (request, response) => this.#workToken(request, response)],
     ['/metrics', (request, response) => this.#prometheus(request, response)],
   ]);
 
@@ -166,6 +174,13 @@ export class DashboardRoutes {
     const by = `someone at ${request.socket.remoteAddress ?? 'an unknown address'}`;
     const result = await this.#parts.control.act(control.data, by);
     sendJson(response, result.ok ? 200 : 409, result);
+  }
+
+  /** Who may stop the run may let workers join it. */
+  #workToken(request: IncomingMessage, response: ServerResponse): void {
+    requireMethod(request, 'GET');
+    response.setHeader('Cache-Control', 'no-store');
+    sendJson(response, 200, { token: this.#parts.tokens.work });
   }
 
   async #prometheus(request: IncomingMessage, response: ServerResponse): Promise<void> {

@@ -1,4 +1,5 @@
 import {
+  type JoinCommands,
   epochsAfter,
   imagesAfter,
   knownEvent,
@@ -73,7 +74,7 @@ export class RunWatch {
   /** Work of this process. */
   #images = 0;
   #ms = 0;
-  #joinCommand = '';
+  #join: JoinCommands = { shell: '', powershell: '' };
   #ending: Ending | undefined;
 
   constructor(parts: RunWatchParts) {
@@ -94,9 +95,9 @@ export class RunWatch {
     this.#samples.push(...(await directory.sampleEpochs()).filter((epoch) => epoch <= epochs));
   }
 
-  /** @param command attaches a worker; without a token */
-  joinBy(command: string): void {
-    this.#joinCommand = command;
+  /** @param commands attach a worker; without a token */
+  joinBy(commands: JoinCommands): void {
+    this.#join = commands;
   }
 
   /** A step is done. @param totalMs from the publication of its weights */
@@ -216,7 +217,7 @@ export class RunWatch {
       averageImagesPerSecond,
       etaSeconds: averageImagesPerSecond > 0 ? imagesLeft / averageImagesPerSecond : null,
       numericClasses: [...this.#numericClasses],
-      joinCommand: this.#joinCommand,
+      join: this.#join,
     };
   }
 

@@ -53,7 +53,7 @@ const stepsOf = ({ metrics }: WatchMessage) => metrics.map((line) => line.step);
 
 test('a snapshot, then what is new, each once', async () => {
   const { watch, server } = await start();
-  watch.joinBy('gantry worker ws://x');
+  watch.joinBy({ shell: 'npx x', powershell: 'npx x' });
   doSteps(watch, 1, 30);
   watch.happened(eventLine(1, 'before'));
   watch.sampled(0);
@@ -61,7 +61,7 @@ test('a snapshot, then what is new, each once', async () => {
   const snapshot = await viewer.next();
   expect(snapshot).toMatchObject({
     type: 'snapshot',
-    run: { name: 'test', state: 'waiting', step: 30, totalSteps: 1000, epoch: 3, joinCommand: 'gantry worker ws://x' },
+    run: { name: 'test', state: 'waiting', step: 30, totalSteps: 1000, epoch: 3, join: { shell: 'npx x' } },
     metrics: Array.from({ length: 30 }, (_, i) => metricsLine(i + 1)),
     events: [eventLine(1, 'before')],
     samples: [0],

@@ -1,6 +1,7 @@
-import { GantryError, MAX_FRAME_BYTES, type Program, type Scheme } from '@gantry/core';
+import { GantryError, MAX_FRAME_BYTES, type JoinCommands, type Program, type Scheme } from '@gantry/core';
 import { DashboardRoutes } from '../monitoring/dashboard-routes.ts';
 import { isLoopback } from './access-control.ts';
+import { joinCommands } from './join-commands.ts';
 import { loadPage, pageDirectory } from '../monitoring/page-files.ts';
 import { prepareDelivery, type Delivery } from './program-delivery.ts';
 import type { RunControl } from '../run/run-control.ts';
@@ -9,6 +10,7 @@ import type { Scheduler } from '../scheduling/scheduler.ts';
 import { startServer } from './server.ts';
 import { announceTokens, type Tokens } from './tokens.ts';
 import { WatchHub } from '../monitoring/watch-hub.ts';
+import { WorkerDownload } from './worker-download.ts';
 import { WorkerConnection, type ConnectionContext } from './worker-connection.ts';
 
 /** Room for a frame's header beside a contribution. */
@@ -35,17 +37,22 @@ export interface ClusterOptions {
   readonly onRefused: (peer: string, error: GantryError) => void;
 }
 
+/** How people and workers get to a run. */
+export interface Links {
+  readonly join: JoinCommands;
+  /** Makes a browser's tab a worker; the work token is its fragment. */
+  readonly joinUrl: string;
+  /** Shows the dashboard; the token to watch and control is its fragment. */
+  readonly dashboardUrl: string;
+}
+
 /** The coordinator's server: remote workers join the scheduler through it, and people watch and steer the run. */
 export interface Cluster {
   /** `ws://…` or `wss://…` */
   readonly url: string;
   readonly warnings: readonly string[];
-  /** Attaches a worker; with the work token, but where workers on this machine find it by themselves. */
-  readonly joinCommand: string;
-  /** Makes a browser's tab a worker; holds the work token. */
-  readonly joinUrl: string;
-  /** Link to the dashboard, with the token to watch and control in its fragment. */
-  readonly dashboardUrl: string;
+  /** @param tokens as they shall stand there */
+  links(tokens: Tokens): Links;
   /** Says goodbye to all workers, which have left when this returns; the dashboard stays. */
   dismiss(reason: 'finished' | 'stopped'): void;
   /** Stops listening. */
@@ -74,7 +81,8 @@ export async function openCluster(options: ClusterOptions): Promise<Cluster> {
   const context: ConnectionContext = { contributionLength, deliveryFor, scheduler, onRefused };
   const connections = new Set<WorkerConnection>();
   const hub = new WatchHub(watch);
-  const routes = new DashboardRoutes({ path, tokens, watch, control, page: await loadPage(pageDirectory()) });
+  const [page, download] = [await loadPage(pageDirectory()), await WorkerDownload.load()];
+  const routes = new DashboardRoutes({ path, tokens, watch, control, page, download });
   let over: 'finished' | 'stopped' | undefined;
   const { host, port, tls, allowedHosts } = options;
   const server = await startServer({
@@ -100,18 +108,26 @@ export async function openCluster(options: ClusterOptions): Promise<Cluster> {
     throw error;
   });
   const isAnnounced = !(announced instanceof GantryError);
-  const joinCommand = `gantry worker ${server.url}${tls ? ' --tls-ca ca.pem' : ''}`;
-  const findsToken = isLoopback(host) && isAnnounced;
-  watch.joinBy(findsToken ? joinCommand : `GANTRY_TOKEN=… ${joinCommand}`);
-  const page = server.url.replace(/^ws/, 'http');
+  const join = (token: string): JoinCommands =>
+    joinCommands({
+      url: server.url,
+      download,
+      certificates: tls?.cert,
+      // On this machine, workers find it by themselves.
+      ...(!(isLoopback(host) && isAnnounced) && { token }),
+    });
+  watch.joinBy(join('…'));
+  const address = server.url.replace(/^ws/, 'http');
   return {
     url: server.url,
     warnings: isAnnounced
       ? server.warnings
       : [...server.warnings, `${announced.message}: workers on this machine need the token, too`],
-    joinCommand: findsToken ? joinCommand : `GANTRY_TOKEN=${tokens.work} ${joinCommand}`,
-    joinUrl: `${page}/join#token=${tokens.work}`,
-    dashboardUrl: `${page}/#token=${tokens.control}`,
+    links: ({ work, control: watching }) => ({
+      join: join(work),
+      joinUrl: `${address}/join#token=${work}`,
+      dashboardUrl: `${address}/#token=${watching}`,
+    }),
     dismiss: (reason) => {
       over = reason;
       for (const connection of connections) connection.bye(reason, `the run is ${reason}`);

@@ -27,35 +27,36 @@ describe('openTokens', () => {
     const made = await openTokens(directory).finally(() => process.umask(umask));
     for (const token of [made.work, made.control]) expect(Buffer.from(token, 'base64url')).toHaveLength(32);
     expect(made.work).not.toBe(made.control);
-    expect(await modeOf('tokens.json')).toBe('600');
-    expect(await readdir(directory)).toEqual(['tokens.json']);
+    expect([await modeOf('work.token'), await modeOf('control.token')]).toEqual(['600', '600']);
+    expect(await readdir(directory)).toEqual(['control.token', 'work.token']);
+    expect(await readFile(join(directory, 'work.token'), 'utf8')).toBe(`${made.work}\n`);
     expect(await openTokens(directory)).toEqual(made);
   });
 
   test('a leftover that others can read is not written into', async () => {
-    await writeFile(join(directory, `.tmp-${process.pid}-tokens.json`), 'old', { mode: 0o666 });
+    await writeFile(join(directory, `.tmp-${process.pid}-work.token`), 'old', { mode: 0o666 });
     await openTokens(directory);
-    expect(await modeOf('tokens.json')).toBe('600');
+    expect(await modeOf('work.token')).toBe('600');
   });
 
   test.each([0o640, 0o604, 0o620])('refuses a file of mode %o', async (mode) => {
     const { work } = await openTokens(directory);
-    await chmod(join(directory, 'tokens.json'), mode);
-    const message: unknown = expect.stringMatching(/^\S*tokens\.json holds secrets .* chmod 600 on it$/);
+    await chmod(join(directory, 'work.token'), mode);
+    const message: unknown = expect.stringMatching(/^\S*work\.token holds secrets .* chmod 600 on it$/);
     await expect(openTokens(directory)).rejects.toMatchObject({ code: 'E_AUTH', message });
     await expect(openTokens(directory)).rejects.not.toThrow(work);
   });
 
-  test.each(['', '{', 'null', '{"work":"short","control":"short"}', JSON.stringify({ work: tokens.work })])(
+  test.each(['', '\n', 'short', `${tokens.work}w`, `${tokens.work}\n${tokens.work}`])(
     'refuses a damaged file: %j',
     async (text) => {
-      await writeFile(join(directory, 'tokens.json'), text, { mode: 0o600 });
+      await writeFile(join(directory, 'work.token'), text, { mode: 0o600 });
       await expect(openTokens(directory)).rejects.toMatchObject({ code: 'E_AUTH' });
     },
   );
 
   test('names the file that it cannot write', async () => {
-    const message: unknown = expect.stringMatching(/^cannot write \S*absent\/tokens\.json: [^\n]*$/);
+    const message: unknown = expect.stringMatching(/^cannot write \S*absent\/work\.token: [^\n]*$/);
     const attempt = openTokens(join(directory, 'absent'));
     await expect(attempt).rejects.toMatchObject({ code: 'E_RUN_DIRECTORY', message });
   });

@@ -8,10 +8,8 @@ import { ASIDE_PREFIX, diskError, makeDirectory, syncDirectory, systemErrorCode 
 
 const TOKEN_BYTES = 32;
 
-const tokensSchema = z.object({
-  work: z.string().regex(/^[\w-]{43}$/),
-  control: z.string().regex(/^[\w-]{43}$/),
-});
+const tokenSchema = z.string().regex(/^[\w-]{43}$/);
+const announcementSchema = z.object({ work: tokenSchema, control: tokenSchema });
 
 /** Secrets of a run, each 32 random bytes in base64url (43 characters). */
 export interface Tokens {
@@ -21,20 +19,38 @@ export interface Tokens {
   readonly control: string;
 }
 
+/** The files of a run's tokens: each holds one and nothing else, so that a shell reads it by `$(cat FILE)`. */
+export function tokenFiles(runDirectory: string): Tokens {
+  return { work: join(runDirectory, 'work.token'), control: join(runDirectory, 'control.token') };
+}
+
 /**
- * The tokens of a run, from `<run>/tokens.json`; makes them, for the owner's eyes only, where there are none. A resumed
+ * The tokens of a run, from its `tokenFiles`; makes them, for the owner's eyes only, where there are none. A resumed
  * run keeps its tokens, so its workers come back by themselves.
- * @throws GantryError E_AUTH if others may read the file or it is damaged, E_RUN_DIRECTORY if it cannot be written
+ * @throws GantryError E_AUTH if others may read a file or it is damaged, E_RUN_DIRECTORY if it cannot be written
  */
 export async function openTokens(runDirectory: string): Promise<Tokens> {
-  const path = join(runDirectory, 'tokens.json');
-  const known = await readTokens(path);
-  if (known) return known;
-  await writePrivately(path, { work: newToken(), control: newToken() });
+  const { work, control } = tokenFiles(runDirectory);
+  return { work: await openToken(work), control: await openToken(control) };
+}
+
+async function openToken(path: string): Promise<string> {
+  const known = await readToken(path);
+  if (known !== undefined) return known;
+  await writePrivately(path, `${newToken()}\n`);
   // Not every file system keeps permissions: what was written is judged like what was found.
-  const made = await readTokens(path);
-  if (!made) throw new GantryError('E_RUN_DIRECTORY', `${path} vanished as soon as it was written`);
+  const made = await readToken(path);
+  if (made === undefined) throw new GantryError('E_RUN_DIRECTORY', `${path} vanished as soon as it was written`);
   return made;
+}
+
+/** Reads a file that holds a token, undefined if there is none. */
+async function readToken(path: string): Promise<string | undefined> {
+  const text = await readPrivate(path);
+  if (text === undefined) return undefined;
+  const parsed = tokenSchema.safeParse(text.trim());
+  if (!parsed.success) throw damaged(path);
+  return parsed.data;
 }
 
 /**
@@ -55,7 +71,8 @@ export async function announceTokens(port: number, tokens: Tokens): Promise<() =
     throw diskError(directory, cause);
   }
   const { work, control } = tokens;
-  const text = await writePrivately(path, { work, control, pid: process.pid });
+  const text = `${JSON.stringify({ work, control, pid: process.pid })}\n`;
+  await writePrivately(path, text);
   return async () => {
     const present = await readFile(path, 'utf8').catch(() => undefined);
     if (present === text) await rm(path, { force: true });
@@ -69,7 +86,12 @@ export async function announceTokens(port: number, tokens: Tokens): Promise<() =
 export async function readLocalWorkToken(port: number): Promise<string | undefined> {
   const directory = stateDirectory();
   if (directory === undefined) return undefined;
-  return (await readTokens(announcementPath(directory, port), process.getuid?.()))?.work;
+  const path = announcementPath(directory, port);
+  const text = await readPrivate(path, process.getuid?.());
+  if (text === undefined) return undefined;
+  const parsed = announcementSchema.safeParse(parseJson(text));
+  if (!parsed.success) throw damaged(path);
+  return parsed.data.work;
 }
 
 /** Whether two texts are equal, in a time that does not tell how much of them is. */
@@ -96,9 +118,8 @@ function announcementPath(directory: string, port: number): string {
   return join(directory, `${port}.json`);
 }
 
-/** Reads a file of tokens, undefined if there is none. @param owner uid that it must belong to, any by default */
-async function readTokens(path: string, owner?: number): Promise<Tokens | undefined> {
-  let text: string;
+/** Reads a file of secrets, undefined if there is none. @param owner uid that it must belong to, any by default */
+async function readPrivate(path: string, owner?: number): Promise<string | undefined> {
   try {
     const handle = await open(path, 'r');
     try {
@@ -112,7 +133,7 @@ async function readTokens(path: string, owner?: number): Promise<Tokens | undefi
           `${path} holds secrets and is open to other users (mode ${(mode & 0o777).toString(8)}): run chmod 600 on it`,
         );
       }
-      text = await handle.readFile('utf8');
+      return await handle.readFile('utf8');
     } finally {
       await handle.close();
     }
@@ -121,9 +142,10 @@ async function readTokens(path: string, owner?: number): Promise<Tokens | undefi
     if (systemErrorCode(cause) === undefined) throw cause;
     throw new GantryError('E_AUTH', `cannot read ${path}: ${systemErrorCode(cause)}`, { cause });
   }
-  const parsed = tokensSchema.safeParse(parseJson(text));
-  if (!parsed.success) throw refusal(`${path} is damaged: delete it, and start the coordinator again`);
-  return parsed.data;
+}
+
+function damaged(path: string): GantryError {
+  return refusal(`${path} is damaged: delete it, and start the coordinator again`);
 }
 
 function parseJson(text: string): unknown {
@@ -134,9 +156,8 @@ function parseJson(text: string): unknown {
   }
 }
 
-/** Writes or replaces a file at once; at no time can others read it. @returns its text */
-async function writePrivately(path: string, content: object): Promise<string> {
-  const text = `${JSON.stringify(content, null, 2)}\n`;
+/** Writes or replaces a file at once; at no time can others read it. */
+async function writePrivately(path: string, text: string): Promise<void> {
   const aside = join(dirname(path), `${ASIDE_PREFIX}${process.pid}-${basename(path)}`);
   try {
     // A leftover could have any mode, which opening would keep.
@@ -154,7 +175,6 @@ async function writePrivately(path: string, content: object): Promise<string> {
     await rm(aside, { force: true });
     throw diskError(path, cause);
   }
-  return text;
 }
 
 function refusal(message: string): GantryError {

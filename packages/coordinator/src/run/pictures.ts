@@ -14,7 +14,7 @@ import {
   type WeightAverage,
 } from '@gantry/core';
 import { manifestOf, type Model } from '@gantry/core/tfjs';
-import * as ort from 'onnxruntime-node';
+import { openPictureProgram, type Feed, type PictureProgram } from './picture-program.ts';
 import { compileGenerator, previewOf } from './programs.ts';
 import type { Pictures } from './samples.ts';
 
@@ -27,7 +27,7 @@ export class PictureRenderer {
   readonly #network: NetworkManifest;
   readonly #noiseShape: readonly number[];
   readonly #imageShape: readonly number[];
-  readonly #session: Promise<ort.InferenceSession>;
+  readonly #program: Promise<PictureProgram>;
 
   constructor(model: Model) {
     const { noiseShape, imageShape } = previewOf(model);
@@ -35,7 +35,9 @@ export class PictureRenderer {
     this.#network = networkNamed(this.#manifest, model.preview.network);
     this.#noiseShape = noiseShape;
     this.#imageShape = imageShape;
-    this.#session = ort.InferenceSession.create(compileGenerator(model, GRID_PICTURES), { intraOpNumThreads: 1 });
+    this.#program = openPictureProgram(compileGenerator(model, GRID_PICTURES));
+    // Whoever draws is told.
+    this.#program.catch(() => undefined);
   }
 
   /**
@@ -44,24 +46,24 @@ export class PictureRenderer {
    * @returns values in [−1, 1]
    */
   async render({ weights, statistics }: WeightAverage, seed: number, count: number): Promise<Pictures> {
-    const session = await this.#session;
+    const program = await this.#program;
     const feeds = {
       ...this.#feed(weights, this.#manifest.trainable, this.#network.weights),
       ...this.#feed(statistics, this.#manifest.movingStatistics, this.#network.statistics),
     };
     const [noiseSize, imageSize] = [sizeOf(this.#noiseShape), sizeOf(this.#imageShape)];
     const values = new Float32Array(count * imageSize);
+    const images = new Float32Array(GRID_PICTURES * imageSize);
     for (let done = 0; done < count; done += GRID_PICTURES) {
       // The graph's shapes are fixed: what the last rows give beyond the count is dropped.
       const rows = new Float32Array(GRID_PICTURES * noiseSize);
       for (let i = 0; i < Math.min(GRID_PICTURES, count - done); i++) {
         fillNormal(rows.subarray(i * noiseSize, (i + 1) * noiseSize), seed, Stream.pictures, 0, done + i);
       }
-      const noise = new ort.Tensor('float32', rows, [GRID_PICTURES, ...this.#noiseShape]);
-      const { images } = await session.run({ ...feeds, noise });
+      const noise: Feed = { values: rows, shape: [GRID_PICTURES, ...this.#noiseShape] };
+      await program.draw({ ...feeds, noise }, images);
       const drawn = Math.min(GRID_PICTURES, count - done);
-      if (!(images?.data instanceof Float32Array)) throw new TypeError('the compiled generator gave no float32 images');
-      values.set(images.data.subarray(0, drawn * imageSize), done * imageSize);
+      values.set(images.subarray(0, drawn * imageSize), done * imageSize);
     }
     return { shape: [count, ...this.#imageShape], values };
   }
@@ -72,17 +74,17 @@ export class PictureRenderer {
   }
 
   async dispose(): Promise<void> {
-    await (await this.#session).release();
+    await (await this.#program.catch(() => undefined))?.dispose();
   }
 
   /** The network's parameters as inputs of the compiled generator. */
-  #feed(flat: Float32Array, parameters: readonly Parameter[], section: Section): Record<string, ort.Tensor> {
+  #feed(flat: Float32Array, parameters: readonly Parameter[], section: Section): Record<string, Feed> {
     return Object.fromEntries(
       parameters
         .filter((parameter) => networkOf(parameter) === this.#network.name)
         .map(({ name, shape, offset, size }) => {
           const values = viewOf(flat, { offset: offset - section.offset, size });
-          return [name, new ort.Tensor('float32', values, shape)];
+          return [name, { values, shape }];
         }),
     );
   }

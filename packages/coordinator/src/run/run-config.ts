@@ -151,7 +151,7 @@ function leaves(value: object): [path: string, value: unknown][] {
 }
 
 /** Of Gantry. */
-export const { version } = createRequire(import.meta.url)('../../package.json') as { version: string };
+export const { version } = createRequire(import.meta.url)('#package.json') as { version: string };
 
 /** Goes up with each change that an older version would misread. Checkpoints have a format of their own. */
 export const RUN_FORMAT = 1;

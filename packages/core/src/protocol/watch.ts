@@ -37,10 +37,21 @@ export interface WatchedRun {
    * the coordinator was started again. More than one: another run of this seed gives other bits. At most 16.
    */
   readonly numericClasses: readonly string[];
-  /** Command that attaches a worker; holds no token. */
-  readonly joinCommand: string;
+  readonly join: JoinCommands;
   /** sha256 of all weights, once the run is finished. */
   readonly weightsDigest?: string;
+}
+
+/** Commands that attach a worker; where it needs a token, `…` may stand for that. */
+export interface JoinCommands {
+  /** For POSIX shells. */
+  readonly shell: string;
+  readonly powershell: string;
+  /**
+   * For POSIX shells, where anyone on the way could change what is fetched: nothing of it runs before its SHA-256 is
+   * compared.
+   */
+  readonly checked?: string;
 }
 
 export type WatchedWorkerState = 'computing' | 'idle' | 'late' | 'left' | 'quarantined';

@@ -34,8 +34,8 @@ export function JoinPage() {
         action="Join"
         hint={
           <>
-            The coordinator printed the link with the command that attaches workers; the token is <code>work</code> in{' '}
-            <code>tokens.json</code> of the run directory.
+            The coordinator printed the link with the command that attaches workers; the token is{' '}
+            <code>work.token</code> in the run directory.
           </>
         }
       >

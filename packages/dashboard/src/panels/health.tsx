@@ -52,7 +52,7 @@ function problems(run: WatchedRun, link: Link, stalls: readonly WatchedStall[]):
       id: `stalled${where}`,
       kind: 'bad',
       what: `Stalled${where}: ${cause}.`,
-      remedy: worker === undefined ? joining(run.joinCommand) : `${capitalized(remedy)}.`,
+      remedy: worker === undefined ? joining(run.join.shell) : `${capitalized(remedy)}.`,
     });
   }
   return list;

@@ -2,6 +2,7 @@ import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { GantryError, plainText } from '@gantry/core';
 import type { EngineName } from './engine-names.ts';
+import { MissingPackageError, requirePackage } from './engine-packages.ts';
 
 /** Without persistence mode, the driver starts only now. */
 const NVIDIA_SMI_TIMEOUT_MS = 30_000;
@@ -33,14 +34,27 @@ export function gpuIndex(device: CudaDevice): number {
  */
 export async function prepareDevice(asked: EngineName | undefined, device: Device): Promise<EngineName> {
   if (asked === undefined && device === 'cpu') {
-    return requireDevice('native', device).then(
-      () => 'native',
-      () => 'onnx',
-    );
+    try {
+      await requireDevice('native', device);
+      return 'native';
+    } catch (cause) {
+      return instead(cause);
+    }
   }
   const engine = asked ?? 'onnx';
   await requireDevice(engine, device);
   return engine;
+}
+
+/** ONNX Runtime, where a C compiler is missing; where both are, that is to be said. @throws MissingPackageError */
+function instead(noCompiler: unknown): EngineName {
+  try {
+    requirePackage('onnx');
+    return 'onnx';
+  } catch (cause) {
+    if (!(cause instanceof MissingPackageError && noCompiler instanceof GantryError)) throw cause;
+    throw new MissingPackageError(cause.packageName, `${noCompiler.message}; but ${cause.message}`, noCompiler);
+  }
 }
 
 /** Makes sure that an engine is one for such devices, wherever they are. @throws GantryError E_ENGINE */
@@ -52,6 +66,7 @@ export function requireFit(engine: EngineName, device: Device): void {
 
 async function requireDevice(engine: EngineName, device: Device): Promise<void> {
   requireFit(engine, device);
+  requirePackage(engine);
   if (engine === 'native') await requireNativeEngine();
   if (engine === 'tensorflow') (await import('./tensorflow.ts')).requireTensorflow(device);
   if (device === 'cpu') return;

@@ -10,7 +10,7 @@ const HANDSHAKE_TIMEOUT_MS = 10_000;
 const CLOSE_TIMEOUT_MS = 700;
 const MAX_REFUSAL_CHARACTERS = 4096;
 const TOKEN_REFUSED =
-  'the coordinator does not accept this token: take that of its join command, or "work" in tokens.json of its run directory';
+  'the coordinator does not accept this token: take that of its join command, or work.token of its run directory';
 
 /** By the `ws` library. */
 export class NodeConnection implements Connection {

@@ -5,7 +5,7 @@ import { NodeConnection } from './node-connection.ts';
 import { work } from './work-loop.ts';
 import type { WorkerOptions } from './worker-options.ts';
 
-const { version } = createRequire(import.meta.url)('../../package.json') as { version: string };
+const { version } = createRequire(import.meta.url)('#package.json') as { version: string };
 
 /**
  * A worker in Node, see `work`; each engine has a thread of its own.
