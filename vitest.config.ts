@@ -1,7 +1,39 @@
 import { defineConfig } from 'vitest/config';
+import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
 /** CI names a file here for the counts of its closing line. */
 const report = process.env['GANTRY_TEST_REPORT'];
+
+/** The files that take longest, the longest first. */
+const LONGEST = [
+  'exactness',
+  'keras-agreement',
+  'convolution',
+  'browser-worker',
+  'bad-input',
+  'slopes-and-scales',
+  'webgpu',
+  'dashboard-api',
+  'dashboard',
+  'bench',
+  'kernels',
+  'single-node',
+  'hostile-peers',
+  'native',
+  'network',
+  'api',
+];
+
+/** Vitest knows how long files take only where it has run them before; begun last, a long one keeps one core waiting. */
+class LongestFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const rank = ({ moduleId }: TestSpecification) => {
+      const index = LONGEST.findIndex((name) => moduleId.endsWith(`/${name}.test.ts`));
+      return index < 0 ? LONGEST.length : index;
+    };
+    return (await super.sort(files)).toSorted((a, b) => rank(a) - rank(b));
+  }
+}
 
 export default defineConfig({
   test: {
@@ -10,6 +42,7 @@ export default defineConfig({
     hookTimeout: 600_000,
     // Most of the time goes into starting processes, which keeps one core busy.
     maxWorkers: '100%',
+    sequence: { sequencer: LongestFirst },
     reporters: report ? ['default', ['json', { outputFile: report }]] : ['default'],
   },
 });

@@ -10,13 +10,13 @@ import { dirname, join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { describeMachine, digits, machineText, spread, spreadText, table, temporaryDirectory } from '@gantry/cli/bench';
 import { compile } from '@gantry/compiler';
+import * as ort from '@gantry/compiler/onnx-runtime';
 import { compileTraining } from '@gantry/coordinator';
 import { batchInputs, initialState, newContribution, sampleBytes } from '@gantry/core';
 import { manifestOf } from '@gantry/core/tfjs';
 import { dcgan } from '@gantry/models';
 import { OnnxEngine } from '@gantry/worker/portable';
 import * as tf from '@tensorflow/tfjs-core';
-import * as ort from 'onnxruntime-node';
 import { roundsOf } from './support/contest.ts';
 import { partsOf, type Part } from './support/session-profile.ts';
 

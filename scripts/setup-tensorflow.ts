@@ -96,7 +96,7 @@ const root = dirname(createRequire(import.meta.url).resolve(`${PACKAGE}/package.
 const isNamed = process.env['LIBTENSORFLOW_DIR'] !== undefined;
 if (isNamed || !downloads(root)) build(root);
 run(process.execPath, [
-  'packages/cli/bin/gantry.js',
+  'packages/gantry/bin/gantry.js',
   'bench',
   'step',
   '--engine',

@@ -167,7 +167,7 @@ describe.skipIf(!pseudoTerminal)(`on a terminal${pseudoTerminal ? '' : ' (skippe
   const onTerminal = (run: string, ...options: string[]) => {
     const line = [...options, ...LINE, '--run', '"$RUN"'];
     const command = ['echo "process $$"; exec "$NODE" "$GANTRY"', ...line].join(' ');
-    const env = { NODE: process.execPath, GANTRY: 'packages/cli/bin/gantry.js', RUN: run };
+    const env = { NODE: process.execPath, GANTRY: 'packages/gantry/bin/gantry.js', RUN: run };
     // What the terminal shows goes to standard error, where the test looks.
     return new Gantry([`exec script --quiet --return --flush --command '${command}' /dev/null >&2`], env, ['sh', '-c']);
   };

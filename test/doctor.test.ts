@@ -1,9 +1,13 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { hostname } from 'node:os';
+import { cpus, hostname } from 'node:os';
 import { join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import type { RunJson } from '@gantry/coordinator';
+import { afterAll, describe, expect, it } from 'vitest';
 import { DEFAULT_ENGINE, hasCCompiler } from './support/c-compiler.ts';
-import { Gantry, temporaryDirectory } from './support/gantry.ts';
+import { CpuQuota } from './support/cpu-quota.ts';
+import { Gantry, gantryOk, readJson, temporaryDirectory } from './support/gantry.ts';
+import { GANTRY } from './support/gantry-process.ts';
+import { isProvided } from './support/requirements.ts';
 import { NO_GPU } from './support/software-gpu.ts';
 
 interface Speed {
@@ -17,6 +21,27 @@ interface Finding {
   readonly detail: string;
   readonly imagesPerSecond?: number;
 }
+
+const quota = isProvided('cgroup', () => CpuQuota.isAvailable) ? new CpuQuota() : undefined;
+afterAll(() => quota?.remove());
+const insideQuota = [...(quota?.command ?? []), ...GANTRY];
+
+describe.skipIf(!quota)(`a quota of one core${quota ? '' : ' (skipped: this machine permits none)'}`, () => {
+  it.each(['train', 'worker'])('is what %s takes', async (command) => {
+    const { stdout } = await new Gantry([command, '--help'], {}, insideQuota).finished;
+    expect(stdout).toMatch(/--threads <n>[^(]*\(default:\s+1\)/);
+  });
+
+  it('is what the doctor says, before it has measured anything', async () => {
+    const state = { XDG_STATE_HOME: temporaryDirectory() };
+    const toStandardError = ['sh', '-c', 'exec "$@" >&2', 'sh'];
+    const doctor = new Gantry(['doctor'], state, [...(quota?.command ?? []), ...toStandardError, ...GANTRY]);
+    const all = cpus().length;
+    await doctor.output(all > 1 ? new RegExp(`machine: 1 of ${all} cores, as a quota`) : /machine: 1 core /);
+    doctor.process.kill();
+    await doctor.finished;
+  });
+});
 
 it('says of every engine and device how fast it is, or why it is missing and what to do', async () => {
   const state = temporaryDirectory();
@@ -45,6 +70,12 @@ it('says of every engine and device how fast it is, or why it is missing and wha
     if (!usable) expect(detail).toMatch(/choose --device cpu|choose --engine onnx/);
   }
   expect(code).toBe(0);
+  const [, numericClass] = /numeric class (\w+) with seed 0 and shards of 64$/.exec(cpu?.detail ?? '') ?? [];
+  const run = join(state, 'run');
+  const sizes = ['--limit', '64', '--batch', '64', '--shard-size', '64', '--epochs', '1', '--seed', '0'];
+  await gantryOk('train', '--engine', 'onnx', '--workers', '1', ...sizes, '--run', run);
+  const { numericClasses } = readJson<RunJson>(run, 'run.json');
+  expect(numericClasses.map((each) => each.class)).toEqual([numericClass]);
   const { speeds } = JSON.parse(readFileSync(join(state, 'gantry', 'doctor.json'), 'utf8')) as { speeds: Speed[] };
   expect(speeds.map(({ engine, device }) => `${engine} on ${device}`)).toEqual(
     findings.filter(({ imagesPerSecond }) => imagesPerSecond !== undefined).map(({ what }) => what),

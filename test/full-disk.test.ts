@@ -35,7 +35,7 @@ describe.skipIf(!hasDisks)(`a disk that fills up${hasDisks ? '' : ' (skipped: mo
     const coordinator = new Gantry(['coordinator', '--resume', ...TINY_DATA, ...LISTEN, '--run', run], {
       XDG_STATE_HOME: state,
     });
-    const [, url = ''] = await coordinator.output(/npx --yes \S+ (ws:\S+)/);
+    const [, url = ''] = await coordinator.output(/worker\.tgz (ws:\S+)/);
     expect(readFileSync(file).length).toBe(PAGE_BYTES);
     return { coordinator, url };
   }

@@ -101,7 +101,7 @@ describe('tokens are printed', () => {
     // util-linux's script gives a command a terminal, and passes on what it prints there.
     const command = [
       process.execPath,
-      'packages/cli/bin/gantry.js',
+      'packages/gantry/bin/gantry.js',
       'coordinator',
       ...RUN,
       '--listen',

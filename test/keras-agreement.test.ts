@@ -1,5 +1,5 @@
-import * as ort from 'onnxruntime-node';
 import { expect, it } from 'vitest';
+import * as ort from '@gantry/compiler/onnx-runtime';
 import { compileTraining } from '@gantry/coordinator';
 import { inputSpecs, viewOf } from '@gantry/core';
 import { manifestOf } from '@gantry/core/tfjs';

@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { freePort } from './chaos/free-port.ts';
 import { SlowLink } from './chaos/slow-link.ts';
 import { opensslExists, selfSigned } from './support/certificate.ts';
+import { Dashboard } from './support/dashboard.ts';
 import { Gantry, digestOf, readJsonLines, readToken, temporaryDirectory, trainedDigest } from './support/gantry.ts';
 import { NamespacePair } from './support/namespaces.ts';
 import { isProvided } from './support/requirements.ts';
@@ -120,6 +121,35 @@ it('a worker is not taken for dead while its result is on its way, however long 
   link.close();
   const left = readJsonLines<RecordedEvent>(run, 'events.jsonl').filter(({ type }) => type === 'left');
   expect(left.map(({ cause }) => cause)).toEqual(['the run is finished']);
+});
+
+it('a worker on a slow link beside a fast one stays, idle and seen to be so, and holds nobody up', async () => {
+  const run = join(temporaryDirectory(), 'run');
+  const port = await freePort();
+  const link = await SlowLink.open(port);
+  // 40 steps; the weights of each are 10 MB.
+  const sizes = ['--epochs', '1', '--limit', '160', '--batch', '4', '--shard-size', '2'];
+  const listen = ['--listen', `127.0.0.1:${port}`, '--allow-host', `127.0.0.1:${link.port}`];
+  const coordinator = new Gantry(['coordinator', ...sizes, ...listen, '--run', run]);
+  await coordinator.output(/^attach workers with/m);
+  const messages = (await Dashboard.of(coordinator)).watch();
+  const token = readToken(run);
+  const attach = (name: string, to: number) => {
+    const options = ['--name', name, '--engine', 'onnx', '--threads', '1'];
+    return new Gantry(['worker', `ws://127.0.0.1:${to}`, ...options], { GANTRY_TOKEN: token });
+  };
+  const slow = attach('slow', link.port);
+  await slow.output(/joined run/);
+  link.slow(1_000_000);
+  const fast = attach('fast', port);
+  await messages.until(({ workers }) => workers.some(({ name, state }) => name === 'slow' && state === 'behind'));
+  expect((await coordinator.finished).code).toBe(0);
+  expect((await fast.finished).code).toBe(0);
+  link.close();
+  const ofSlow = readJsonLines<RecordedEvent>(run, 'events.jsonl').filter(({ worker }) => worker === 'slow');
+  expect(ofSlow.filter(({ type }) => type === 'joined')).toHaveLength(1);
+  expect(ofSlow.filter(({ type }) => type === 'left').map(({ cause }) => cause)).toEqual(['the run is finished']);
+  expect(digestOf(run)).toBe(await trainedDigest(...sizes, '--engine', 'onnx', '--workers', '0'));
 });
 
 it('a token that a killed coordinator has left behind is named as such, and another run is not joined', async () => {

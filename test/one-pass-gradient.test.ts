@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
-import * as ort from 'onnxruntime-node';
 import { describe, expect, it } from 'vitest';
 import { compile } from '@gantry/compiler';
+import * as ort from '@gantry/compiler/onnx-runtime';
 import { batchInputs, gradientName, initialState, inputSpecs, phaseAt, sampleBytes, viewOf } from '@gantry/core';
 import { manifestOf, modelVariables, type Network } from '@gantry/core/tfjs';
 import { dcgan } from '@gantry/models';

@@ -99,7 +99,7 @@ describe('a resumed run', () => {
 });
 
 describe('a start that fails', () => {
-  const port = async (holder: Gantry) => (await holder.output(/npx --yes \S+ ws:\/\/127\.0\.0\.1:(\d+)/))[1];
+  const port = async (holder: Gantry) => (await holder.output(/worker\.tgz ws:\/\/127\.0\.0\.1:(\d+)/))[1];
 
   it('leaves no run behind, and nothing that a bare --resume would take', async () => {
     const holder = new Gantry([

@@ -16,7 +16,7 @@ describe.skipIf(process.platform !== 'linux')('without a GPU, --device webgpu', 
     const run = join(temporaryDirectory(), 'run');
     const options = command[0] === 'train' ? ['--run', run] : [];
     const { code, stdout, stderr } = await new Gantry([...command, '--device', 'webgpu', ...options], NO_GPU).finished;
-    expect(stderr).toMatch(/^gantry: webgpu cannot be used \(.*adapter.*\): .*Vulkan.*--device cpu \[E_ENGINE\]$/m);
+    expect(stderr).toMatch(/^gantry: webgpu cannot be used \(.*adapter.*\): .*Vulkan.*--device cpu \[E_ENGINE\]\n$/);
     expect(stdout).toBe('');
     expect(code).toBe(1);
     expect(existsSync(run)).toBe(false);

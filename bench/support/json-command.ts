@@ -4,7 +4,7 @@ import { promisify } from 'node:util';
 
 const LIMIT_MS = 20 * 60_000;
 const MAX_OUTPUT_BYTES = 64 << 20;
-const GANTRY = fileURLToPath(new URL('../../packages/cli/bin/gantry.js', import.meta.url));
+const GANTRY = fileURLToPath(new URL('../../packages/gantry/bin/gantry.js', import.meta.url));
 
 const run = promisify(execFile);
 

@@ -18,8 +18,9 @@ mkdirSync(staging, { recursive: true });
 const bundle = await rolldown({
   input: {
     main: resolve('@gantry/cli/worker-main'),
-    // Started by its name.
+    // Started by their names.
     'engine-thread-main': resolve('@gantry/worker/engine-thread-main'),
+    'webgpu-probe-main': resolve('@gantry/worker/webgpu-probe-main'),
   },
   platform: 'node',
   // Native addons, which a user adds or does without, and the reference engines, which take TensorFlow.js.

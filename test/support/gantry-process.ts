@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 /** The command as a process: a program and its first argument. */
 export const GANTRY: readonly string[] = [
   process.execPath,
-  fileURLToPath(new URL('../../packages/cli/bin/gantry.js', import.meta.url)),
+  fileURLToPath(new URL('../../packages/gantry/bin/gantry.js', import.meta.url)),
 ];
 
 export interface Finished {

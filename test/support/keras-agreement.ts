@@ -1,4 +1,5 @@
 import { beforeAll, describe, expect, it } from 'vitest';
+import * as ort from '@gantry/compiler/onnx-runtime';
 import { compileGenerator } from '@gantry/coordinator';
 import {
   DEFAULT_OPTIMIZERS,
@@ -12,7 +13,6 @@ import {
 } from '@gantry/core';
 import { manifestOf } from '@gantry/core/tfjs';
 import { dcgan } from '@gantry/models';
-import * as ort from 'onnxruntime-node';
 import {
   FIXTURE,
   FIXTURE_SAMPLES,

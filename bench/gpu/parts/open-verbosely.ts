@@ -1,9 +1,9 @@
 /** Opens the training step, or a model that is nothing but an addition, on WebGPU; ONNX Runtime and the Vulkan loader say what they do. */
 import { compile, type ConvolutionForm } from '@gantry/compiler';
+import * as ort from '@gantry/compiler/onnx-runtime';
 import { compileTraining } from '@gantry/coordinator';
 import { dcgan } from '@gantry/models';
 import * as tf from '@tensorflow/tfjs-core';
-import * as ort from 'onnxruntime-node';
 
 const [form, samples = '64'] = process.argv.slice(2);
 

@@ -2,6 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { digits, spread, spreadText, temporaryDirectory, type Spread } from '@gantry/cli/bench';
 import { compile, type ConvolutionForm } from '@gantry/compiler';
+import * as ort from '@gantry/compiler/onnx-runtime';
 import { compileTraining } from '@gantry/coordinator';
 import {
   batchInputs,
@@ -18,7 +19,6 @@ import { manifestOf } from '@gantry/core/tfjs';
 import { dcgan } from '@gantry/models';
 import { OnnxEngine } from '@gantry/worker/portable';
 import * as tf from '@tensorflow/tfjs-core';
-import * as ort from 'onnxruntime-node';
 import type { Effort, Finding } from '../part.ts';
 
 const KERNELS_SHOWN = 3;

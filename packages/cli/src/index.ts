@@ -5,6 +5,6 @@ export { MODEL_NAMES, modelNamed } from '@gantry/models';
 export { runWorker, type WorkerOptions } from '@gantry/worker';
 export { LiveRun, type Serving } from './api/live-run.ts';
 export type { LocalWorkers } from './api/local-workers.ts';
-export { SavedRun, generate, openRun, type GenerateOptions, type Generated } from './api/saved-run.ts';
+export { SavedRun, generate, generateInParts, openRun, type GenerateOptions, type Generated } from './api/saved-run.ts';
 export { train, type Listen, type TrainOptions } from './api/train.ts';
 export type { RunUpdate } from './api/updates.ts';

@@ -1,5 +1,6 @@
 import { createRequire } from 'node:module';
 import { Command } from 'commander';
+import { surviveClosedStreams } from './closed-streams.ts';
 import { reportFailure } from './errors.ts';
 import { collectSeldom, keepFreedMemory } from './memory.ts';
 
@@ -14,6 +15,8 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   bench: async () => (await import('./bench/command.ts')).benchCommand(),
   doctor: async () => (await import('./commands/doctor.ts')).doctorCommand(),
 };
+
+surviveClosedStreams();
 
 const program = new Command('gantry')
   .description(

@@ -1,22 +1,19 @@
 /**
- * The NumPy array format, version 1.0, for uint8 arrays in row-major order
+ * The beginning of a file in the NumPy array format, version 1.0, for a uint8 array whose numbers follow in row-major order
  * (https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html).
  */
-export function encodeNpy(data: Uint8Array, shape: readonly number[]): Uint8Array {
+export function npyHeader(shape: readonly number[]): Uint8Array {
   const fields = `{'descr': '|u1', 'fortran_order': False, 'shape': (${shape.join(', ')},), }`;
   // Magic, version and length take 10 bytes; the header ends in a newline at a multiple of 64.
   const header = fields.padEnd(Math.ceil((10 + fields.length + 1) / 64) * 64 - 11) + '\n';
-  const prefix = new Uint8Array([
+  const encoder = new TextEncoder();
+  return Uint8Array.of(
     0x93,
-    ...new TextEncoder().encode('NUMPY'),
+    ...encoder.encode('NUMPY'),
     1,
     0,
     header.length & 0xff,
     header.length >>> 8,
-  ]);
-  const file = new Uint8Array(prefix.length + header.length + data.length);
-  file.set(prefix);
-  file.set(new TextEncoder().encode(header), prefix.length);
-  file.set(data, prefix.length + header.length);
-  return file;
+    ...encoder.encode(header),
+  );
 }

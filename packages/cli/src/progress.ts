@@ -28,6 +28,26 @@ function describe(reports: readonly Report[], metrics: StepMetrics, imagesPerSec
   return [...charts, `${imagesPerSecond.toFixed(0)} images/s`].join(', ');
 }
 
+function counted(n: number, one: string): string {
+  return `${n} ${one}${n === 1 ? '' : 's'}`;
+}
+
+/** What is trained, and where the plan asks for more than there is: a line each. */
+function planLines(plan: DataPlan): string[] {
+  const { images, epochs, shardSize } = plan;
+  const batch = Math.min(plan.batch, images);
+  const steps = counted(stepsPerEpoch(plan), 'step');
+  const shards = shardSize < batch ? `in shards of ${shardSize}` : 'in one shard';
+  const lines = [`${images} images, ${counted(epochs, 'epoch')} of ${steps}, global batch ${batch} ${shards}`];
+  if (plan.batch > images) {
+    lines.push(`a batch of ${plan.batch} is more than the ${images} images: each step takes all of them`);
+  }
+  if (shardSize > batch) {
+    lines.push(`a shard of ${shardSize} is more than a batch of ${batch}: each step is one shard, for one worker`);
+  }
+  return lines;
+}
+
 /**
  * Shows a run on standard error: a progress bar on a terminal, plain lines otherwise. Standard output stays free for
  * `--json`.
@@ -84,11 +104,9 @@ export class Progress {
   #started({ step, plan, reports }: UpdateOf<'started'>): void {
     this.#plan = plan;
     this.#reports = reports;
-    const { images, epochs, batch, shardSize } = plan;
-    this.#line(
-      `${images} images, ${epochs} epochs of ${stepsPerEpoch(plan)} steps, global batch ${batch} in shards of ${shardSize}` +
-        (step > 0 ? `; going on after step ${step}` : ''),
-    );
+    const [first = '', ...others] = planLines(plan);
+    this.#line(step > 0 ? `${first}; going on after step ${step}` : first);
+    for (const line of others) this.#line(line);
     this.#bar?.start(totalSteps(plan), step, { epoch: this.#epoch(step), description: 'starting' });
   }
 

@@ -1,20 +1,22 @@
 import { once } from 'node:events';
 import type { Summary } from '@gantry/coordinator';
 import { GantryError } from '@gantry/core';
+import type { Command } from 'commander';
 import { train, type TrainOptions } from './api/train.ts';
 import { reportFailure } from './errors.ts';
+import { resumeCommand } from './options/resume-command.ts';
 import { runSettings, type RunFlags } from './options/run-options.ts';
 import { Progress } from './progress.ts';
 import { abortOnSignals } from './signals.ts';
 
 /**
- * Trains a run, shows how it goes, and reports its end; the first SIGINT or SIGTERM stops it after the step under way.
- * On a terminal the dashboard stays until another one.
- * @param command how to call this command again, for the hint how to resume
+ * Trains a run, shows how it goes, and reports its end; the first SIGINT or SIGTERM stops it after the step under way, and so
+ * does a terminal that hangs up. On a terminal the dashboard stays until another one.
+ * @param command with the options that were given, for the hint how to resume
  */
 export async function runTraining(
   flags: RunFlags,
-  command: string,
+  command: Command,
   { workers, listen }: Pick<TrainOptions, 'workers' | 'listen'>,
 ): Promise<void> {
   const progress = new Progress(process.stderr);
@@ -22,9 +24,8 @@ export async function runTraining(
   let ended = false;
   let stopCode = 0;
   const stop = abortOnSignals((exitCode) => {
-    if (ended) return;
     stopCode = exitCode;
-    notice('stopping after this step; once more to stop at once');
+    if (!ended) notice('stopping after this step; once more to stop at once');
   });
   const settings = await runSettings(flags);
   const run = await train({ ...settings, workers, listen, stay: true, signal: stop.signal });
@@ -36,22 +37,21 @@ export async function runTraining(
   if (join.checked !== undefined) notice(`or, to run nothing that was changed on the way: ${join.checked}`);
   notice(`or a browser's tab: ${joinUrl}`);
   notice(`dashboard: ${dashboardUrl}`);
+  const hint = () => `stopped; go on with: ${resumeCommand(command, settings.run, run.serving.url)}\n`;
+  let summary: Summary | undefined;
   let failed = false;
   try {
     for await (const update of run) progress.show(update);
     progress.stop();
-    const summary = await run.finished;
+    summary = await run.finished;
     if (summary) report(settings.run, summary, flags.json ?? false);
-    else {
-      process.stderr.write(resumeHint(command, settings.run));
-      process.exitCode = stopCode;
-    }
+    else process.stderr.write(hint());
   } catch (error) {
     failed = true;
     progress.stop();
     // Where nobody can compute here, somebody may elsewhere, or later.
     const canGoOn = error instanceof GantryError && error.code === 'E_ENGINE';
-    if (canGoOn) process.stderr.write(resumeHint(command, settings.run));
+    if (canGoOn) process.stderr.write(hint());
     reportFailure(error);
   }
   ended = true;
@@ -60,10 +60,8 @@ export async function runTraining(
     await once(stop.signal, 'abort');
   }
   await run.close();
-}
-
-function resumeHint(command: string, path: string): string {
-  return `stopped; go on with: ${command} --run ${path} --resume\n`;
+  // Somebody may have stopped it on the dashboard before.
+  if (!summary && !failed) process.exitCode = stopCode;
 }
 
 function report(path: string, summary: Summary, json: boolean): void {

@@ -4,7 +4,7 @@ import { MissingPackageError } from '@gantry/worker';
 import { workerCommand } from './commands/worker.ts';
 import { reportFailure } from './errors.ts';
 import { collectSeldom, keepFreedMemory } from './memory.ts';
-import { quoted } from './shell.ts';
+import { shellWords } from './called.ts';
 
 /** `gantry worker` as a program of its own: what a coordinator serves to machines without an installation. */
 const { version, download } = createRequire(import.meta.url)('#package.json') as { version: string; download?: string };
@@ -26,11 +26,11 @@ function withRemedy(error: unknown): unknown {
   // On a terminal it was pasted; elsewhere it stands in the environment already.
   const settings = process.stderr.isTTY ? ['NODE_EXTRA_CA_CERTS', 'GANTRY_TOKEN'] : [];
   const line = [
-    ...settings.flatMap((name) => (process.env[name] ? [`${name}=${quoted(process.env[name])}`] : [])),
+    ...settings.flatMap((name) => (process.env[name] ? [`${name}=${shellWords([process.env[name]])}`] : [])),
     // The package's script of installation would fetch CUDA's files from elsewhere.
     'ONNXRUNTIME_NODE_INSTALL=skip',
     `npx --yes -p ${archive.href} -p ${error.packageName} gantry-worker`,
-    ...process.argv.slice(2).map(quoted),
+    shellWords(process.argv.slice(2)),
   ].join(' ');
   return new GantryError(error.code, `${error.message}; to add it: ${line}`, { cause: error });
 }

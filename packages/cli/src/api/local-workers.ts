@@ -47,7 +47,9 @@ interface Joining {
   readonly noneLeft: (error: GantryError) => void;
 }
 
-interface StartedWorkers {
+export interface StartedWorkers {
+  /** How many are there: ready, or on their way. */
+  running(): number;
   /** Resolves once all have left; they are told by the cluster. */
   ended(): Promise<void>;
 }
@@ -63,8 +65,14 @@ export async function prepareWorkers(workers: LocalWorkers): Promise<PreparedWor
       const children = new WorkerProcesses(cluster.url, tokens.work, notice, noneLeft);
       places.forEach(({ engine, device, gpu }, i) => children.start(`local-${i + 1}`, engine, device, gpu));
       const leave = new AbortController();
-      const own = inside && workInside(inside, threads, cluster.url, tokens.work, leave.signal, notice).catch(noneLeft);
+      let working = inside ? 1 : 0;
+      const own =
+        inside &&
+        workInside(inside, threads, cluster.url, tokens.work, leave.signal, notice)
+          .catch(noneLeft)
+          .finally(() => (working = 0));
       return {
+        running: () => children.running + working,
         ended: async () => {
           await children.close();
           leave.abort();

@@ -17,6 +17,9 @@ import {
 import { GantryError, type RecordedEvent, type TrainingState } from '@gantry/core';
 import { disposeModel, manifestOf, type Model } from '@gantry/core/tfjs';
 import { modelNamed } from '@gantry/models';
+import { joinedPictures } from './joined-pictures.ts';
+
+const DEFAULT_COUNT = 16;
 
 /** Pictures and where they come from. */
 export interface Generated extends Pictures {
@@ -37,16 +40,22 @@ export interface GenerateOptions {
  * Draws pictures with the generator of a run (its newest valid checkpoint) or of one checkpoint; with its average where one is
  * kept.
  * @param path run directory, or a checkpoint's
- * @returns [count, height, width, channels] in [−1, 1]
+ * @returns [count, height, width, channels] in [−1, 1], all in memory: `generateInParts` is for many
  * @throws GantryError E_CHECKPOINT if there is no valid one, E_CONFIG if its model is not known
  */
-export async function generate(path: string, options: GenerateOptions = {}): Promise<Generated> {
-  const { count = 16, seed = 0, models = modelNamed } = options;
+export function generate(path: string, options: GenerateOptions = {}): Promise<Generated> {
+  const { count = DEFAULT_COUNT } = options;
+  return joinedPictures(generateInParts(path, options), count);
+}
+
+/** The same pictures, a few at a time, in order: memory does not grow with their number. */
+export async function* generateInParts(path: string, options: GenerateOptions = {}): AsyncGenerator<Generated> {
+  const { count = DEFAULT_COUNT, seed = 0, models = modelNamed } = options;
   const model = models(await recordedModel(path));
   const renderer = new PictureRenderer(model);
   try {
     const { step, ...weights } = await readGenerator(path, manifestOf(model), model.preview.network);
-    return { step, ...(await renderer.render(weights, seed, count)) };
+    for await (const pictures of renderer.renderInParts(weights, seed, count)) yield { step, ...pictures };
   } finally {
     await renderer.dispose();
     disposeModel(model);

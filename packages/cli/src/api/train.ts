@@ -15,9 +15,9 @@ import { GantryError, type Control, type TrainConfig } from '@gantry/core';
 import type { Model } from '@gantry/core/tfjs';
 import { modelNamed } from '@gantry/models';
 import { newRunPath, newestRunPath } from '../options/run-paths.ts';
-import { quoted } from '../shell.ts';
+import { shellWords } from '../called.ts';
 import { LiveRun, type Serving } from './live-run.ts';
-import { prepareWorkers, type LocalWorkers } from './local-workers.ts';
+import { prepareWorkers, type LocalWorkers, type StartedWorkers } from './local-workers.ts';
 import { Updates } from './updates.ts';
 
 /** Where workers and browsers reach a run. */
@@ -72,6 +72,7 @@ export async function train(options: TrainOptions = {}): Promise<LiveRun> {
     const attachWorkers = async (context: AttachContext) => {
       const notice = (text: string) => updates.push({ type: 'notice', text });
       const tokens = await openTokens(context.path);
+      let started: StartedWorkers | undefined;
       const opened = await openCluster({
         ...context,
         host: listen.host ?? '127.0.0.1',
@@ -80,6 +81,7 @@ export async function train(options: TrainOptions = {}): Promise<LiveRun> {
         allowedHosts: listen.allowedHosts,
         tokens,
         run: basename(context.path),
+        ownWorkers: workers.description === undefined ? undefined : () => started?.running() ?? 0,
         onRefused: (peer, { code, message }) => notice(`refused ${peer}: ${message} [${code}]`),
       });
       cluster = opened;
@@ -95,12 +97,12 @@ export async function train(options: TrainOptions = {}): Promise<LiveRun> {
         // Others may have come from elsewhere.
         if (context.scheduler.workers.length === 0) failed.abort(error);
       };
-      const started = workers.start({ cluster: opened, tokens, notice, noneLeft });
+      started = workers.start({ cluster: opened, tokens, notice, noneLeft });
       const control = (action: Control) => context.control.act(action, 'this process');
       resolve(new LiveRun({ path: context.path, serving, updates, finished, control, close: () => opened.close() }));
       return {
         close: async (reason: 'finished' | 'stopped') => {
-          const ended = started.ended();
+          const ended = started?.ended();
           opened.dismiss(reason);
           await ended;
         },
@@ -138,7 +140,7 @@ export async function train(options: TrainOptions = {}): Promise<LiveRun> {
 
 /** What a POSIX shell puts in its place. */
 function contentOf(file: string): string {
-  return `$(cat ${quoted(file)})`;
+  return `$(cat ${shellWords([file])})`;
 }
 
 function sourcesOf(config: TrainOptions['config']): readonly ConfigSource[] {

@@ -1,6 +1,6 @@
-import { availableParallelism } from 'node:os';
 import { Command } from 'commander';
 import type { MetricsLine } from '@gantry/coordinator';
+import { availableCores } from '../available-cores.ts';
 import { wholeNumber } from '../options/options.ts';
 import { Report, progress } from './report.ts';
 import { digits, spread, spreadText, type Spread } from './statistics.ts';
@@ -47,7 +47,7 @@ interface TrainFigures {
 }
 
 export function trainCommand(): Command {
-  const cores = availableParallelism();
+  const cores = availableCores();
   return new Command('train')
     .description('whole training steps on this machine, all processes included: a minute or two')
     .option('--workers <n>', 'worker processes, one thread each', wholeNumber(1, 1024), cores)

@@ -1,8 +1,9 @@
 import { execFile } from 'node:child_process';
-import { availableParallelism, cpus } from 'node:os';
+import { cpus } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { Command } from 'commander';
 import type { Device, EngineName } from '@gantry/worker';
+import { availableCores } from '../available-cores.ts';
 import type { StepFigures } from '../bench/step.ts';
 import { noteSpeeds, type Speed } from './doctor-record.ts';
 import { failureIn } from '../errors.ts';
@@ -38,42 +39,49 @@ export function doctorCommand(): Command {
     .option('--data <dir>', 'folder with images as IDX files (default: the set that comes with Gantry)')
     .option('--json', 'print the findings as JSON')
     .action(async ({ data, json }: { data?: string; json?: boolean }) => {
-      const required = [
-        machine(),
-        await examine('data set', async () => {
-          const { loadDataSet } = await import('@gantry/coordinator');
-          const { images, source } = await loadDataSet({ directory: data });
-          return { detail: `${images.count} images from ${source}` };
-        }),
-      ];
+      const findings: Finding[] = [];
+      const add = (finding: Finding): Finding => {
+        findings.push(finding);
+        // Measuring takes a while: each is shown as it comes.
+        if (!json) process.stdout.write(lineOf(finding));
+        return finding;
+      };
+      const required = [add(machine()), add(await examine('data set', () => lookAtData(data)))];
       const computing: Finding[] = [];
       const speeds: Speed[] = [];
       for (const [engine, device] of PLACES) {
-        const finding = await examine(`${engine} on ${device}`, () => measure(engine, device, data));
+        const finding = add(await examine(`${engine} on ${device}`, () => measure(engine, device, data)));
         const { imagesPerSecond } = finding;
         if (imagesPerSecond !== undefined) speeds.push({ engine, device, imagesPerSecond });
         computing.push(finding);
       }
       await noteSpeeds(speeds);
-      const findings = [...required, ...computing];
       if (json) process.stdout.write(`${JSON.stringify(findings)}\n`);
-      else {
-        for (const { what, usable, detail } of findings) {
-          process.stdout.write(`${usable ? 'ok     ' : 'missing'} ${what}: ${detail}\n`);
-        }
-      }
       // Other devices may be missing: that is what most machines are like.
       const computes = computing.slice(0, 2).some(({ usable }) => usable);
       process.exitCode = computes && required.every(({ usable }) => usable) ? 0 : 1;
     });
 }
 
+function lineOf({ what, usable, detail }: Finding): string {
+  return `${usable ? 'ok     ' : 'missing'} ${what}: ${detail}\n`;
+}
+
+async function lookAtData(directory: string | undefined): Promise<Pick<Finding, 'detail'>> {
+  const { loadDataSet } = await import('@gantry/coordinator');
+  const { images, source } = await loadDataSet({ directory });
+  return { detail: `${images.count} images from ${source}` };
+}
+
 function machine(): Finding {
   const model = cpus()[0]?.model.trim() ?? 'unknown processor';
+  const [cores, all] = [availableCores(), cpus().length];
+  const count =
+    cores < all ? `${cores} of ${all} cores, as a quota or affinity has it,` : `${cores} core${cores === 1 ? '' : 's'}`;
   return {
     what: 'machine',
     usable: true,
-    detail: `${availableParallelism()} cores (${model}), ${process.platform} ${process.arch}, Node ${process.versions.node}`,
+    detail: `${count} (${model}), ${process.platform} ${process.arch}, Node ${process.versions.node}`,
   };
 }
 
@@ -112,7 +120,7 @@ async function measure(
   const [figures] = (JSON.parse(stdout) as { results: [StepFigures] }).results;
   const imagesPerSecond = figures.gradientImagesPerSecond.median;
   return {
-    detail: `${imagesPerSecond.toFixed(0)} images/s on one thread, numeric class ${figures.numericClass}`,
+    detail: `${imagesPerSecond.toFixed(0)} images/s on one thread, numeric class ${figures.numericClass} with seed 0 and shards of ${SHARD_SIZE}`,
     imagesPerSecond,
   };
 }

@@ -1,9 +1,11 @@
-import { writeFile } from 'node:fs/promises';
 import { GantryError } from '@gantry/core';
+import { Presets, SingleBar } from 'cli-progress';
 import { Command } from 'commander';
-import { encodeNpy } from '../npy.ts';
 import { wholeNumber } from '../options/options.ts';
 import { newestRunPath } from '../options/run-paths.ts';
+
+/** 64 by 64 pictures of 112 pixels are as much as viewers show. */
+const MAX_IN_GRID = 4096;
 
 interface GenerateFlags {
   readonly count: number;
@@ -20,7 +22,7 @@ export function generateCommand(): Command {
     .option('--seed <n>', 'seed of the noise', wholeNumber(0), 0)
     .option(
       '--out <file>',
-      'a .png grid, or .npy: uint8 [count,height,width] or [count,height,width,channels]',
+      `a .png grid of ${MAX_IN_GRID} pictures at most, or .npy: uint8 [count,height,width] or [count,height,width,channels]`,
       'grid.png',
     )
     .option('--json', 'print what was written as JSON')
@@ -28,25 +30,46 @@ export function generateCommand(): Command {
 }
 
 async function runGenerate(checkpoint: string | undefined, { count, seed, out, json }: GenerateFlags): Promise<void> {
-  if (!/\.(png|npy)$/.test(out)) {
+  const isGrid = out.endsWith('.png');
+  if (!isGrid && !out.endsWith('.npy')) {
     throw new GantryError('E_CONFIG', `--out ${out}: expected a file name that ends in .png or .npy`);
   }
+  if (isGrid && count > MAX_IN_GRID) {
+    const remedy = 'name a file that ends in .npy, or ask for fewer';
+    throw new GantryError('E_CONFIG', `--count ${count}: a grid holds ${MAX_IN_GRID} pictures at most; ${remedy}`);
+  }
   const source = checkpoint ?? newestRunPath();
-  const [{ gridPng }, { generate }] = await Promise.all([import('@gantry/coordinator'), import('../api/saved-run.ts')]);
-  const { step, ...pictures } = await generate(source, { count, seed });
-  const file = out.endsWith('.png')
-    ? await gridPng(pictures)
-    : encodeNpy(
-        Uint8Array.from(pictures.values, (x) => Math.round(x * 127.5 + 127.5)),
-        // Grey pictures have no axis for their one channel, as MNIST has none.
-        pictures.shape.at(-1) === 1 ? pictures.shape.slice(0, -1) : pictures.shape,
-      );
-  await writeFile(out, file).catch((cause: unknown) => {
-    throw new GantryError(
-      'E_CONFIG',
-      `--out ${out}: cannot write (${cause instanceof Error ? cause.message : String(cause)})`,
-    );
+  const [{ writeGrid, writeNpy }, { generateInParts }] = await Promise.all([
+    import('../picture-files.ts'),
+    import('../api/saved-run.ts'),
+  ]);
+  let step = 0;
+  const parts = async function* () {
+    const bar = progressBar(count);
+    let drawn = 0;
+    try {
+      for await (const part of generateInParts(source, { count, seed })) {
+        ({ step } = part);
+        yield part;
+        bar?.update((drawn += part.shape[0] ?? 0));
+      }
+    } finally {
+      bar?.stop();
+    }
+  };
+  await (isGrid ? writeGrid : writeNpy)(out, parts(), count).catch((cause: unknown) => {
+    if (!(cause instanceof Error && 'syscall' in cause)) throw cause;
+    throw new GantryError('E_CONFIG', `--out ${out}: cannot write (${cause.message})`, { cause });
   });
   if (json) process.stdout.write(`${JSON.stringify({ source, step, count, seed, out })}\n`);
   else process.stdout.write(`${out}: ${count} pictures from step ${step} of ${source}\n`);
+}
+
+/** On a terminal only. */
+function progressBar(count: number): SingleBar | undefined {
+  if (!process.stderr.isTTY) return undefined;
+  const format = 'drawing {bar} {value}/{total} pictures | ETA {eta_formatted}';
+  const bar = new SingleBar({ format, hideCursor: true, barsize: 20 }, Presets.shades_classic);
+  bar.start(count, 0);
+  return bar;
 }

@@ -1,4 +1,4 @@
-import { availableParallelism, hostname } from 'node:os';
+import { hostname } from 'node:os';
 import { readLocalWorkToken } from '@gantry/coordinator/tokens';
 import { GantryError, plainText } from '@gantry/core';
 import {
@@ -12,6 +12,7 @@ import {
   type EngineName,
 } from '@gantry/worker';
 import { Command, Option } from 'commander';
+import { availableCores } from '../available-cores.ts';
 import { fasterPlace } from './doctor-record.ts';
 import { readText } from '../options/files.ts';
 import { wholeNumber } from '../options/options.ts';
@@ -25,6 +26,7 @@ interface WorkerFlags {
   readonly name: string;
   readonly tokenFile?: string;
   readonly tlsCa?: string;
+  readonly giveUpAfter?: number;
 }
 
 export function workerCommand(): Command {
@@ -33,10 +35,15 @@ export function workerCommand(): Command {
     .argument('<url>', 'the coordinator, such as ws://127.0.0.1:7070')
     .addOption(new Option('--engine <name>', 'what computes').choices(ENGINE_NAMES))
     .option('--device <name>', 'where it computes: cpu, webgpu, cuda or cuda:INDEX', parseDevice, 'cpu')
-    .option('--threads <n>', 'shards at the same time, one thread each', wholeNumber(1, 1024), availableParallelism())
+    .option('--threads <n>', 'shards at the same time, one thread each', wholeNumber(1, 1024), availableCores())
     .option('--name <name>', 'how the worker is called', `${hostname().slice(0, 50)}-${process.pid}`)
     .option('--token-file <file>', 'file with the token (default: $GANTRY_TOKEN, or that of a coordinator here)')
     .option('--tls-ca <file>', 'PEM certificates to trust instead of those of the system')
+    .option(
+      '--give-up-after <seconds>',
+      'end with an error when no coordinator has answered for so long (default: never)',
+      wholeNumber(1),
+    )
     .action(runWorkerCommand);
 }
 
@@ -68,6 +75,7 @@ async function runWorkerCommand(url: string, flags: WorkerFlags): Promise<void> 
       threads,
       name,
       tlsCa,
+      giveUpAfterMs: flags.giveUpAfter === undefined ? undefined : flags.giveUpAfter * 1000,
       signal,
       observer: progress,
     });

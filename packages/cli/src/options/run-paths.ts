@@ -1,6 +1,7 @@
 import { existsSync, readdirSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { GantryError } from '@gantry/core';
+import { thisCommand } from '../called.ts';
 
 const RUNS = 'runs';
 
@@ -22,7 +23,9 @@ export function newestRunPath(): string {
     .filter((run) => existsSync(path.join(run, 'run.json')))
     .toSorted((a, b) => lastUsed(b) - lastUsed(a));
   const [newest] = runs;
-  if (!newest)
-    throw new GantryError('E_RUN_DIRECTORY', `there is no run in ${RUNS}/: name one, or start one with gantry train`);
+  if (!newest) {
+    const start = `${thisCommand()} train`;
+    throw new GantryError('E_RUN_DIRECTORY', `there is no run in ${RUNS}/: name one, or start one with ${start}`);
+  }
   return newest;
 }

@@ -61,6 +61,11 @@ export class WorkerProcesses {
     });
   }
 
+  /** Those that run or are about to. */
+  get running(): number {
+    return this.#children.size;
+  }
+
   async close(): Promise<void> {
     this.#closing = true;
     await Promise.all(

@@ -6,7 +6,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import '@tensorflow/tfjs-backend-cpu';
 // Registers the gradients of all kernels.
 import '@tensorflow/tfjs-layers';
-import * as ort from 'onnxruntime-node';
+import * as ort from '../onnx-runtime.ts';
 import { afterAll, expect } from 'vitest';
 import { compile, type CompiledProgram } from '../index.ts';
 import { compileNative, requireNative } from '../native/program.ts';

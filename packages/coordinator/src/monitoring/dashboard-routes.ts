@@ -10,7 +10,6 @@ import { GifCache } from './gif-cache.ts';
 import { readHistory } from '../storage/history-reader.ts';
 import { secure, sendEntity, sendJson, sendRefusal } from './http-answers.ts';
 import type { PageFiles } from './page-files.ts';
-import { runMetrics } from './prometheus.ts';
 import type { RunControl } from '../run/run-control.ts';
 import { metricsFile, sampleFile } from '../storage/run-directory.ts';
 import type { RunWatch } from './run-watch.ts';
@@ -185,6 +184,8 @@ export class DashboardRoutes {
 
   async #prometheus(request: IncomingMessage, response: ServerResponse): Promise<void> {
     requireMethod(request, 'GET', 'HEAD');
+    // Loaded when it is first asked for: few ask.
+    const { runMetrics } = await import('./prometheus.ts');
     this.#registry ??= runMetrics(this.#parts.watch);
     const text = await this.#registry.metrics();
     response.writeHead(200, { 'Content-Type': this.#registry.contentType });

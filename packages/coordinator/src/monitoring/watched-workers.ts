@@ -47,9 +47,13 @@ export function watchedWorkers(view: SchedulerView, recent: readonly RecentStep[
   });
 }
 
-/** What keeps the round under way from going on. */
-export function watchedStalls({ shards, registry, silentMs }: SchedulerView): WatchedStall[] {
-  return silentMs > STALL_MS ? describeStalls(shards, registry.size, silentMs) : [];
+/** What keeps the round under way from going on, where somebody may have to do something. */
+export function watchedStalls(view: SchedulerView): WatchedStall[] {
+  const { registry, arrivals, silentMs } = view;
+  if (silentMs <= STALL_MS) return [];
+  if (registry.size > 0) return describeStalls(view);
+  const { cause, remedy } = arrivals.wait;
+  return remedy === undefined ? [] : [{ cause, remedy }];
 }
 
 export function watchedStep({ step, totalMs, work }: RecentStep): WatchedStep {
@@ -84,5 +88,6 @@ function sharesOf(steps: readonly RecentStep[]): ReadonlyMap<string, typeof noth
 function stateOf(entry: RegisteredWorker, { round, msPerSample }: SchedulerView, now: number): WatchedWorkerState {
   const held = entry.heldOf(round);
   if (held.some((each) => lateness(entry, each, msPerSample, now))) return 'late';
-  return held.length > 0 ? 'computing' : 'idle';
+  if (held.length > 0) return 'computing';
+  return entry.link.isBehind() ? 'behind' : 'idle';
 }

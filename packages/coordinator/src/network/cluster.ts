@@ -35,6 +35,8 @@ export interface ClusterOptions {
   readonly watch: RunWatch;
   readonly control: RunControl;
   readonly onRefused: (peer: string, error: GantryError) => void;
+  /** How many workers that the run starts itself are running or starting; absent: it starts none. */
+  readonly ownWorkers?: (() => number) | undefined;
 }
 
 /** How people and workers get to a run. */
@@ -117,6 +119,7 @@ export async function openCluster(options: ClusterOptions): Promise<Cluster> {
       ...(!(isLoopback(host) && isAnnounced) && { token }),
     });
   watch.joinBy(join('…'));
+  scheduler.arrivals.openTo(join('…').shell, options.ownWorkers);
   const address = server.url.replace(/^ws/, 'http');
   return {
     url: server.url,

@@ -14,10 +14,10 @@ import {
 } from '@gantry/core';
 import type { WebSocket } from 'ws';
 import { HEARTBEAT_MS, Heartbeat } from './heartbeat.ts';
+import { NewestWeights } from './newest-weights.ts';
 import type { Delivery } from './program-delivery.ts';
 import type { Scheduler } from '../scheduling/scheduler.ts';
 import type { Peer } from './server.ts';
-import type { PublishedWeights } from '../scheduling/published-weights.ts';
 import type { Traffic, WorkerLink } from '../scheduling/worker-link.ts';
 
 /** A connection on which nobody says hello is closed after this time. */
@@ -29,8 +29,6 @@ const HEARTBEATS_MISSED = 3;
 /** WebSocket close code "policy violation" (RFC 6455, 7.4.1). */
 const CLOSE_POLICY = 1008;
 const CLOSE_NORMAL = 1000;
-/** A worker that lets more than this many weights pile up unread is cut off. */
-const WEIGHTS_BUFFERED = 4;
 
 /** What all connections of a run share. */
 export interface ConnectionContext {
@@ -55,6 +53,7 @@ export class WorkerConnection {
   #delivery: Delivery | undefined;
   #link: WorkerLink | undefined;
   readonly #heartbeat: Heartbeat;
+  readonly #weights: NewestWeights;
   #cause = 'the connection was closed';
   #ended = false;
 
@@ -63,6 +62,9 @@ export class WorkerConnection {
     this.#peer = peer;
     this.#context = context;
     this.#heartbeat = new Heartbeat(socket);
+    this.#weights = new NewestWeights(socket, () => {
+      if (this.#link) this.#context.scheduler.caughtUp(this.#link);
+    });
     // Any byte is a sign of life: a large frame on a slow network holds up the pongs behind it.
     peer.socket.on('data', () => this.#heartbeat.heard());
     socket.binaryType = 'nodebuffer';
@@ -114,9 +116,11 @@ export class WorkerConnection {
     const link = this.#linkFor(message.type);
     switch (message.type) {
       case 'computed':
+        this.#weights.arrived(message.round);
         scheduler.computed(link, message);
         return;
       case 'result':
+        this.#weights.arrived(message.round);
         scheduler.result(link, { ...message, sum: floatsOf(payload) });
         return;
       case 'failure':
@@ -149,6 +153,7 @@ export class WorkerConnection {
       );
     }
     this.#hello = hello;
+    this.#context.scheduler.arrivals.begin(hello);
     this.#clearTimers();
     this.#deliver(hello.device).catch((cause: unknown) => {
       this.#refuse(new GantryError('E_ENGINE', `there is no program for ${hello.device}: ${String(cause)}`, { cause }));
@@ -185,13 +190,15 @@ export class WorkerConnection {
       place: { address: this.#peer.address, engine: hello.engine, device: hello.device },
       traffic: () => this.#traffic(),
       msPerSample: ready.probeMs / samples,
-      setWeights: (weights) => this.#sendWeights(weights),
+      setWeights: (weights) => this.#weights.send(weights),
+      isBehind: () => this.#weights.isBehind,
       assign: (work) => this.#sendShard(work),
       cancel: (round, index) => this.#send({ type: 'cancel', round, index }),
       refuse: (error) => this.#send({ type: 'error', code: error.code, message: error.message }),
       drop: (error) => this.#refuse(error),
       dismiss: (cause) => this.bye('dropped', cause),
     };
+    scheduler.arrivals.end(hello);
     scheduler.join(this.#link);
   }
 
@@ -204,17 +211,6 @@ export class WorkerConnection {
     const { silentMs: lastSeenMs, roundTripMs } = this.#heartbeat;
     const { bytesRead: bytesIn, bytesWritten: bytesOut } = this.#peer.socket;
     return { bytesIn, bytesOut, roundTripMs, lastSeenMs };
-  }
-
-  #sendWeights(weights: PublishedWeights): void {
-    const { frames, values } = weights;
-    if (this.#socket.bufferedAmount > WEIGHTS_BUFFERED * values.byteLength) {
-      this.#terminate('it does not read what it is sent');
-      return;
-    }
-    // They leave in order, and are overwritten together.
-    const release = weights.hold();
-    frames.forEach((frame, i) => this.#socket.send(frame, i === frames.length - 1 ? release : undefined));
   }
 
   #sendShard({ round, index, batches, data }: Unit): void {
@@ -247,6 +243,8 @@ export class WorkerConnection {
   #closed(): void {
     this.#ended = true;
     this.#clearTimers();
+    if (this.#hello) this.#context.scheduler.arrivals.end(this.#hello);
+    this.#weights.stop();
     const link = this.#link;
     this.#link = undefined;
     if (link) this.#context.scheduler.leave(link, this.#cause);

@@ -1,6 +1,6 @@
 import { compileNative, CompileError, type NativeProgram } from '@gantry/compiler/native';
 import { GantryError } from '@gantry/core';
-import type { InferenceSession } from 'onnxruntime-node';
+import type { InferenceSession } from '@gantry/compiler/onnx-runtime';
 
 /** An input of a program. */
 export interface Feed {
@@ -21,7 +21,7 @@ export interface PictureProgram {
  * @throws GantryError E_ENGINE where there is neither
  */
 export async function openPictureProgram(onnx: Uint8Array): Promise<PictureProgram> {
-  const ort = await import('onnxruntime-node').catch(() => undefined);
+  const ort = await import('@gantry/compiler/onnx-runtime').catch(() => undefined);
   if (!ort) return inMachineCode(await compiled(onnx));
   const session = await ort.InferenceSession.create(onnx, { intraOpNumThreads: 1 });
   return withOnnxRuntime(session, ort.Tensor);
@@ -29,7 +29,7 @@ export async function openPictureProgram(onnx: Uint8Array): Promise<PictureProgr
 
 function withOnnxRuntime(
   session: InferenceSession,
-  Tensor: (typeof import('onnxruntime-node'))['Tensor'],
+  Tensor: (typeof import('@gantry/compiler/onnx-runtime'))['Tensor'],
 ): PictureProgram {
   return {
     draw: async (feeds, into) => {

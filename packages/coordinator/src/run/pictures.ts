@@ -1,3 +1,4 @@
+import * as ort from '@gantry/compiler/onnx-runtime';
 import {
   Stream,
   fillNormal,
@@ -45,27 +46,36 @@ export class PictureRenderer {
    * @param numbers of the network that makes them
    * @returns values in [−1, 1]
    */
-  async render({ weights, statistics }: WeightAverage, seed: number, count: number): Promise<Pictures> {
+  async render(numbers: WeightAverage, seed: number, count: number): Promise<Pictures> {
+    const values = new Float32Array(count * sizeOf(this.#imageShape));
+    let filled = 0;
+    for await (const part of this.renderInParts(numbers, seed, count)) {
+      values.set(part.values, filled);
+      filled += part.values.length;
+    }
+    return { shape: [count, ...this.#imageShape], values };
+  }
+
+  /** The same, `GRID_PICTURES` at a time or fewer. */
+  async *renderInParts({ weights, statistics }: WeightAverage, seed: number, count: number): AsyncGenerator<Pictures> {
     const program = await this.#program;
     const feeds = {
       ...this.#feed(weights, this.#manifest.trainable, this.#network.weights),
       ...this.#feed(statistics, this.#manifest.movingStatistics, this.#network.statistics),
     };
     const [noiseSize, imageSize] = [sizeOf(this.#noiseShape), sizeOf(this.#imageShape)];
-    const values = new Float32Array(count * imageSize);
     const images = new Float32Array(GRID_PICTURES * imageSize);
     for (let done = 0; done < count; done += GRID_PICTURES) {
+      const drawn = Math.min(GRID_PICTURES, count - done);
       // The graph's shapes are fixed: what the last rows give beyond the count is dropped.
       const rows = new Float32Array(GRID_PICTURES * noiseSize);
-      for (let i = 0; i < Math.min(GRID_PICTURES, count - done); i++) {
+      for (let i = 0; i < drawn; i++) {
         fillNormal(rows.subarray(i * noiseSize, (i + 1) * noiseSize), seed, Stream.pictures, 0, done + i);
       }
       const noise: Feed = { values: rows, shape: [GRID_PICTURES, ...this.#noiseShape] };
       await program.draw({ ...feeds, noise }, images);
-      const drawn = Math.min(GRID_PICTURES, count - done);
-      values.set(images.subarray(0, drawn * imageSize), done * imageSize);
+      yield { shape: [drawn, ...this.#imageShape], values: images.slice(0, drawn * imageSize) };
     }
-    return { shape: [count, ...this.#imageShape], values };
   }
 
   /** The same with the present weights of a run, or their average where one is kept. */

@@ -1,4 +1,3 @@
-import sharp from 'sharp';
 import { writeFileDurably } from '../storage/durable-files.ts';
 
 /** The longer side of a picture in a grid is scaled up to about this many pixels. */
@@ -7,6 +6,9 @@ const FRAME_MS = 150;
 const LAST_FRAME_MS = 2000;
 /** Longer runs show every n-th epoch: more frames are minutes to encode, and too many for the decoder. */
 const MAX_FRAMES = 1000;
+
+/** Loaded with the first picture: a command that is refused starts sooner without it. */
+const loadSharp = async () => (await import('sharp')).default;
 
 /** Pictures of one size: [count, height, width, channels], values in [−1, 1], −1 = black; 1 channel is grey, 3 are colours. */
 export interface Pictures {
@@ -35,6 +37,7 @@ export async function gridPng({ shape, values }: Pictures): Promise<Uint8Array> 
     }
   }
   const scale = Math.max(1, Math.round(SHOWN_SIDE / Math.max(rows, columns)));
+  const sharp = await loadSharp();
   const image = sharp(pixels, { raw: { width, height, channels } }).resize(width * scale, height * scale, {
     kernel: 'nearest',
   });
@@ -45,6 +48,7 @@ export async function gridPng({ shape, values }: Pictures): Promise<Uint8Array> 
 export async function sortPictures(
   pngs: readonly string[],
 ): Promise<{ readonly readable: string[]; readonly unreadable: string[] }> {
+  const sharp = await loadSharp();
   const [readable, unreadable]: [string[], string[]] = [[], []];
   for (const png of pngs) {
     const isReadable = await sharp(png)
@@ -72,6 +76,7 @@ export async function encodeGif(pngs: readonly string[]): Promise<Buffer> {
   // Counted from the end: the last picture is always shown.
   const frames = pngs.filter((_, i) => (pngs.length - 1 - i) % stride === 0);
   const delay = frames.map((_, i) => (i === frames.length - 1 ? LAST_FRAME_MS : FRAME_MS));
+  const sharp = await loadSharp();
   // sharp reads a picture when its turn comes; it joins no fewer than two.
   const animation = frames.length === 1 ? sharp(frames[0]) : sharp(frames, { join: { animated: true } });
   // Left alone, sharp takes joined grey pictures for their own alpha channel. More effort chooses colours better, and is

@@ -1,5 +1,6 @@
 /** Who should compute what: decisions about one round, without carrying them out. */
 import type { WatchedStall } from '@gantry/core';
+import type { SchedulerView } from './scheduler.ts';
 import type { UnitState } from './unit-state.ts';
 import type { HeldShard, RegisteredWorker } from './worker-registry.ts';
 
@@ -118,16 +119,19 @@ export function* findLate(
   }
 }
 
-/** Who keeps a round from going on, why, and what helps. @param silentMs time since anything was accepted */
-export function describeStalls(shards: readonly UnitState[], workers: number, silentMs: number): WatchedStall[] {
-  const duration = `${(silentMs / 1000).toFixed(1)} s`;
-  if (workers === 0) return [{ cause: `no worker for ${duration}`, remedy: 'attach one with: gantry worker URL' }];
+/** Who keeps a round from going on, why, and what helps: nobody, as long as somebody takes no longer for a shard than is usual. */
+export function describeStalls({ registry, round, shards, silentMs, msPerSample }: SchedulerView): WatchedStall[] {
+  const now = performance.now();
+  const inTime = new Set<UnitState>();
+  for (const entry of registry.values()) {
+    for (const held of entry.heldOf(round)) if (!lateness(entry, held, msPerSample, now)) inTime.add(held.shard);
+  }
   return shards
-    .filter(({ accepted }) => !accepted)
+    .filter((shard) => !shard.accepted && !inTime.has(shard))
     .map(({ work, holders }) => ({
       shard: work.index,
       worker: [...holders].map(({ link }) => link.name).join(' and '),
-      cause: `no answer for ${duration}`,
-      remedy: 'the first worker that is free computes it, too; attach more workers, or end this one',
+      cause: `no answer for ${(silentMs / 1000).toFixed(1)} s`,
+      remedy: 'the first worker that is free computes it, too; if this one hangs, end it',
     }));
 }

@@ -83,6 +83,7 @@ class Run {
       place: { address: 'here', engine: 'none', device: 'none' },
       traffic: () => ({ bytesIn: 0, bytesOut: 0, roundTripMs: null, lastSeenMs: 0 }),
       setWeights: () => undefined,
+      isBehind: () => false,
       assign: ({ index }) => void held.push(index),
       cancel: (_, index) => void held.splice(held.indexOf(index), 1),
       refuse: () => undefined,

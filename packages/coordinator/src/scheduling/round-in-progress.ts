@@ -1,13 +1,16 @@
 import { createHash } from 'node:crypto';
 import { ReductionTree, type GantryError } from '@gantry/core';
+import type { Wait } from './arrivals.ts';
 import type { PublishedWeights } from './published-weights.ts';
 import type { UnitState } from './unit-state.ts';
 import type { ComputedShard, RegisteredWorker } from './worker-registry.ts';
 import type { AcceptedNode, AcceptedWork, RoundResult } from './round-result.ts';
 import type { NodeResult } from './worker-link.ts';
 
-/** Without an accepted result for so long a stall is reported, and again each time so much more has passed. */
+/** Without an accepted result for so long stalls are looked for, and again each time so much more has passed. */
 export const STALL_MS = 4000;
+/** A run that still waits for the same says so again after this time. */
+const WAIT_AGAIN_MS = 60_000;
 
 /** The round that is being computed: its shards, what was accepted of them, and their sum so far. */
 export class RoundInProgress {
@@ -21,7 +24,9 @@ export class RoundInProgress {
   readonly #beginMs = performance.now();
   #reduceMs = 0;
   #lastProgressMs = this.#beginMs;
-  #stallsReported = 0;
+  #stalledMs = this.#beginMs;
+  /** What it was said to wait for, and when. */
+  #waited: { readonly for: Wait['for']; readonly sinceMs: number } | undefined;
   #resolve!: (result: RoundResult) => void;
   #reject!: (error: GantryError) => void;
 
@@ -52,13 +57,24 @@ export class RoundInProgress {
   /** Something got done, or can be done from now on. */
   progressed(): void {
     this.#lastProgressMs = performance.now();
-    this.#stallsReported = 0;
+    this.#waited = undefined;
   }
 
-  /** Whether there is a stall that was not reported; it counts as reported then. */
-  takeStall(): boolean {
-    if (this.silentMs <= STALL_MS * (this.#stallsReported + 1)) return false;
-    this.#stallsReported++;
+  /** Stalls that were not reported, if it is time to report some; they count as reported then. */
+  takeStalls<T>(look: () => readonly T[]): readonly T[] {
+    const now = performance.now();
+    if (now - Math.max(this.#lastProgressMs, this.#stalledMs) <= STALL_MS) return [];
+    const stalls = look();
+    if (stalls.length > 0) this.#stalledMs = now;
+    return stalls;
+  }
+
+  /** Whether it is time to say what is waited for, which then counts as said: when it lasts, changes, and then every minute. */
+  takeWait(wait: Wait): boolean {
+    if (this.silentMs <= STALL_MS) return false;
+    const now = performance.now();
+    if (this.#waited?.for === wait.for && now - this.#waited.sinceMs < WAIT_AGAIN_MS) return false;
+    this.#waited = { for: wait.for, sinceMs: now };
     return true;
   }
 

@@ -1,4 +1,5 @@
 import { GantryError, allFinite, type RunEvent, type Unit } from '@gantry/core';
+import { Arrivals } from './arrivals.ts';
 import { assign, describeStalls, findLate, findTheft } from './assignment.ts';
 import type { PublishedWeights } from './published-weights.ts';
 import { Quarantine } from './quarantine.ts';
@@ -16,6 +17,7 @@ export interface SchedulerView {
   /** Rounds begun. */
   readonly round: number;
   readonly registry: WorkerRegistry;
+  readonly arrivals: Arrivals;
   /** Of the round under way. */
   readonly shards: readonly UnitState[];
   /** Since something was accepted, or the round began; 0 between rounds. */
@@ -33,6 +35,7 @@ export interface SchedulerView {
  */
 export class Scheduler {
   readonly quarantine = new Quarantine();
+  readonly arrivals = new Arrivals();
   readonly #registry = new WorkerRegistry();
   readonly #pace = new RecentPace();
   readonly #onEvent: (event: RunEvent) => void;
@@ -58,6 +61,7 @@ export class Scheduler {
     return {
       round: this.#round,
       registry: this.#registry,
+      arrivals: this.arrivals,
       shards: current?.shards ?? [],
       silentMs: current?.silentMs ?? 0,
       msPerSample: this.#pace.medianMsPerSample,
@@ -68,6 +72,7 @@ export class Scheduler {
   join(link: WorkerLink): void {
     const isFirst = this.workers.length === 0;
     this.#registry.add(link);
+    this.arrivals.came();
     const { engine, device } = link.place;
     const { name: worker, numericClass, slots } = link;
     this.#event({ type: 'joined', worker, engine, device, class: numericClass, slots });
@@ -123,6 +128,7 @@ export class Scheduler {
       for (const entry of this.#registry.values()) {
         entry.beginRound(this.#pace.medianMsPerSample);
         entry.link.setWeights(weights);
+        if (entry.link.isBehind()) this.#spare(entry, weights.round);
       }
       this.#distribute();
       const result = await current.result;
@@ -132,6 +138,11 @@ export class Scheduler {
       clearInterval(watch);
       this.#current = undefined;
     }
+  }
+
+  /** The weights of the round are on their last way to a worker that was behind. */
+  caughtUp(link: WorkerLink): void {
+    if (this.#registry.get(link)) this.#distribute();
   }
 
   /** A worker has computed a shard that it will answer together with others. */
@@ -294,8 +305,15 @@ export class Scheduler {
     }
   }
 
+  /** Takes back what a worker was given ahead: it will be long until it has the weights for that. */
+  #spare(entry: RegisteredWorker, round: number): void {
+    const shards = entry.heldOf(round).map(({ shard }) => shard);
+    this.#release(entry, shards, 'it is still receiving the weights of an earlier round');
+    for (const { work } of shards) entry.link.cancel(round, work.index);
+  }
+
   #distribute(): void {
-    const entries = [...this.#registry.values()];
+    const entries = [...this.#registry.values()].filter(({ link }) => !link.isBehind());
     const current = this.#current;
     if (current) {
       const orphans = current.shards.filter(({ accepted, holders }) => !accepted && holders.size === 0);
@@ -336,7 +354,7 @@ export class Scheduler {
     for (const late of findLate(this.#registry.values(), current.round, this.#pace.medianMsPerSample, now)) {
       const { shard, holder } = late;
       const idle = [...this.#registry.values()].find(
-        (entry) => entry !== holder && entry.toCompute(current.round).length === 0,
+        (entry) => entry !== holder && !entry.link.isBehind() && entry.toCompute(current.round).length === 0,
       );
       if (!idle) break;
       const cause = `no answer for ${seconds(late.elapsedMs)} s where ${seconds(late.usualMs)} s is usual`;
@@ -346,10 +364,14 @@ export class Scheduler {
       idle.give(shard);
       idle.noteStarts(current.round, now);
     }
-    if (!current.takeStall()) return;
-    for (const stall of describeStalls(current.shards, this.#registry.size, current.silentMs)) {
-      this.#event({ type: 'stall', ...stall });
+    if (this.#registry.size > 0) {
+      for (const stall of current.takeStalls(() => describeStalls(this.view))) this.#event({ type: 'stall', ...stall });
+      return;
     }
+    const { wait } = this.arrivals;
+    if (!current.takeWait(wait)) return;
+    const { cause, remedy } = wait;
+    this.#event({ type: 'waiting', cause, ...(remedy !== undefined && { remedy }) });
   }
 
   #event(event: RunEvent): void {

@@ -39,8 +39,10 @@ export interface WorkerLink {
   /** How its connection fares. */
   traffic(): Traffic;
 
-  /** Hands over the weights of a round. */
+  /** Hands over the weights of a round; where earlier ones are still on their way, only the newest wait for them. */
   setWeights(weights: PublishedWeights): void;
+  /** Whether the weights of the round wait for earlier ones, or did: `Scheduler.caughtUp` says when they have left. */
+  isBehind(): boolean;
   /** Hands over a shard; it is computed once the weights of its round are there. */
   assign(shard: Unit): void;
   /** Says that a shard's result is no longer wanted; it may come all the same. */

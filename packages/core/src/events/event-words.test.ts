@@ -28,6 +28,7 @@ const EXAMPLES: { readonly [T in EventType]: readonly [Omit<EventOf<T>, 'type'>,
   'bits-differ': [{ shard: 2, workers: ['ada', 'bob'], cause }, 'because'],
   'classes-mixed': [{ classes: ['a1', 'b2'], cause }, 'because'],
   'workers-idle': [{ cause }, 'because'],
+  waiting: [{ cause, remedy: 'attach one' }, 'waiting: because; attach one'],
   stall: [{ cause, remedy: 'attach one' }, 'stalled: because; attach one'],
   epoch: [{ epoch: 3, seconds: 2.25 }, 'epoch 3 is done, in 2.3 s'],
   checkpoint: [{}, 'a checkpoint was written'],
@@ -51,6 +52,7 @@ describe('an event', () => {
   it('is told with what some of its type have only', () => {
     const stall = { ...exampleOf('stall'), shard: 0, worker: 'ada' };
     expect(describeEvent(stall)).toBe('stalled on ada, shard 0: because; attach one');
+    expect(describeEvent({ ...WHEN, type: 'waiting', cause })).toBe('waiting: because');
     const resumed = { ...exampleOf('resumed'), skipped: ['step-00000009: state.json is damaged', 'step-00000008'] };
     expect(describeEvent(resumed)).toMatch(/after step 7; skipped: step-00000009: .* damaged and step-00000008$/);
     expect(describeEvent({ ...exampleOf('compared'), equal: false })).toMatch(/ differ$/);
@@ -66,6 +68,7 @@ describe('an event', () => {
       ['bits-differ', 'warning: because'],
       ['classes-mixed', 'warning: because'],
       ['workers-idle', 'warning: because'],
+      ['waiting', 'waiting: because; attach one'],
       ['stall', 'stalled: because; attach one'],
     ]);
   });

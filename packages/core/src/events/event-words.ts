@@ -23,6 +23,7 @@ const KINDS: Readonly<Record<EventType, EventKind>> = {
   'bits-differ': 'faults',
   'classes-mixed': 'faults',
   'workers-idle': 'workers',
+  waiting: 'workers',
   stall: 'faults',
   epoch: 'run',
   checkpoint: 'run',
@@ -48,6 +49,7 @@ const ON_TERMINAL: Readonly<Record<EventType, 'line' | 'warning' | undefined>> =
   'bits-differ': 'warning',
   'classes-mixed': 'warning',
   'workers-idle': 'warning',
+  waiting: 'line',
   stall: 'line',
   epoch: undefined,
   checkpoint: undefined,
@@ -113,6 +115,10 @@ function wordsOf(event: EventLine): string {
     case 'classes-mixed':
     case 'workers-idle':
       return event.cause;
+    case 'waiting': {
+      const remedy = event.remedy === undefined ? '' : `; ${event.remedy}`;
+      return `waiting: ${event.cause}${remedy}`;
+    }
     case 'stall': {
       const worker = event.worker === undefined ? '' : ` on ${event.worker}`;
       const shard = event.shard === undefined ? '' : `, shard ${event.shard}`;

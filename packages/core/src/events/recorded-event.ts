@@ -40,6 +40,7 @@ const FIELDS: { readonly [T in EventType]: ChecksOf<EventOf<T>> } = {
   'bits-differ': { shard: isNumber, workers: areTexts, cause: isText },
   'classes-mixed': { classes: areTexts, cause: isText },
   'workers-idle': { cause: isText },
+  waiting: { cause: isText, remedy: optional(isText) },
   stall: { shard: optional(isNumber), worker: optional(isText), cause: isText, remedy: isText },
   epoch: { epoch: isNumber, seconds: isNumber },
   checkpoint: {},

@@ -63,8 +63,14 @@ export type RunEvent =
   | { readonly type: 'classes-mixed'; readonly classes: readonly string[]; readonly cause: string }
   | { readonly type: 'workers-idle'; readonly cause: string }
   | {
+      readonly type: 'waiting';
+      readonly cause: string;
+      /** Absent where nobody has to do anything. */
+      readonly remedy?: string;
+    }
+  | {
       readonly type: 'stall';
-      /** Absent where there is no worker at all, and so is the next. */
+      /** Other versions wrote events without the next two where there was no worker at all. */
       readonly shard?: number;
       readonly worker?: string;
       readonly cause: string;

@@ -54,7 +54,8 @@ export interface JoinCommands {
   readonly checked?: string;
 }
 
-export type WatchedWorkerState = 'computing' | 'idle' | 'late' | 'left' | 'quarantined';
+/** `behind`: weights take longer to reach it than rounds last, and it is given nothing to compute meanwhile. */
+export type WatchedWorkerState = 'computing' | 'idle' | 'late' | 'behind' | 'left' | 'quarantined';
 
 export interface WatchedWorker {
   /** Unique among the workers of the run. */
@@ -142,6 +143,7 @@ export interface WatchedStep {
 
 /** What keeps the run from going on at the moment. */
 export interface WatchedStall {
+  /** Absent where no worker is there, and so is the shard. */
   readonly worker?: string;
   readonly shard?: number;
   readonly cause: string;

@@ -9,6 +9,7 @@ const STATES: Readonly<Record<WatchedWorkerState, string>> = {
   computing: 'computing',
   idle: 'waiting',
   late: 'late',
+  behind: 'slow link',
   left: 'left',
   quarantined: 'quarantined',
 };

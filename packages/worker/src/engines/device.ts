@@ -3,6 +3,7 @@ import { promisify } from 'node:util';
 import { GantryError, plainText } from '@gantry/core';
 import type { EngineName } from './engine-names.ts';
 import { MissingPackageError, requirePackage } from './engine-packages.ts';
+import { requireWebGpu } from './webgpu-probe.ts';
 
 /** Without persistence mode, the driver starts only now. */
 const NVIDIA_SMI_TIMEOUT_MS = 30_000;
@@ -71,7 +72,7 @@ async function requireDevice(engine: EngineName, device: Device): Promise<void> 
   if (engine === 'tensorflow') (await import('./tensorflow.ts')).requireTensorflow(device);
   if (device === 'cpu') return;
   if (device === 'webgpu') {
-    await (await import('./node-onnx.ts')).requireWebGpu();
+    await requireWebGpu();
     return;
   }
   const gpu = await gpuAt(device);

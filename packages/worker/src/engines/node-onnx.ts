@@ -1,5 +1,5 @@
+import * as ort from '@gantry/compiler/onnx-runtime';
 import { GantryError, plainText } from '@gantry/core';
-import * as ort from 'onnxruntime-node';
 import { gpuIndex, type Device } from './device.ts';
 import { mallocKeeps } from '../session/malloc.ts';
 import type { OnnxRuntime } from './onnx-engine.ts';
@@ -34,8 +34,8 @@ export function nodeOnnx(device: Device): OnnxRuntime {
   return { Tensor: ort.Tensor, open: (onnx) => open(onnx, device), fillsOutputs: device === 'cpu' };
 }
 
-/** Makes sure that there is a GPU which WebGPU can use. @throws GantryError E_ENGINE */
-export async function requireWebGpu(): Promise<void> {
+/** Opens a model on the GPU that WebGPU can use. @throws GantryError E_ENGINE if there is none */
+export async function openOnWebGpu(): Promise<void> {
   const session = await open(NEGATION, 'webgpu');
   await session.release();
 }

@@ -143,6 +143,9 @@ function describe(error: Error): string {
   if (/CERT|SELF_SIGNED|UNABLE_TO_/.test(code)) {
     return `the coordinator's certificate is not trusted (${code}); give the right one with --tls-ca`;
   }
+  if ('hostname' in error && /^(ENOTFOUND|EAI_)/.test(code)) {
+    return `the name ${String(error.hostname)} leads to no host (${code}): check the URL, and the name server of this machine`;
+  }
   // Where a name has several addresses, the error's message is empty.
   return `no connection to the coordinator: ${error.message || code}`;
 }

@@ -1,3 +1,4 @@
+import { GantryError } from '@gantry/core';
 import { delay } from './delay.ts';
 import { EnginePool } from '../slots/engine-pool.ts';
 import type { Platform } from './platform.ts';
@@ -11,16 +12,17 @@ const WAITING_INTERVAL_MS = 10_000;
 
 /**
  * Works for a coordinator until the run is finished, the coordinator drops this worker, or the signal is aborted; then
- * resolves within two seconds. Reconnects for ever; the engines stay loaded meanwhile.
+ * resolves within two seconds. Reconnects for ever, unless `giveUpAfterMs` is given; the engines stay loaded meanwhile.
  * @throws GantryError E_AUTH, E_VERSION, E_MANIFEST or E_QUARANTINED if the coordinator refuses this worker for good;
- *   E_ENGINE if the engine cannot run here or keeps dying
+ *   E_ENGINE if the engine cannot run here or keeps dying; E_TIMEOUT if it gives up
  */
 export async function work(options: WorkOptions, platform: Platform): Promise<void> {
-  const { threads, signal, observer } = options;
+  const { threads, signal, observer, giveUpAfterMs = Infinity } = options;
   const pool = new EnginePool(platform.startEngine, threads, (text) => observer.notice(text));
   const tally = new ShardTally();
   let failures = 0;
   let lastSaid = -Infinity;
+  let aloneSince = performance.now();
   try {
     while (!signal.aborted) {
       const { over, wasReady, reason } = await new WorkerSession(options, { platform, pool, tally }).ended;
@@ -31,12 +33,18 @@ export async function work(options: WorkOptions, platform: Platform): Promise<vo
       if (wasReady) {
         failures = 0;
         lastSaid = -Infinity;
+        aloneSince = performance.now();
+      }
+      const patienceMs = aloneSince + giveUpAfterMs - performance.now();
+      if (patienceMs <= 0) {
+        throw new GantryError('E_TIMEOUT', `no coordinator for ${giveUpAfterMs / 1000} s, the last time: ${reason}`);
       }
       if (performance.now() - lastSaid >= WAITING_INTERVAL_MS) {
         lastSaid = performance.now();
         observer.waiting(reason);
       }
-      await delay(backoffMs(failures++), signal);
+      // The last try is made when the time is over.
+      await delay(Math.min(backoffMs(failures++), patienceMs), signal);
     }
   } finally {
     await pool.dispose();

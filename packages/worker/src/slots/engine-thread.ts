@@ -1,4 +1,5 @@
 import { Worker } from 'node:worker_threads';
+import '@gantry/compiler/no-telemetry';
 import type { Device } from '../engines/device.ts';
 import type { EngineThreadData } from './engine-thread-main.ts';
 import type { EngineName } from '../engines/engine-names.ts';
@@ -10,7 +11,9 @@ export class EngineThread extends RemoteEngine {
   constructor(engine: EngineName, device: Device = 'cpu') {
     super(({ replied, died }) => {
       const workerData: EngineThreadData = { engine, device };
-      const thread = new Worker(new URL('./engine-thread-main.js', import.meta.url), { workerData });
+      // What the process was started with, such as how to read the text of -e, is not for this module.
+      const options = { workerData, execArgv: [] };
+      const thread = new Worker(new URL('./engine-thread-main.js', import.meta.url), options);
       thread.on('message', replied);
       thread.on('error', (cause) => died(`the ${engine} engine's thread failed: ${String(cause)}`, cause));
       thread.on('exit', (code) => died(`the ${engine} engine's thread ended with code ${code}`));

@@ -1,0 +1,4 @@
+/** ONNX Runtime, which otherwise reports to its makers and notes the machine's number in the home directory. */
+import './no-telemetry.ts';
+
+export * from 'onnxruntime-node';

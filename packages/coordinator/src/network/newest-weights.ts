@@ -1,0 +1,77 @@
+import type { WebSocket } from 'ws';
+import type { PublishedWeights } from '../scheduling/published-weights.ts';
+
+/** Sends a worker the newest weights there are, one set at a time: on a slow connection, those in between are left out. */
+export class NewestWeights {
+  readonly #socket: WebSocket;
+  readonly #caughtUp: () => void;
+  /** Of the weights that are on their way. */
+  #round: number | undefined;
+  #waiting: { readonly weights: PublishedWeights; readonly release: () => void } | undefined;
+  #isBehind = false;
+  #stopped = false;
+
+  /** @param caughtUp called when the worker is no longer behind */
+  constructor(socket: WebSocket, caughtUp: () => void) {
+    this.#socket = socket;
+    this.#caughtUp = caughtUp;
+  }
+
+  /** Whether the newest weights had to wait for earlier ones, and have not left. */
+  get isBehind(): boolean {
+    return this.#isBehind;
+  }
+
+  send(weights: PublishedWeights): void {
+    this.#forgetWaiting();
+    if (this.#round === undefined) {
+      this.#isBehind = false;
+      this.#start(weights);
+      return;
+    }
+    this.#isBehind = true;
+    this.#waiting = { weights, release: weights.hold() };
+  }
+
+  /** The worker has answered with weights of this round, which nobody may have noticed to have left. */
+  arrived(round: number): void {
+    if (this.#round === round) this.#left(round);
+  }
+
+  /** Nothing more is sent. */
+  stop(): void {
+    this.#stopped = true;
+    this.#forgetWaiting();
+  }
+
+  #start(weights: PublishedWeights): void {
+    const { round, frames } = weights;
+    this.#round = round;
+    // They leave in order, and are overwritten together.
+    const release = weights.hold();
+    const sent = () => {
+      release();
+      this.#left(round);
+    };
+    frames.forEach((frame, i) => this.#socket.send(frame, i === frames.length - 1 ? sent : undefined));
+  }
+
+  #left(round: number): void {
+    if (this.#round !== round || this.#stopped) return;
+    this.#round = undefined;
+    const waiting = this.#waiting;
+    if (waiting) {
+      this.#waiting = undefined;
+      this.#start(waiting.weights);
+      waiting.release();
+    } else if (this.#isBehind) {
+      this.#isBehind = false;
+      this.#caughtUp();
+    }
+  }
+
+  #forgetWaiting(): void {
+    this.#waiting?.release();
+    this.#waiting = undefined;
+  }
+}
