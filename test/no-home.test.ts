@@ -1,4 +1,4 @@
-import { chmodSync, cpSync, mkdirSync, readdirSync } from 'node:fs';
+import { chmodSync, cpSync, mkdirSync, readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { hasCCompiler } from './support/c-compiler.ts';
@@ -43,10 +43,10 @@ describe.skipIf(!hasContainers)(`without a home directory${hasContainers ? '' : 
 
   test('coordinates workers that have the token of the join command', async () => {
     const coordinator = start(['coordinator', ...model, '--listen', '127.0.0.1:0', '--run', join(folder, 'run')]);
-    const [, token, url = ''] = await coordinator.output(/attach workers with: GANTRY_TOKEN=(\S+) gantry worker (\S+)/);
+    const [, file = '', url = ''] = await coordinator.output(/with: GANTRY_TOKEN=\$\(cat (\S+)\) npx --yes \S+ (\S+)/);
     const refused = await start(['worker', url]).finished;
     expect(refused.stderr).toMatch(/^gantry: no token: [^\n]* \[E_AUTH\]\n$/);
-    const worker = start(['worker', url, '--threads', '1'], undefined, { GANTRY_TOKEN: token });
+    const worker = start(['worker', url, '--threads', '1'], undefined, { GANTRY_TOKEN: readFileSync(file, 'utf8') });
     expect(await worker.finished).toMatchObject({ code: 0 });
     expect(await coordinator.finished).toMatchObject({ code: 0 });
     expect(others()).toEqual([]);

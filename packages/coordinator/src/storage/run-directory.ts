@@ -1,6 +1,7 @@
 import { readFile, readdir, rm, rmdir, stat } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import { GantryError, recordedEvent, type EventLine, type RecordedEvent, type RunEvent } from '@gantry/core';
+import { tokenFiles } from '../network/tokens.ts';
 import {
   ASIDE_PREFIX,
   makeDirectory,
@@ -238,9 +239,8 @@ async function openLineFiles(path: string): Promise<LineFiles> {
 
 /** Removes what a run has whose training has not begun; `run.json` first, without which it is none. */
 async function removeNewRun(path: string): Promise<void> {
-  for (const name of ['run.json', ...LINE_FILES, 'work.token', 'control.token', 'checkpoints']) {
-    await rm(join(path, name), { recursive: true, force: true });
-  }
+  const names = ['run.json', ...LINE_FILES, 'checkpoints'].map((name) => join(path, name));
+  for (const name of [...names, ...Object.values(tokenFiles(path))]) await rm(name, { recursive: true, force: true });
 }
 
 async function removeIfEmpty(path: string): Promise<void> {
