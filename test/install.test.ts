@@ -47,12 +47,16 @@ describe.skipIf(!isAsked)(`a checkout${isAsked ? '' : ' (skipped: GANTRY_REQUIRE
     expect([status, stdout]).toEqual([1, '']);
   });
 
-  it('is installed and built by npm 10, which downloads nothing that is not of the registry', () => {
-    expect(run('npx', '-y', 'npm@10', 'ci').status).toBe(0);
-    const libraries = readdirSync(join(checkout, 'node_modules/onnxruntime-node/bin/napi-v6/linux/x64'));
-    expect(libraries).toEqual(['libonnxruntime.so.1', 'onnxruntime_binding.node']);
-    expect(run('npx', 'gantry', '--version')).toMatchObject({ status: 0, stderr: '' });
-  }, INSTALL_MS);
+  it(
+    'is installed and built by npm 10, which downloads nothing that is not of the registry',
+    () => {
+      expect(run('npx', '-y', 'npm@10', 'ci').status).toBe(0);
+      const libraries = readdirSync(join(checkout, 'node_modules/onnxruntime-node/bin/napi-v6/linux/x64'));
+      expect(libraries).toEqual(['libonnxruntime.so.1', 'onnxruntime_binding.node']);
+      expect(run('npx', 'gantry', '--version')).toMatchObject({ status: 0, stderr: '' });
+    },
+    INSTALL_MS,
+  );
 
   it('that is built trains without the development dependencies', () => {
     // As `npm ci --omit=dev` does.
