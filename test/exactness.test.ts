@@ -195,9 +195,7 @@ describe('the weights stay the same when', () => {
     freezes?.process.kill('SIGCONT');
     await cluster.finish('works', 'freezes');
     const events = eventsOf(cluster.path);
-    expect(events.find(({ type, worker }) => type === 'left' && worker === 'freezes')?.['cause']).toMatch(
-      /silent for/,
-    );
+    expect(events.find(({ type, worker }) => type === 'left' && worker === 'freezes')?.['cause']).toMatch(/silent for/);
     const takenOver = events.filter(
       ({ type, from }) => (type === 'duplicated' || type === 'stolen') && from === 'freezes',
     );

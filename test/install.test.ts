@@ -1,6 +1,8 @@
-import { execFileSync, spawnSync } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { cpSync, readFileSync, readdirSync, renameSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { temporaryDirectory } from './support/gantry.ts';
 import { isRequired } from './support/requirements.ts';
@@ -10,6 +12,8 @@ const ROOT = resolve(import.meta.dirname, '..');
 const SIZES = ['--epochs', '1', '--limit', '64', '--batch', '16', '--shard-size', '8'];
 /** It takes minutes, and packages of the registry. */
 const isAsked = isRequired('install');
+/** To install and to build everything anew, on a machine that is busy with other tests. */
+const INSTALL_MS = 900_000;
 
 it('no dependency runs a script when it is installed', () => {
   const read = (file: string): unknown => JSON.parse(readFileSync(join(ROOT, file), 'utf8'));
@@ -25,12 +29,17 @@ describe.skipIf(!isAsked)(`a checkout${isAsked ? '' : ' (skipped: GANTRY_REQUIRE
   const dist = join(checkout, 'packages/cli/dist');
 
   /** Runs a command there, as a user would. */
-  function run(command: string, ...args: string[]) {
+  async function run(command: string, ...args: string[]) {
     // The tests' own npm says much in the environment of its children.
     const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^(npm_|NODE_ENV$)/.test(name)));
-    const { status, stdout, stderr } = spawnSync(command, args, { cwd: checkout, env, encoding: 'utf8' });
+    const child = spawn(command, args, { cwd: checkout, env, stdio: ['ignore', 'pipe', 'pipe'] });
+    const [stdout, stderr, [status]] = await Promise.all([
+      text(child.stdout),
+      text(child.stderr),
+      once(child, 'close'),
+    ]);
     expect(stdout + stderr).not.toMatch(/npm warn/i);
-    return { status, stdout, stderr };
+    return { status: status as number, stdout, stderr };
   }
 
   beforeAll(() => {
@@ -38,45 +47,55 @@ describe.skipIf(!isAsked)(`a checkout${isAsked ? '' : ' (skipped: GANTRY_REQUIRE
     for (const file of listed.split('\0').filter(Boolean)) cpSync(join(ROOT, file), join(checkout, file));
   });
 
-  it('that was not built says how to build it', () => {
-    expect(run('npm', 'ci', '--ignore-scripts').status).toBe(0);
-    const { status, stdout, stderr } = run('npx', 'gantry', '--version');
+  it('that was not built says how to build it', async () => {
+    expect((await run('npm', 'ci', '--ignore-scripts')).status).toBe(0);
+    const { status, stdout, stderr } = await run('npx', 'gantry', '--version');
     expect(stderr).toMatch(/^gantry: not built yet: run "npm run build" in [^\n]*\n$/);
     expect([status, stdout]).toEqual([1, '']);
   });
 
-  it('is installed and built by npm 10, which downloads nothing that is not of the registry', () => {
-    expect(run('npx', '-y', 'npm@10', 'ci').status).toBe(0);
-    const libraries = readdirSync(join(checkout, 'node_modules/onnxruntime-node/bin/napi-v6/linux/x64'));
-    expect(libraries).toEqual(['libonnxruntime.so.1', 'onnxruntime_binding.node']);
-    expect(run('npx', 'gantry', '--version')).toMatchObject({ status: 0, stderr: '' });
-  });
+  it(
+    'is installed and built by npm 10, which downloads nothing that is not of the registry',
+    async () => {
+      expect((await run('npx', '-y', 'npm@10', 'ci')).status).toBe(0);
+      const libraries = readdirSync(join(checkout, 'node_modules/onnxruntime-node/bin/napi-v6/linux/x64'));
+      expect(libraries).toEqual(['libonnxruntime.so.1', 'onnxruntime_binding.node']);
+      expect(await run('npx', 'gantry', '--version')).toMatchObject({ status: 0, stderr: '' });
+    },
+    INSTALL_MS,
+  );
 
-  it.each([
-    ['NODE_ENV=production', 'npm', 'ci'],
-    ['npm', 'ci', '--omit=dev'],
-  ])('that is built trains without the development dependencies: %s %s %s', (...command) => {
-    expect(run('env', ...command).status).toBe(0);
+  it('that is built trains without the development dependencies', async () => {
+    // As `npm ci --omit=dev` does.
+    expect((await run('env', 'NODE_ENV=production', 'npm', 'ci')).status).toBe(0);
     expect(readdirSync(join(checkout, 'node_modules'))).not.toContain('nx');
-    const { status, stderr } = run('npx', 'gantry', 'train', ...TINY, ...SIZES);
+    const { status, stderr } = await run('npx', 'gantry', 'train', ...TINY, ...SIZES);
     expect(status, stderr).toBe(0);
   });
 
-  it('says in one line that building needs the development dependencies', () => {
+  it('says in one line that building needs the development dependencies', async () => {
     renameSync(dist, `${dist}-aside`);
     const line = /^gantry: not built, as that needs the development dependencies: run "npm ci --include=dev"\n$/;
-    const prepared = run('npm', 'run', 'prepare');
+    const prepared = await run('npm', 'run', 'prepare');
     expect(prepared.stderr).toMatch(line);
     // The install itself is whole.
     expect(prepared.status).toBe(0);
-    const built = run('npm', 'run', '--silent', 'build');
+    const built = await run('npm', 'run', '--silent', 'build');
     expect(built.stderr).toMatch(line);
     expect(built.status).toBe(1);
     renameSync(`${dist}-aside`, dist);
   });
 
-  it.each(['12', '18'])('asks for a newer Node than %s', (version) => {
-    const { status, stderr } = run('npx', '-y', '-p', `node@${version}`, 'node', 'packages/cli/bin/gantry.js', 'train');
+  it.each(['12', '18'])('asks for a newer Node than %s', async (version) => {
+    const { status, stderr } = await run(
+      'npx',
+      '-y',
+      '-p',
+      `node@${version}`,
+      'node',
+      'packages/cli/bin/gantry.js',
+      'train',
+    );
     expect(stderr).toMatch(new RegExp(`^gantry: this is Node ${version}\\.[^\\n]* needs 20\\.19 or newer[^\\n]*\\n$`));
     expect(status).toBe(1);
   });

@@ -10,7 +10,7 @@ if (major < 20 || (major === 20 && minor < 19)) {
 } else if (!existsSync(main)) {
   refuse(`not built yet: run "npm run build" in ${fileURLToPath(new URL('../../..', import.meta.url))}`);
 } else {
-  import(main.href);
+  void import(main.href);
 }
 
 function refuse(why) {

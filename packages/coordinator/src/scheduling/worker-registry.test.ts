@@ -18,7 +18,7 @@ function link(name: string, msPerSample: number): WorkerLink {
     place: { address: '', engine: '', device: '' },
     traffic: () => ({ bytesIn: 0, bytesOut: 0, roundTripMs: null, lastSeenMs: 0 }),
     setWeights: nothing,
-  isBehind: () => false,
+    isBehind: () => false,
     assign: nothing,
     cancel: nothing,
     refuse: nothing,

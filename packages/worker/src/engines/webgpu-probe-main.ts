@@ -1,9 +1,5 @@
 import { openOnWebGpu } from './node-onnx.ts';
-
-/** What the process that started this one is told: why there is no such GPU, or nothing of that. */
-export interface WebGpuAnswer {
-  readonly refusal: string | undefined;
-}
+import type { WebGpuAnswer } from './webgpu-probe.ts';
 
 if (!process.send) throw new Error('this module runs in a process of its own only');
 const refusal = await openOnWebGpu().then(

@@ -1,9 +1,13 @@
 import { fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { GantryError } from '@gantry/core';
-import type { WebGpuAnswer } from './webgpu-probe-main.ts';
 
 const MAIN = fileURLToPath(new URL('./webgpu-probe-main.js', import.meta.url));
+
+/** What the process that looks says: why there is no such GPU, or nothing of that. */
+export interface WebGpuAnswer {
+  readonly refusal: string | undefined;
+}
 
 /**
  * Makes sure that there is a GPU which WebGPU can use. A process of its own looks: where there is none, the library writes to
