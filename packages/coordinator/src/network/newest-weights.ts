@@ -24,7 +24,8 @@ export class NewestWeights {
 
   send(weights: PublishedWeights): void {
     this.#forgetWaiting();
-    if (this.#round === undefined) {
+    // Of what has left, one is told a little later only.
+    if (this.#round === undefined || this.#socket.bufferedAmount === 0) {
       this.#isBehind = false;
       this.#start(weights);
       return;
