@@ -41,7 +41,11 @@ describe.skipIf(!hasOpenssl)(`the dashboard with TLS${hasOpenssl ? '' : ' (skipp
     const archive = /https:\S+/.exec(snapshot.run.join.shell)?.[0];
     expect(snapshot).toMatchObject({
       type: 'snapshot',
-      run: { join: { shell: `npm_config_cafile=ca.pem NODE_EXTRA_CA_CERTS=ca.pem npx --yes ${archive} ${origin.replace('https', 'wss')}` } },
+      run: {
+        join: {
+          shell: `npm_config_cafile=ca.pem NODE_EXTRA_CA_CERTS=ca.pem npx --yes ${archive} ${origin.replace('https', 'wss')}`,
+        },
+      },
     });
     let { step } = snapshot.run;
     // Each update goes on where the message before ended.

@@ -1,7 +1,15 @@
 import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { Gantry, digestOf, lineCount, readToken, temporaryDirectory, trainedDigest, whenFiles } from './support/gantry.ts';
+import {
+  Gantry,
+  digestOf,
+  lineCount,
+  readToken,
+  temporaryDirectory,
+  trainedDigest,
+  whenFiles,
+} from './support/gantry.ts';
 import { isProvided } from './support/requirements.ts';
 import { ShellJob } from './support/shell-job.ts';
 import { TINY } from './support/tiny.ts';

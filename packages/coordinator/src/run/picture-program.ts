@@ -1,6 +1,6 @@
 import { compileNative, CompileError, type NativeProgram } from '@gantry/compiler/native';
 import { GantryError } from '@gantry/core';
-import type { InferenceSession } from '@gantry/compiler/onnx-runtime';
+import type * as onnx from '@gantry/compiler/onnx-runtime';
 
 /** An input of a program. */
 export interface Feed {
@@ -17,20 +17,17 @@ export interface PictureProgram {
 
 /**
  * Opens a compiled generator: with ONNX Runtime, or where that is not installed as machine code. The two differ in rounding.
- * @param onnx its output is called `images`
+ * @param model in ONNX; its output is called `images`
  * @throws GantryError E_ENGINE where there is neither
  */
-export async function openPictureProgram(onnx: Uint8Array): Promise<PictureProgram> {
+export async function openPictureProgram(model: Uint8Array): Promise<PictureProgram> {
   const ort = await import('@gantry/compiler/onnx-runtime').catch(() => undefined);
-  if (!ort) return inMachineCode(await compiled(onnx));
-  const session = await ort.InferenceSession.create(onnx, { intraOpNumThreads: 1 });
+  if (!ort) return inMachineCode(await compiled(model));
+  const session = await ort.InferenceSession.create(model, { intraOpNumThreads: 1 });
   return withOnnxRuntime(session, ort.Tensor);
 }
 
-function withOnnxRuntime(
-  session: InferenceSession,
-  Tensor: (typeof import('@gantry/compiler/onnx-runtime'))['Tensor'],
-): PictureProgram {
+function withOnnxRuntime(session: onnx.InferenceSession, Tensor: typeof onnx.Tensor): PictureProgram {
   return {
     draw: async (feeds, into) => {
       const tensors = Object.entries(feeds).map(
@@ -59,9 +56,9 @@ function inMachineCode(program: NativeProgram): PictureProgram {
   };
 }
 
-async function compiled(onnx: Uint8Array): Promise<NativeProgram> {
+async function compiled(model: Uint8Array): Promise<NativeProgram> {
   try {
-    return await compileNative(onnx, ['images']);
+    return await compileNative(model, ['images']);
   } catch (cause) {
     if (!(cause instanceof CompileError)) throw cause;
     throw new GantryError('E_ENGINE', `pictures cannot be drawn: ${cause.message}; or install onnxruntime-node`, {

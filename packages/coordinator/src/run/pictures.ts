@@ -1,4 +1,3 @@
-import * as ort from '@gantry/compiler/onnx-runtime';
 import {
   Stream,
   fillNormal,
