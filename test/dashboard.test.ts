@@ -235,7 +235,7 @@ describe.skipIf(!hasChromium)(`the dashboard${hasChromium ? '' : ' (skipped: chr
   it('drops a worker, says what is missing, and goes on with another', async () => {
     await steer('Drop first');
     await row('first').locator('.state.left').waitFor();
-    const problem = page.getByRole('alert').filter({ hasText: /no worker for/ });
+    const problem = page.getByRole('alert').filter({ hasText: /no worker is left/ });
     await problem.getByText(`worker.tgz ${new URL(link).origin.replace('http', 'ws')}`).waitFor();
     expect(await figure('images/s now').textContent()).toBe('–');
     worker('third');

@@ -47,18 +47,23 @@ function problems(run: WatchedRun, link: Link, stalls: readonly WatchedStall[]):
     return list;
   }
   for (const { worker, shard, cause, remedy } of stalls) {
-    const where = [worker && ` on ${worker}`, shard !== undefined && `, shard ${shard}`].filter(Boolean).join('');
+    if (worker === undefined) {
+      const isJoining = remedy.endsWith(run.join.shell);
+      const help = isJoining ? joining(run.join.shell) : `${capitalized(remedy)}.`;
+      list.push({ id: 'waiting', kind: 'warn', what: `Waiting: ${cause}.`, remedy: help });
+      continue;
+    }
+    const where = [` on ${worker}`, shard !== undefined && `, shard ${shard}`].filter(Boolean).join('');
     list.push({
       id: `stalled${where}`,
       kind: 'bad',
       what: `Stalled${where}: ${cause}.`,
-      remedy: worker === undefined ? joining(run.join.shell) : `${capitalized(remedy)}.`,
+      remedy: `${capitalized(remedy)}.`,
     });
   }
   return list;
 }
 
-/** Nobody is there. */
 function joining(command: string): ReactNode {
   return (
     <>
