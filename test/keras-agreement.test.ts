@@ -18,22 +18,23 @@ import {
 import { hasCCompiler } from './support/c-compiler.ts';
 import { compileObservedStep } from './support/observed-step.ts';
 import { isProvided } from './support/requirements.ts';
-import { SOFTWARE_GPU, softwareGpuExists } from './support/software-gpu.ts';
 import { wasmEngine } from './support/wasm-engine.ts';
 
 const model = dcgan();
 const manifest = manifestOf(model);
 const plan = { images: FIXTURE_SAMPLES, epochs: 1, batch: FIXTURE_SAMPLES, shardSize: FIXTURE_SAMPLES };
 const spectral = compileTraining(model, plan, 0, 'spectral');
-/** The engines and programs that have to agree with Keras. A batch as small as the fixture's is direct by default. */
 const direct = compileTraining(model, plan, 0, 'direct');
+/**
+ * The engines and programs that have to agree with Keras; WebGPU's are the subject of gpu-kit.test.ts. A batch as small as the
+ * fixture's is direct by default.
+ */
 const SUBJECTS = {
   tfjs: { engine: () => createEngine('tfjs'), program: spectral },
   'native, spectral convolutions': { engine: () => createEngine('native'), program: spectral },
   'native, direct convolutions': { engine: () => createEngine('native'), program: direct },
   'onnx, spectral convolutions': { engine: () => createEngine('onnx'), program: spectral },
   'onnx, direct convolutions': { engine: () => createEngine('onnx'), program: direct },
-  'onnx on webgpu, direct convolutions': { engine: () => createEngine('onnx', 'webgpu'), program: direct },
   'onnx on wasm, spectral convolutions': { engine: wasmEngine, program: spectral },
   'onnx on wasm, direct convolutions': { engine: wasmEngine, program: direct },
 } as const;
@@ -43,14 +44,9 @@ const NATIVE_SUBJECTS = isProvided('cc', hasCCompiler)
 const ONNX_SUBJECTS = ['onnx, spectral convolutions', 'onnx, direct convolutions'] as const;
 const FORMS = ['spectral', 'direct'] as const;
 const WASM_SUBJECTS = ['onnx on wasm, spectral convolutions', 'onnx on wasm, direct convolutions'] as const;
-/** A GPU made of software takes half a minute for a step. */
-const WEBGPU_SUBJECTS = isProvided('webgpu', softwareGpuExists)
-  ? (['onnx on webgpu, direct convolutions'] as const)
-  : [];
-Object.assign(process.env, SOFTWARE_GPU);
 const [first] = FIXTURE.steps as [(typeof FIXTURE.steps)[0]];
 
-for (const name of ['tfjs', ...NATIVE_SUBJECTS, ...ONNX_SUBJECTS, ...WASM_SUBJECTS, ...WEBGPU_SUBJECTS] as const) {
+for (const name of ['tfjs', ...NATIVE_SUBJECTS, ...ONNX_SUBJECTS, ...WASM_SUBJECTS] as const) {
   agreesInTheFirstStep(name, SUBJECTS[name]);
 }
 for (const name of [...NATIVE_SUBJECTS, ...ONNX_SUBJECTS, ...WASM_SUBJECTS]) followsForFiveSteps(name, SUBJECTS[name]);

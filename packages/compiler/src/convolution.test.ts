@@ -5,6 +5,7 @@ import { CONVOLUTION_FORMS, type ConvolutionForm } from './convolution-forms.ts'
 import { compile } from './index.ts';
 import {
   expectSameAsTfjs,
+  hasCCompiler,
   input,
   operatorCounts,
   relativeError,
@@ -48,8 +49,8 @@ function inputsOf({ image, filter, strides, pad, dilations = [1, 1] }: Convoluti
   return { ...inputs, dy: values(outShape, { seed: seed + 2 }) };
 }
 
-const check = (convolution: Convolution, seed = 1, form?: ConvolutionForm) =>
-  expectSameAsTfjs(withGradients(convolution), inputsOf(convolution, seed), {}, form);
+const check = (convolution: Convolution, seed = 1, form?: ConvolutionForm, isNativeToo?: boolean) =>
+  expectSameAsTfjs(withGradients(convolution), inputsOf(convolution, seed), {}, form, isNativeToo);
 
 const size = (min: number, max: number) => fc.integer({ min, max });
 
@@ -99,17 +100,21 @@ async function results(convolution: Convolution, inputs: Tensors, form: Convolut
 }
 
 describe('convolutions and their gradients', () => {
-  it('agree with tfjs on any shape', async () => {
+  // The C compiler takes seconds for each: machine code gets fewer of them.
+  it.each([
+    { engine: 'ONNX Runtime', numRuns: 60, isNativeToo: false },
+    ...(hasCCompiler ? [{ engine: 'machine code, too,', numRuns: 15, isNativeToo: true }] : []),
+  ])('agree with tfjs on any shape: $engine for $numRuns', async ({ numRuns, isNativeToo }) => {
     await fc.assert(
       fc.asyncProperty(
         convolutions,
         fc.nat(1000),
         fc.constantFrom(...CONVOLUTION_FORMS),
         async (convolution, seed, form) => {
-          await check(convolution, seed, form);
+          await check(convolution, seed, form, isNativeToo);
         },
       ),
-      { numRuns: 60, seed: 42 },
+      { numRuns, seed: 42 },
     );
   });
 
