@@ -91,7 +91,7 @@ const FINISHED = { type: 'bye', reason: 'finished', message: 'that was it' } as 
 describe('a worker', () => {
   it('shows its token in a header and ends when it is refused', async () => {
     const [url, requests] = await refuser([401, '{"code": "E_AUTH", "message": "pass it in a header"}']);
-    const message: unknown = expect.stringMatching(/^the coordinator does not accept this token: [^\n]*tokens\.json/);
+    const message: unknown = expect.stringMatching(/^the coordinator does not accept this token: [^\n]*work\.token/);
     await expect(run(url)).rejects.toMatchObject({ code: 'E_AUTH', message });
     expect(requests.map(({ url: path, headers }) => [path, headers.authorization])).toEqual([
       ['/work', 'Bearer secret'],
