@@ -9,7 +9,7 @@ import { isProvided } from './support/requirements.ts';
 import { TINY, TINY_DATA } from './support/tiny.ts';
 
 const CLONE = fileURLToPath(new URL('..', import.meta.url));
-const SCRIPT = join(CLONE, 'packages/cli/bin/gantry.js');
+const SCRIPT = join(CLONE, 'packages/gantry/bin/gantry.js');
 /** 192 steps: enough to be stopped in the middle. */
 const SIZES = ['--epochs', '3', '--limit', '1024', '--batch', '16', '--shard-size', '8', '--seed', '3'];
 const MODEL = ['--model', 'tiny', '--engine', 'onnx'];
@@ -100,7 +100,7 @@ describe('a coordinator comes back to where its worker waits', () => {
     const run = join(place.directory, 'run');
     const options = ['--listen', '[::1]:0', ...TINY, ...SIZES, '--run', 'run'];
     const coordinator = started(place, 'coordinator', ...options);
-    const [, url = ''] = await coordinator.output(/gantry worker (ws:\S+)/);
+    const [, url = ''] = await coordinator.output(/worker\.tgz (ws:\S+)/);
     const worker = new Gantry(['worker', url, '--threads', '1', '--engine', 'onnx']);
     const hint = await stopped(coordinator, run);
     expect(hint).toContain(` --listen '[::1]:${new URL(url).port}'`);
@@ -119,7 +119,7 @@ describe('a coordinator comes back to where its worker waits', () => {
     const tls = ['--tls-cert', 'my keys/ca.pem', '--tls-key', 'my keys/key.pem', '--allow-host', 'trainer', 'other:80'];
     const options = ['--listen', '127.0.0.1:0', ...tls, ...TINY, ...SIZES, '--run', 'run'];
     const coordinator = started(place, 'coordinator', ...options);
-    const [, url = ''] = await coordinator.output(/gantry worker (wss:\S+)/);
+    const [, url = ''] = await coordinator.output(/worker\.tgz (wss:\S+)/);
     const worker = new Gantry(['worker', url, '--tls-ca', certificate, '--threads', '1', '--engine', 'onnx']);
     const hint = await stopped(coordinator, run);
     expect(hint).toContain(' --allow-host trainer --allow-host other:80 ');

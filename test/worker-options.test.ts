@@ -55,7 +55,7 @@ describe('gantry worker --give-up-after', () => {
   it('ends once the coordinator that it worked for is gone', async () => {
     const run = join(temporaryDirectory(), 'run');
     const coordinator = new Gantry(['coordinator', ...TINY, '--listen', '127.0.0.1:0', '--run', run]);
-    const [, url = ''] = await coordinator.output(/^attach workers with: gantry worker (\S+)$/m);
+    const [, url = ''] = await coordinator.output(/^attach workers with: .* (ws:\S+)$/m);
     const worker = new Gantry(['worker', url, ...GIVE_UP]);
     await worker.output(/joined run/);
     coordinator.process.kill('SIGKILL');
