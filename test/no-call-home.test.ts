@@ -44,7 +44,7 @@ describe(`nothing is noted in the home and nobody is asked${hasStrace ? '' : ' (
 
   it('by a worker', async () => {
     const coordinator = new Gantry(['coordinator', ...RUN, '--listen', '127.0.0.1:0', '--run', newRun()]);
-    const [, url = ''] = await coordinator.output(/^attach workers with: gantry worker (\S+)$/m);
+    const [, url = ''] = await coordinator.output(/^attach workers with: .* (ws:\S+)$/m);
     expect(await watched(['worker', url, '--engine', 'onnx'])).toEqual(NOTHING);
     await coordinator.finished;
   });

@@ -6,7 +6,7 @@ import { hasCCompiler } from './support/c-compiler.ts';
 import { Dashboard } from './support/dashboard.ts';
 import { Gantry, gantryOk, readJsonLines, temporaryDirectory } from './support/gantry.ts';
 import { isProvided } from './support/requirements.ts';
-import { TINY } from './support/tiny.ts';
+import { TINY, TINY_DATA } from './support/tiny.ts';
 
 const SIZES = [...TINY, '--limit', '32', '--batch', '16', '--shard-size', '8'];
 const newRun = () => join(temporaryDirectory(), 'run');
@@ -70,7 +70,10 @@ describe('a run without workers says what it waits for', () => {
     await training.output(/^waiting: no worker is left; stop the run and resume it: that starts its workers again$/m);
     training.process.kill('SIGTERM');
     expect((await training.finished).code).toBe(143);
-    await gantryOk('train', '--resume', '--run', run, '--workers', '1', '--epochs', '1');
+    const again = new Gantry(['train', ...TINY_DATA, '--resume', '--run', run, '--workers', '1']);
+    await again.output(/ joined: /);
+    again.process.kill('SIGTERM');
+    expect((await again.finished).code).toBe(143);
   });
 });
 
