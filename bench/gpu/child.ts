@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 
-const GANTRY = fileURLToPath(new URL('../../packages/gantry/bin/gantry.js', import.meta.url));
+const GANTRY = fileURLToPath(new URL('../../packages/cli/bin/gantry.js', import.meta.url));
 /** Of a complaint, at its end. */
 const SHOWN_CHARACTERS = 300;
 

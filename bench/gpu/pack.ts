@@ -36,6 +36,8 @@ const LIMIT_BYTES = 60 * 2 ** 20;
 const AT_RUN_TIME = /\.(c?js|mjs|json|node|wasm|proto|h|so(\.\d+)*)$/;
 /** Beside the product. */
 const SOURCES = ['package.json', 'bench', 'test/support/keras-fixture.ts', 'test/fixtures'];
+const SERVED = ['package.json', 'dist'].map((file) => `packages/worker-package/${file}`);
+SERVED.push('node_modules/@gantry/worker-package');
 const CONTROL = `Package: gantry-gpu-kit
 Version: 0
 Architecture: amd64
@@ -79,6 +81,8 @@ function packProduct(gantry: string): void {
     });
     if (isOurs) cpSync(path, join(gantry, relative(ROOT, path)), { verbatimSymlinks: true });
   }
+  // Every run serves it, archive and all.
+  for (const path of SERVED) cpSync(join(ROOT, path), join(gantry, path), { recursive: true, verbatimSymlinks: true });
   for (const source of SOURCES) cpSync(join(ROOT, source), join(gantry, source), { recursive: true });
 }
 
