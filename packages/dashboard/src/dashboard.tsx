@@ -23,7 +23,12 @@ export function Dashboard({ view, link, api }: { view: RunView; link: Link; api:
   const { ask, dialog } = useSteering(api);
   return (
     <>
-      <Header run={run} ask={ask} isConnected={isConnected} isStalled={stalls.some(({ worker }) => worker !== undefined)} />
+      <Header
+        run={run}
+        ask={ask}
+        isConnected={isConnected}
+        isStalled={stalls.some(({ worker }) => worker !== undefined)}
+      />
       <main className="panels">
         <Health run={run} link={link} stalls={stalls} />
         <Samples name={run.name} epochs={samples} api={api} isConnected={isConnected} />
