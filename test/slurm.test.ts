@@ -54,9 +54,15 @@ describe.skipIf(!hasSlurm)(`a job of Slurm${hasSlurm ? '' : ' (skipped: slurm-wl
 
     /** Resolves in the middle of an epoch, where the run waits until somebody goes on or starts it again. */
     async pauses(): Promise<void> {
-      await whenFiles(() => lineCount(this.run, 'metrics.jsonl') > 0);
-      await this.control('pause');
-      await whenFiles(() => this.happened('paused').length > 0);
+      for (let pauses = 1; ; pauses++) {
+        const done = lineCount(this.run, 'metrics.jsonl');
+        await whenFiles(() => lineCount(this.run, 'metrics.jsonl') > done);
+        await this.control('pause');
+        await whenFiles(() => this.happened('paused').length === pauses);
+        // Between epochs, much is done that takes long.
+        if ((this.happened('paused').at(-1)?.step ?? 0) % STEPS_PER_EPOCH !== 0) return;
+        await this.control('resume');
+      }
     }
 
     async control(action: 'pause' | 'resume'): Promise<void> {
