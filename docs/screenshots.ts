@@ -10,6 +10,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { withToken } from '@gantry/cli/bench';
 import { launchChromium } from '../test/support/chromium.ts';
 import { Gantry, killAll } from '../test/support/gantry-process.ts';
 
@@ -50,9 +51,9 @@ rmSync(directory, { recursive: true, force: true });
 async function startRun(): Promise<string> {
   const run = join(directory, 'digits');
   const training = new Gantry(['train', '--workers', '3', '--limit', '5760', '--epochs', '50', '--run', run]);
-  const [, dashboard = ''] = await training.output(/dashboard: (\S+)/);
+  const [, dashboard = ''] = await training.output(/dashboard: (.*)/);
   await training.output(new RegExp(`epoch ${EPOCHS_SHOWN}/`));
-  return dashboard;
+  return withToken(dashboard);
 }
 
 /** @returns the link for tabs */
@@ -65,6 +66,6 @@ async function startRunForTab(): Promise<string> {
     '--run',
     join(directory, 'digits-in-a-tab'),
   ]);
-  const [, tab = ''] = await coordinator.output(/browser's tab: (\S+)/);
-  return tab;
+  const [, tab = ''] = await coordinator.output(/browser's tab: (.*)/);
+  return withToken(tab);
 }
