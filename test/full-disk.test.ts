@@ -1,21 +1,24 @@
 import { existsSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { Gantry, digestOf, gantryOk, temporaryDirectory, trainedDigest } from './support/gantry.ts';
+import { Dashboard } from './support/dashboard.ts';
+import { Gantry, digestOf, gantryOk, temporaryDirectory, trainedDigest, whenFiles } from './support/gantry.ts';
 import { isProvided } from './support/requirements.ts';
 import { SmallDisk } from './support/small-disk.ts';
 import { TINY, TINY_DATA } from './support/tiny.ts';
 
 const PAGE_BYTES = 4096;
-const RUN = [...TINY, '--limit', '256', '--batch', '64', '--epochs', '2'];
+/** The metrics of an epoch take several pages. */
+const RUN = [...TINY, '--limit', '256', '--batch', '4', '--epochs', '2'];
 const LISTEN = ['--listen', '127.0.0.1:0'];
 const hasDisks = isProvided('mount', () => SmallDisk.isAvailable);
 
 describe.skipIf(!hasDisks)(`a disk that fills up${hasDisks ? '' : ' (skipped: mounting is not permitted)'}`, () => {
   let disk: SmallDisk;
   let run: string;
-  const state = temporaryDirectory();
+  let state: string;
   beforeEach(() => {
+    state = temporaryDirectory();
     disk = new SmallDisk('8m');
     run = join(disk.path, 'run');
   });
@@ -27,17 +30,34 @@ describe.skipIf(!hasDisks)(`a disk that fills up${hasDisks ? '' : ' (skipped: mo
     await first.output(/attach workers with/);
     first.process.kill('SIGKILL');
     await first.finished;
-    const file = join(run, 'events.jsonl');
-    const next = `{"time":"${new Date().toISOString()}","step":0,"type":"resumed","skipped":[]}\n`;
-    const note = (text: string) => `{"step":0,"type":"note","text":"${text}"}\n`;
-    const room = PAGE_BYTES - next.length - note('').length - readFileSync(file).length;
-    writeFileSync(file, note('x'.repeat(room)), { flag: 'a' });
+    fillPage(`{"time":"${new Date().toISOString()}","step":0,"type":"resumed","skipped":[]}\n`.length);
     const coordinator = new Gantry(['coordinator', '--resume', ...TINY_DATA, ...LISTEN, '--run', run], {
       XDG_STATE_HOME: state,
     });
     const [, url = ''] = await coordinator.output(/worker\.tgz (ws:\S+)/);
-    expect(readFileSync(file).length).toBe(PAGE_BYTES);
+    expect(readFileSync(eventsFile()).length).toBe(PAGE_BYTES);
     return { coordinator, url };
+  }
+
+  const eventsFile = () => join(run, 'events.jsonl');
+
+  /** Makes the events end with their page, once `bytes` more were written. */
+  function fillPage(bytes = 0): void {
+    const note = (text: string) => `{"step":0,"type":"note","text":"${text}"}\n`;
+    const written = readFileSync(eventsFile()).length + note('').length + bytes;
+    const end = Math.ceil(written / PAGE_BYTES) * PAGE_BYTES;
+    writeFileSync(eventsFile(), note('x'.repeat(end - written)), { flag: 'a' });
+  }
+
+  /** A run that is paused, with one worker. */
+  async function paused() {
+    const coordinator = new Gantry(['coordinator', ...RUN, ...LISTEN, '--run', run], { XDG_STATE_HOME: state });
+    const [, url = ''] = await coordinator.output(/worker\.tgz (ws:\S+)/);
+    const dashboard = await Dashboard.of(coordinator);
+    await dashboard.control({ action: 'pause' });
+    const worker = new Gantry(['worker', url, '--threads', '1'], { XDG_STATE_HOME: state });
+    await whenFiles(() => ['"paused"', '"joined"'].every((type) => readFileSync(eventsFile(), 'utf8').includes(type)));
+    return { coordinator, dashboard, worker };
   }
 
   /** The run ends as any other, with a reason, and goes on from there once there is room. */
@@ -62,6 +82,23 @@ describe.skipIf(!hasDisks)(`a disk that fills up${hasDisks ? '' : ' (skipped: mo
     const { coordinator, url } = await waiting();
     disk.fill();
     const worker = new Gantry(['worker', url, '--threads', '1'], { XDG_STATE_HOME: state });
+    await expectOrderlyEnd(coordinator);
+    worker.process.kill('SIGKILL');
+    await worker.finished;
+  });
+
+  test('when a worker leaves', async () => {
+    const { coordinator, worker } = await paused();
+    fillPage();
+    disk.fill();
+    worker.process.kill('SIGKILL');
+    await expectOrderlyEnd(coordinator);
+  });
+
+  test('when steps are recorded', async () => {
+    const { coordinator, dashboard, worker } = await paused();
+    disk.fill();
+    await dashboard.control({ action: 'resume' });
     await expectOrderlyEnd(coordinator);
     worker.process.kill('SIGKILL');
     await worker.finished;

@@ -64,6 +64,16 @@ describe('the worker that a coordinator serves', () => {
     right.process.kill('SIGTERM');
   });
 
+  it('works on when nobody reads any more what it prints', async () => {
+    const dashboard = await Dashboard.of(coordinator);
+    const deaf = paste(`npx --yes ${archive} ${url} --name deaf --threads 1 2>&1 | head -1`, {
+      GANTRY_TOKEN: readToken(run),
+    });
+    await dashboard.watch().until(({ workers }) => workers.some(({ name, shards }) => name === 'deaf' && shards > 0));
+    expect(await dashboard.control({ action: 'drop', worker: 'deaf' })).toMatchObject({ ok: true });
+    await deaf.finished;
+  });
+
   it('says, where there is neither a C compiler nor ONNX Runtime, how to add that; and that works', async () => {
     const env = { CC: 'no-such-compiler', GANTRY_TOKEN: readToken(run), npm_config_prefer_offline: 'true' };
     const bare = await paste(`npx --yes ${archive} ${url} --name 'a b' --threads 1`, env).finished;

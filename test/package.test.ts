@@ -1,5 +1,5 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { hasCCompiler } from './support/c-compiler.ts';
@@ -65,6 +65,18 @@ describe.skipIf(!isAsked || !hasCCompiler())(title, () => {
     expect(digestOf(join(folder, 'a run'))).toBe(await trainedDigest(...RUN, '--workers', '1', '--engine', 'native'));
     run('npx', 'gantry', 'generate', 'a run', '--count', '4');
     expect(readFileSync(join(folder, 'grid.png')).subarray(1, 4).toString()).toBe('PNG');
+  });
+
+  it.each(['22', '24'])('installs and trains with Node %s', (version) => {
+    const other = temporaryDirectory();
+    const archive = join(folder, readdirSync(folder).find((name) => name.endsWith('.tgz')) ?? '');
+    const lines = [`npm install --no-audit --no-fund --prefer-offline ${archive}`, 'npx gantry --version >/dev/null'];
+    lines.push(`npx gantry train ${RUN.join(' ')} --run run --exit`, 'node --version');
+    const script = `cd ${other} && ${lines.join(' && ')}`;
+    expect(run('npx', '--yes', '--package', `node@${version}`, '--', 'sh', '-c', script).stdout).toContain(
+      `v${version}.`,
+    );
+    expect(digestOf(join(other, 'run'))).toBe(digestOf(join(folder, 'a run')));
   });
 
   it('says what works, and what ONNX Runtime is had by', () => {
