@@ -18,8 +18,8 @@ import { TINY } from './support/tiny.ts';
 /** Epochs of 64 steps of two shards. */
 const SIZES = [...TINY, '--batch', '16', '--shard-size', '8', '--limit', '1024', '--seed', '7'];
 /** Enough to close a tab in the middle. */
-const TEN_EPOCHS = [...SIZES, '--epochs', '10'];
-const STEPS = 640;
+const FOUR_EPOCHS = [...SIZES, '--epochs', '4'];
+const STEPS = 256;
 const ENDLESS = ['--epochs', '100000'];
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 
@@ -39,7 +39,7 @@ describe.skipIf(!hasChromium)(`workers in a browser${hasChromium ? '' : ' (skipp
   });
 
   /** A run that waits for workers. */
-  async function start(sizes = TEN_EPOCHS) {
+  async function start(sizes = FOUR_EPOCHS) {
     const run = join(temporaryDirectory(), 'run');
     const coordinator = new Gantry(['coordinator', '--listen', '127.0.0.1:0', ...sizes, '--exit', '--run', run]);
     const [, printed = ''] = await coordinator.output(/browser's tab: (.*)/);

@@ -26,11 +26,11 @@ const plan = { images: FIXTURE_SAMPLES, epochs: 1, batch: FIXTURE_SAMPLES, shard
 const spectral = compileTraining(model, plan, 0, 'spectral');
 const direct = compileTraining(model, plan, 0, 'direct');
 /**
- * The engines and programs that have to agree with Keras; WebGPU's are the subject of gpu-kit.test.ts. A batch as small as the
- * fixture's is direct by default.
+ * The engines and programs that have to agree with Keras; WebGPU's are the subject of gpu-kit.test.ts, and those that run tfjs
+ * itself, which takes minutes without TensorFlow's library, of tensorflow.test.ts. A batch as small as the fixture's is direct by
+ * default.
  */
 const SUBJECTS = {
-  tfjs: { engine: () => createEngine('tfjs'), program: spectral },
   'native, spectral convolutions': { engine: () => createEngine('native'), program: spectral },
   'native, direct convolutions': { engine: () => createEngine('native'), program: direct },
   'onnx, spectral convolutions': { engine: () => createEngine('onnx'), program: spectral },
@@ -46,10 +46,10 @@ const FORMS = ['spectral', 'direct'] as const;
 const WASM_SUBJECTS = ['onnx on wasm, spectral convolutions', 'onnx on wasm, direct convolutions'] as const;
 const [first] = FIXTURE.steps as [(typeof FIXTURE.steps)[0]];
 
-for (const name of ['tfjs', ...NATIVE_SUBJECTS, ...ONNX_SUBJECTS, ...WASM_SUBJECTS] as const) {
+for (const name of [...NATIVE_SUBJECTS, ...ONNX_SUBJECTS, ...WASM_SUBJECTS]) {
   agreesInTheFirstStep(name, SUBJECTS[name]);
+  followsForFiveSteps(name, SUBJECTS[name]);
 }
-for (const name of [...NATIVE_SUBJECTS, ...ONNX_SUBJECTS, ...WASM_SUBJECTS]) followsForFiveSteps(name, SUBJECTS[name]);
 
 it.each(FORMS)('has the logits and the pictures of Keras in the first step: onnx, %s convolutions', async (form) => {
   const session = await ort.InferenceSession.create(compileObservedStep(model, FIXTURE_SAMPLES, form));

@@ -6,7 +6,7 @@ import { expect } from 'vitest';
 
 /** Computes gradients with an engine of eager tensors, and expects none of them to be left. */
 export async function expectNoTensorLeft(name: 'tensorflow' | 'tfjs'): Promise<void> {
-  const manifest = modelManifest();
+  const manifest = modelManifest('tiny');
   const engine = await createEngine(name);
   await engine.load({ seed: 0, manifest, variants: [] });
   await engine.setWeights(initialState(manifest, 0).weights);
