@@ -1,7 +1,7 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { dirname, join } from 'node:path';
-import { stateDirectory } from '@gantry/coordinator/tokens';
+import { stateDirectory } from '@gantry/coordinator/announcement';
 import { z } from 'zod';
 
 const recordSchema = z.object({

@@ -1,5 +1,5 @@
 import { hostname } from 'node:os';
-import { readLocalWorkToken } from '@gantry/coordinator/tokens';
+import { isAnnounced, localWorkToken } from '@gantry/coordinator/announcement';
 import { GantryError, plainText } from '@gantry/core';
 import {
   ENGINE_NAMES,
@@ -53,7 +53,7 @@ async function runWorkerCommand(url: string, flags: WorkerFlags): Promise<void> 
   const name = requireName(flags.name);
   const endpoint = parseEndpoint(url);
   const tlsCa = await readCertificates(flags.tlsCa, endpoint);
-  const { token, source } = await findToken(flags.tokenFile, endpoint);
+  const { token, source } = await findToken(flags.tokenFile, endpoint, tlsCa);
   const progress = new WorkerProgress(process.stderr);
   const signal = leaveOnSignals(progress);
   progress.notice(
@@ -102,23 +102,19 @@ async function readCertificates(file: string | undefined, { url }: Endpoint): Pr
 }
 
 interface FoundToken {
-  readonly token: string;
+  readonly token: string | (() => Promise<string>);
   /** For people. */
   readonly source: string;
 }
 
 /** The token: from the URL's fragment, $GANTRY_TOKEN, `--token-file`, or a coordinator of this machine, in that order. */
-async function findToken(file: string | undefined, { token: inUrl, loopback, port }: Endpoint): Promise<FoundToken> {
+async function findToken(file: string | undefined, endpoint: Endpoint, tlsCa?: string): Promise<FoundToken> {
+  const { token: inUrl, loopback, port } = endpoint;
   const sources: readonly (readonly [source: string, look: () => Promise<string | undefined> | string | undefined])[] =
     [
       ['that of the URL', () => inUrl],
       ['that of GANTRY_TOKEN', () => process.env['GANTRY_TOKEN']?.trim()],
       [`that of ${file}`, () => tokenIn(file)],
-      // Whoever noted it may have been killed, and another coordinator may listen now.
-      [
-        `the one that a coordinator of this user noted for port ${port}`,
-        () => (loopback ? readLocalWorkToken(port) : undefined),
-      ],
     ];
   for (const [source, look] of sources) {
     const token = await look();
@@ -127,11 +123,22 @@ async function findToken(file: string | undefined, { token: inUrl, loopback, por
     if (/^[\x21-\x7e]+$/.test(token)) return { token, source };
     throw new GantryError('E_AUTH', 'the token contains characters that no token has');
   }
+  if (loopback && (await isAnnounced(port))) {
+    const source = `the one that a coordinator of this user noted for port ${port}`;
+    return { token: () => notedToken(endpoint, tlsCa), source };
+  }
   const local = loopback ? `no coordinator of this user on port ${port} here; ` : '';
   throw new GantryError(
     'E_AUTH',
     `no token: ${local}set GANTRY_TOKEN, give --token-file FILE, or start a coordinator on this machine`,
   );
+}
+
+/** The token that was noted for a port; who noted it may have been killed, and another program may listen there now. */
+async function notedToken({ url, port }: Endpoint, tlsCa: string | undefined): Promise<string> {
+  const token = await localWorkToken(new URL(url.origin.replace(/^ws/, 'http')), tlsCa);
+  if (token !== undefined) return token;
+  throw new Error(`what listens on port ${port} is not the coordinator that noted its token for it`);
 }
 
 async function tokenIn(file: string | undefined): Promise<string | undefined> {

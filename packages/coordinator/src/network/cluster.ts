@@ -8,7 +8,8 @@ import type { RunControl } from '../run/run-control.ts';
 import type { RunWatch } from '../monitoring/run-watch.ts';
 import type { Scheduler } from '../scheduling/scheduler.ts';
 import { startServer } from './server.ts';
-import { announceTokens, type Tokens } from './tokens.ts';
+import { announce, type Announcement } from './announcement.ts';
+import type { Tokens } from './tokens.ts';
 import { WatchHub } from '../monitoring/watch-hub.ts';
 import { WorkerDownload } from './worker-download.ts';
 import { WorkerConnection, type ConnectionContext } from './worker-connection.ts';
@@ -86,6 +87,7 @@ export async function openCluster(options: ClusterOptions): Promise<Cluster> {
   const [page, download] = [await loadPage(pageDirectory()), await WorkerDownload.load()];
   const routes = new DashboardRoutes({ path, tokens, watch, control, page, download });
   let over: 'finished' | 'stopped' | undefined;
+  let announcement: Announcement | undefined;
   const { host, port, tls, allowedHosts } = options;
   const server = await startServer({
     host,
@@ -95,6 +97,7 @@ export async function openCluster(options: ClusterOptions): Promise<Cluster> {
     ...(allowedHosts && { allowedHosts }),
     maxPayloadBytes: Math.min(MAX_FRAME_BYTES, longestContribution(scheme) * 4 + HEADER_ROOM_BYTES),
     onRequest: routes.answer,
+    prove: (nonce, from) => announcement?.prove(nonce, from),
     onWatcher: (socket) => hub.add(socket),
     onWorker: (socket, peer) => {
       const connection = new WorkerConnection(socket, peer, context);
@@ -103,29 +106,31 @@ export async function openCluster(options: ClusterOptions): Promise<Cluster> {
       socket.on('close', () => connections.delete(connection));
     },
   });
-  const announced = await announceTokens(server.port, tokens).catch(async (error: unknown) => {
+  const warnings = [...server.warnings];
+  try {
+    announcement = await announce(server.port, tokens);
+  } catch (error) {
+    if (!(error instanceof GantryError)) {
+      await server.close();
+      throw error;
+    }
     // It is a convenience: who has the token needs none.
-    if (error instanceof GantryError) return error;
-    await server.close();
-    throw error;
-  });
-  const isAnnounced = !(announced instanceof GantryError);
+    warnings.push(`${error.message}: workers on this machine need the token, too`);
+  }
   const join = (token: string): JoinCommands =>
     joinCommands({
       url: server.url,
       download,
       certificates: tls?.cert,
       // On this machine, workers find it by themselves.
-      ...(!(isLoopback(host) && isAnnounced) && { token }),
+      ...(!(isLoopback(host) && announcement) && { token }),
     });
   watch.joinBy(join('…'));
   scheduler.arrivals.openTo(join('…').shell, options.ownWorkers);
   const address = server.url.replace(/^ws/, 'http');
   return {
     url: server.url,
-    warnings: isAnnounced
-      ? server.warnings
-      : [...server.warnings, `${announced.message}: workers on this machine need the token, too`],
+    warnings,
     links: ({ work, control: watching }) => ({
       join: join(work),
       joinUrl: `${address}/join#token=${work}`,
@@ -137,7 +142,7 @@ export async function openCluster(options: ClusterOptions): Promise<Cluster> {
     },
     close: async () => {
       hub.close();
-      if (isAnnounced) await announced();
+      await announcement?.withdraw();
       await server.close();
     },
   };

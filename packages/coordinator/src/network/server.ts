@@ -16,6 +16,7 @@ import {
   refuseHost,
   type Refusal,
 } from './access-control.ts';
+import { NONCE_HEADER, addressOf } from './announcement.ts';
 import type { Tokens } from './tokens.ts';
 
 /** Of all headers of a request together. */
@@ -60,6 +61,8 @@ export interface ServerOptions {
   readonly onWatcher?: (socket: WebSocket) => void;
   /** Answers what is no WebSocket, for an allowed host; must not throw. By default 404. */
   readonly onRequest?: (request: http.IncomingMessage, response: http.ServerResponse) => void;
+  /** Shows local commands that this server is the one whose note they have read. @see Announcement.prove */
+  readonly prove?: (nonce: string, address: string) => string | undefined;
   /** TCP connections of any kind; those above are cut at once. Default 1024. */
   readonly maxConnections?: number;
   /** Largest WebSocket message; a larger one closes its connection with 1009. Default: the largest frame there is. */
@@ -101,7 +104,7 @@ export async function startServer(options: ServerOptions): Promise<CoordinatorSe
       options.onRequest(request, response);
       return;
     }
-    const { status, ...body } = refusal ?? (isHealthCheck ? { status: 200, ok: true } : notFound);
+    const { status, ...body } = refusal ?? (isHealthCheck ? health(request, options.prove) : notFound);
     response.writeHead(status, { 'Content-Type': 'application/json', Connection: 'close' });
     response.end(JSON.stringify(body));
   });
@@ -228,6 +231,13 @@ async function closeServer(
   }, FLUSH_MS);
   await closed;
   clearTimeout(deadline);
+}
+
+function health({ headers, socket }: http.IncomingMessage, prove: ServerOptions['prove']) {
+  const nonce = headers[NONCE_HEADER];
+  const proof =
+    typeof nonce === 'string' ? prove?.(nonce, addressOf(socket.localAddress, socket.localPort)) : undefined;
+  return { status: 200, ok: true, ...(proof !== undefined && { proof }) };
 }
 
 const notFound: Refusal = { status: 404, code: 'E_PROTOCOL', message: 'nothing is here; workers connect to /work' };

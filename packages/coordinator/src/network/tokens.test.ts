@@ -2,9 +2,8 @@ import { chmod, chown, mkdir, mkdtemp, readFile, readdir, rm, stat, writeFile } 
 import os from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { announceTokens, openTokens, readLocalWorkToken, secretsEqual } from './tokens.ts';
+import { openTokens, secretsEqual } from './tokens.ts';
 
-const PORT = 7070;
 const tokens = { work: 'w'.repeat(43), control: 'c'.repeat(43) };
 
 let directory: string;
@@ -59,59 +58,6 @@ describe('openTokens', () => {
     const message: unknown = expect.stringMatching(/^cannot write \S*absent\/work\.token: [^\n]*$/);
     const attempt = openTokens(join(directory, 'absent'));
     await expect(attempt).rejects.toMatchObject({ code: 'E_RUN_DIRECTORY', message });
-  });
-});
-
-describe('announceTokens', () => {
-  test('tells local commands the token, privately, until it is removed', async () => {
-    await mkdir(join(directory, 'gantry'), { mode: 0o755 });
-    const remove = await announceTokens(PORT, tokens);
-    expect([await modeOf('gantry'), await modeOf('gantry', '7070.json')]).toEqual(['700', '600']);
-    expect(await readLocalWorkToken(PORT)).toBe(tokens.work);
-    expect(await readLocalWorkToken(PORT + 1)).toBeUndefined();
-    await remove();
-    expect(await readLocalWorkToken(PORT)).toBeUndefined();
-    await remove();
-  });
-
-  test('does not remove what another coordinator announced since', async () => {
-    const remove = await announceTokens(PORT, tokens);
-    const others = { ...tokens, work: 'o'.repeat(43) };
-    await announceTokens(PORT, others);
-    await remove();
-    expect(await readLocalWorkToken(PORT)).toBe(others.work);
-  });
-
-  test('without XDG_STATE_HOME, or with a relative one, it is below the home directory', async () => {
-    vi.stubEnv('HOME', directory);
-    for (const state of ['', 'relative']) {
-      vi.stubEnv('XDG_STATE_HOME', state);
-      const remove = await announceTokens(PORT, tokens);
-      expect(await readFile(join(directory, '.local/state/gantry/7070.json'), 'utf8')).toContain(tokens.work);
-      await remove();
-    }
-  });
-
-  test.each(['', '/', 'relative'])('without a home directory (%j), nothing is written or found', async (home) => {
-    vi.stubEnv('XDG_STATE_HOME', '');
-    vi.stubEnv('HOME', home);
-    const refusal = { code: 'E_RUN_DIRECTORY', message: 'HOME names no home directory' };
-    await expect(announceTokens(PORT, tokens)).rejects.toMatchObject(refusal);
-    expect(await readLocalWorkToken(PORT)).toBeUndefined();
-  });
-
-  test('a file that others can read is refused', async () => {
-    await announceTokens(PORT, tokens);
-    await chmod(join(directory, 'gantry', '7070.json'), 0o644);
-    await expect(readLocalWorkToken(PORT)).rejects.toMatchObject({ code: 'E_AUTH' });
-  });
-
-  const isRoot = process.getuid?.() === 0;
-  test.skipIf(!isRoot)(`a file of another user is refused${isRoot ? '' : ' (skipped: needs root)'}`, async () => {
-    await announceTokens(PORT, tokens);
-    await chown(join(directory, 'gantry', '7070.json'), 12_345, 12_345);
-    const message: unknown = expect.stringMatching(/belongs to another user \(uid 12345\)/);
-    await expect(readLocalWorkToken(PORT)).rejects.toMatchObject({ code: 'E_AUTH', message });
   });
 });
 

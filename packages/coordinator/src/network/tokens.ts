@@ -1,15 +1,13 @@
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
-import { chmod, open, readFile, rename, rm } from 'node:fs/promises';
-import os from 'node:os';
-import { basename, dirname, isAbsolute, join } from 'node:path';
+import { open, rename, rm } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
 import { GantryError } from '@gantry/core';
 import { z } from 'zod';
-import { ASIDE_PREFIX, diskError, makeDirectory, syncDirectory, systemErrorCode } from '../storage/durable-files.ts';
+import { ASIDE_PREFIX, diskError, syncDirectory, systemErrorCode } from '../storage/durable-files.ts';
 
 const TOKEN_BYTES = 32;
 
-const tokenSchema = z.string().regex(/^[\w-]{43}$/);
-const announcementSchema = z.object({ work: tokenSchema, control: tokenSchema });
+export const tokenSchema = z.string().regex(/^[\w-]{43}$/);
 
 /** Secrets of a run, each 32 random bytes in base64url (43 characters). */
 export interface Tokens {
@@ -53,47 +51,6 @@ async function readToken(path: string): Promise<string | undefined> {
   return parsed.data;
 }
 
-/**
- * Tells the local commands of this user the tokens of the coordinator at a port, in
- * `${XDG_STATE_HOME:-~/.local/state}/gantry/<port>.json`.
- * @returns removes the file, unless another coordinator has replaced it
- * @throws GantryError E_RUN_DIRECTORY if it cannot be written, or there is no home directory
- */
-export async function announceTokens(port: number, tokens: Tokens): Promise<() => Promise<void>> {
-  const directory = stateDirectory();
-  if (directory === undefined) throw new GantryError('E_RUN_DIRECTORY', 'HOME names no home directory');
-  const path = announcementPath(directory, port);
-  try {
-    await makeDirectory(directory, 0o700);
-    // It may have been there, with any mode.
-    await chmod(directory, 0o700);
-  } catch (cause) {
-    throw diskError(directory, cause);
-  }
-  const { work, control } = tokens;
-  const text = `${JSON.stringify({ work, control, pid: process.pid })}\n`;
-  await writePrivately(path, text);
-  return async () => {
-    const present = await readFile(path, 'utf8').catch(() => undefined);
-    if (present === text) await rm(path, { force: true });
-  };
-}
-
-/**
- * The work token that a coordinator of this user announced for a local port; undefined if there is none.
- * @throws GantryError E_AUTH if the file is another user's, may be read by others or is damaged
- */
-export async function readLocalWorkToken(port: number): Promise<string | undefined> {
-  const directory = stateDirectory();
-  if (directory === undefined) return undefined;
-  const path = announcementPath(directory, port);
-  const text = await readPrivate(path, process.getuid?.());
-  if (text === undefined) return undefined;
-  const parsed = announcementSchema.safeParse(parseJson(text));
-  if (!parsed.success) throw damaged(path);
-  return parsed.data.work;
-}
-
 /** Whether two texts are equal, in a time that does not tell how much of them is. */
 export function secretsEqual(given: string, expected: string): boolean {
   // Digests have one length, which timingSafeEqual demands, and hide that of the secret.
@@ -104,22 +61,8 @@ function newToken(): string {
   return randomBytes(TOKEN_BYTES).toString('base64url');
 }
 
-/** Where this user's Gantry keeps what concerns no single run; undefined for users without a home directory. */
-export function stateDirectory(): string | undefined {
-  const given = process.env['XDG_STATE_HOME'] ?? '';
-  // The XDG specification: a relative path is to be ignored.
-  if (isAbsolute(given)) return join(given, 'gantry');
-  const home = process.platform === 'win32' ? os.homedir() : (process.env['HOME'] ?? '');
-  // Containers say / for users that are none of theirs. What the user's entry says does not count where HOME is unset.
-  return isAbsolute(home) && home !== '/' ? join(home, '.local', 'state', 'gantry') : undefined;
-}
-
-function announcementPath(directory: string, port: number): string {
-  return join(directory, `${port}.json`);
-}
-
 /** Reads a file of secrets, undefined if there is none. @param owner uid that it must belong to, any by default */
-async function readPrivate(path: string, owner?: number): Promise<string | undefined> {
+export async function readPrivate(path: string, owner?: number): Promise<string | undefined> {
   try {
     const handle = await open(path, 'r');
     try {
@@ -144,20 +87,12 @@ async function readPrivate(path: string, owner?: number): Promise<string | undef
   }
 }
 
-function damaged(path: string): GantryError {
+export function damaged(path: string): GantryError {
   return refusal(`${path} is damaged: delete it, and start the coordinator again`);
 }
 
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-}
-
 /** Writes or replaces a file at once; at no time can others read it. */
-async function writePrivately(path: string, text: string): Promise<void> {
+export async function writePrivately(path: string, text: string): Promise<void> {
   const aside = join(dirname(path), `${ASIDE_PREFIX}${process.pid}-${basename(path)}`);
   try {
     // A leftover could have any mode, which opening would keep.

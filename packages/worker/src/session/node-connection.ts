@@ -4,6 +4,7 @@ import { GantryError, MAX_FRAME_BYTES, plainText } from '@gantry/core';
 import { WebSocket, type ClientOptions } from 'ws';
 import { ConnectionError, type Connection, type ConnectionEvents } from './connection.ts';
 import type { Endpoint } from './endpoint.ts';
+import type { WorkerOptions } from './worker-options.ts';
 
 const HANDSHAKE_TIMEOUT_MS = 10_000;
 /** How long the other end may take to answer a close. */
@@ -14,7 +15,8 @@ const TOKEN_REFUSED =
 
 /** By the `ws` library. */
 export class NodeConnection implements Connection {
-  readonly #socket: WebSocket;
+  /** Undefined until the token is there. */
+  #socket: WebSocket | undefined;
   readonly #events: ConnectionEvents;
   readonly #closed: Promise<void>;
   #resolveClosed: () => void = () => undefined;
@@ -23,28 +25,41 @@ export class NodeConnection implements Connection {
   #silence: NodeJS.Timeout | undefined;
   #signsOfLife: NodeJS.Timeout | undefined;
 
-  constructor(endpoint: Endpoint, token: string, tlsCa: string | undefined, events: ConnectionEvents) {
+  constructor(endpoint: Endpoint, token: WorkerOptions['token'], tlsCa: string | undefined, events: ConnectionEvents) {
     this.#events = events;
     this.#closed = new Promise((resolve) => (this.#resolveClosed = resolve));
-    this.#socket = new WebSocket(endpoint.url, socketOptions(endpoint, token, tlsCa));
-    this.#socket.on('upgrade', ({ socket }) => {
-      this.#socket.once('open', () => {
+    if (typeof token === 'string') {
+      this.#open(endpoint, token, tlsCa);
+      return;
+    }
+    token().then(
+      (text) => this.#open(endpoint, text, tlsCa),
+      (error: Error) => this.#end(error instanceof GantryError ? error : new ConnectionError(describe(error))),
+    );
+  }
+
+  #open(endpoint: Endpoint, token: string, tlsCa: string | undefined): void {
+    if (this.#ended) return;
+    const socket = new WebSocket(endpoint.url, socketOptions(endpoint, token, tlsCa));
+    this.#socket = socket;
+    socket.on('upgrade', (response) => {
+      socket.once('open', () => {
         // Any byte is a sign of life: a large frame on a slow network holds up the pings behind it.
-        socket.on('data', () => this.#silence?.refresh());
-        events.opened();
+        response.socket.on('data', () => this.#silence?.refresh());
+        this.#events.opened();
       });
     });
-    this.#socket.on('message', (data, isBinary) => {
+    socket.on('message', (data, isBinary) => {
       if (this.#ended) return;
       // As `binaryType` is left at its default, there are only buffers.
-      if (isBinary && data instanceof Uint8Array) events.frame(data);
+      if (isBinary && data instanceof Uint8Array) this.#events.frame(data);
       else this.#end(new GantryError('E_PROTOCOL', 'the coordinator sent text where binary frames are spoken'));
     });
-    this.#socket.on('unexpected-response', (_request, response) => {
+    socket.on('unexpected-response', (_request, response) => {
       void refusalOf(response).then((refusal) => this.#end(refusal));
     });
-    this.#socket.on('error', (error) => (this.#cause ??= new ConnectionError(describe(error), { cause: error })));
-    this.#socket.on('close', (code, reason) => {
+    socket.on('error', (error) => (this.#cause ??= new ConnectionError(describe(error), { cause: error })));
+    socket.on('close', (code, reason) => {
       this.#end(this.#cause ?? new ConnectionError(describeClose(code, plainText(reason.toString()))));
       this.#resolveClosed();
     });
@@ -61,19 +76,21 @@ export class NodeConnection implements Connection {
   showLife(intervalMs: number): void {
     clearInterval(this.#signsOfLife);
     if (this.#ended) return;
-    this.#signsOfLife = setInterval(() => this.#socket.pong(), intervalMs);
+    this.#signsOfLife = setInterval(() => this.#socket?.pong(), intervalMs);
   }
 
   send(frame: Uint8Array, sent?: () => void): void {
-    if (this.#socket.readyState !== WebSocket.CONNECTING) this.#socket.send(frame, () => sent?.());
+    if (this.#socket && this.#socket.readyState !== WebSocket.CONNECTING) this.#socket.send(frame, () => sent?.());
   }
 
   async close(): Promise<void> {
     this.#ended = true;
     clearTimeout(this.#silence);
     clearInterval(this.#signsOfLife);
-    const timer = setTimeout(() => this.#socket.terminate(), CLOSE_TIMEOUT_MS);
-    this.#socket.close(1000);
+    const socket = this.#socket;
+    if (!socket) return;
+    const timer = setTimeout(() => socket.terminate(), CLOSE_TIMEOUT_MS);
+    socket.close(1000);
     await this.#closed;
     clearTimeout(timer);
   }
@@ -83,7 +100,7 @@ export class NodeConnection implements Connection {
     this.#ended = true;
     clearTimeout(this.#silence);
     clearInterval(this.#signsOfLife);
-    this.#socket.terminate();
+    this.#socket?.terminate();
     this.#events.closed(cause);
   }
 }

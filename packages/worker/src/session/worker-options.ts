@@ -47,7 +47,8 @@ export interface WorkOptions {
 export interface WorkerOptions extends WorkOptions {
   /** The coordinator: `ws://…` or `wss://…`; the path is `/work` unless there is one. */
   readonly url: string;
-  readonly token: string;
+  /** Shown to the coordinator with each connection; what a function throws makes the worker wait for one, unless it is a GantryError. */
+  readonly token: string | (() => Promise<string>);
   readonly engine: EngineName;
   /** One that `prepareDevice` has found. */
   readonly device: Device;
