@@ -48,7 +48,6 @@ const { output } = await bundle.write({
 await bundle.close();
 
 cpSync(join(compiler, 'native'), join(staging, 'native'), { recursive: true });
-cpSync(join(compiler, 'proto'), join(staging, 'proto'), { recursive: true });
 cpSync(
   join(dirname(createRequire(join(compiler, 'package.json')).resolve('node-api-headers/package.json')), 'include'),
   join(staging, 'node-api'),
@@ -70,7 +69,6 @@ const manifest = {
     '#package.json': './package.json',
     '#native/*': './native/*',
     '#node-api/*': './node-api/*',
-    '#proto/*': './proto/*',
   },
   download,
   engines: JSON.parse(readFileSync(join(HERE, '../../package.json'), 'utf8')).engines,

@@ -1,15 +1,7 @@
 import { type DType, type Graph, type Node, type Shape, topologicalOrder } from '../graph.ts';
 import { ELEMENT_TYPE, Initializers } from './initializers.ts';
 import { type Operator, operatorOf } from './operators.ts';
-import { ModelProto } from './schema.ts';
-
-/** ReduceMean and ReduceMax take their axes as an input from 18 on, like ReduceSum; nothing here needs a later one. */
-const OPSET_VERSION = 18;
-/** The IR version that ONNX released with opset 18. */
-const IR_VERSION = 8;
-
-/** ONNX's AttributeProto.AttributeType. */
-const ATTRIBUTE_TYPE = { float: 1, int: 2, ints: 7 } as const;
+import { ATTRIBUTE_TYPE, encodeModel } from './model-file.ts';
 
 const attribute = ([name, value]: [string, number | readonly number[]]) => {
   if (typeof value !== 'number') return { name, type: ATTRIBUTE_TYPE.ints, ints: value };
@@ -24,13 +16,10 @@ const nodeProto = ({ opType, inputs, attributes = {} }: Operator, output: string
   attribute: Object.entries(attributes).map(attribute),
 });
 
-const valueInfo = (name: string, shape: Shape, dtype: DType) => ({
-  name,
-  type: { tensorType: { elemType: ELEMENT_TYPE[dtype], shape: { dim: shape.map((size) => ({ dimValue: size })) } } },
-});
+const valueInfo = (name: string, shape: Shape, dtype: DType) => ({ name, elemType: ELEMENT_TYPE[dtype], shape });
 
 /** Writes a lowered graph as an ONNX model. The bytes depend on the graph's structure and names only. */
-export function emit(graph: Graph): Uint8Array {
+export function emit(graph: Graph): Uint8Array<ArrayBuffer> {
   const initializers = new Initializers();
   const names = new Map<Node, string>(graph.inputs.map((node) => [node, node.op.name]));
   const outputNames = new Map(graph.outputs.map(({ name, node }) => [node, name]));
@@ -60,17 +49,10 @@ export function emit(graph: Graph): Uint8Array {
     const source = nameOf(node);
     if (source !== name) nodes.push(nodeProto({ opType: 'Identity', inputs: [source] }, name));
   }
-  const model = ModelProto.fromObject({
-    irVersion: IR_VERSION,
-    producerName: 'gantry',
-    opsetImport: [{ domain: '', version: OPSET_VERSION }],
-    graph: {
-      name: 'graph',
-      node: nodes,
-      initializer: initializers.all(),
-      input: graph.inputs.map((node) => valueInfo(node.op.name, node.shape, node.dtype)),
-      output: graph.outputs.map(({ name, node }) => valueInfo(name, node.shape, node.dtype)),
-    },
+  return encodeModel({
+    node: nodes,
+    initializer: initializers.all(),
+    input: graph.inputs.map((node) => valueInfo(node.op.name, node.shape, node.dtype)),
+    output: graph.outputs.map(({ name, node }) => valueInfo(name, node.shape, node.dtype)),
   });
-  return ModelProto.encode(model).finish();
 }

@@ -1,15 +1,8 @@
 import type { DType, Shape } from '../graph.ts';
+import type { TensorProto } from './model-file.ts';
 
 /** ONNX's TensorProto.DataType. */
 export const ELEMENT_TYPE: Readonly<Record<DType | 'int64', number>> = { float32: 1, int32: 6, int64: 7, bool: 9 };
-
-interface TensorProto {
-  readonly name: string;
-  readonly dims: Shape;
-  readonly dataType: number;
-  /** Little-endian. */
-  readonly rawData: Uint8Array;
-}
 
 /** Constant tensors of a model; small ones are stored once, under a name derived from their content. */
 export class Initializers {

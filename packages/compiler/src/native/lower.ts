@@ -24,6 +24,9 @@ export interface Lowered {
 /** A node's value: where it lies, or how it is computed, each element once, in the loop of its only user. */
 type Value = View | Expression;
 
+/** Operations in one loop: C compilers take so many parentheses in each other, and more gain nothing. */
+const MAX_DEPTH = 64;
+
 const isExpression = (value: Value): value is Expression => 'kind' in value;
 
 const argument = ({ dtype, shape }: Node): Buffer => ({ place: 'argument', dtype, size: sizeOf(shape) });
@@ -32,10 +35,9 @@ const ones = (shape: Shape): number[] => shape.map(() => 1);
 
 /** The node whose result an output is, in another shape perhaps, if it can be computed where the output is wanted. */
 function computedAs(output: Node): Node | undefined {
-  const { op, inputs } = output;
-  switch (op.kind) {
-    case 'reshape':
-      return computedAs(at(inputs, 0));
+  let computed = output;
+  while (computed.op.kind === 'reshape') computed = at(computed.inputs, 0);
+  switch (computed.op.kind) {
     case 'broadcast':
     case 'constant':
     case 'input':
@@ -44,8 +46,14 @@ function computedAs(output: Node): Node | undefined {
     case 'transpose':
       return undefined;
     default:
-      return output;
+      return computed;
   }
+}
+
+/** How many operations are in each other. */
+function depthOf(expression: Expression, depths: ReadonlyMap<Expression, number>): number {
+  if (expression.kind === 'call') return 1 + Math.max(0, ...expression.args.map((arg) => depths.get(arg) ?? 0));
+  return expression.kind === 'leakyRelu' ? 1 + (depths.get(expression.arg) ?? 0) : 0;
 }
 
 class Lowering {
@@ -54,6 +62,7 @@ class Lowering {
   readonly #outputs: ReadonlySet<Node>;
   readonly #destinations = new Map<Node, Buffer>();
   readonly #values = new Map<Node, Value>();
+  readonly #depths = new Map<Expression, number>();
 
   constructor(graph: Graph, outputs: readonly Buffer[]) {
     for (const node of topologicalOrder(graph)) {
@@ -189,7 +198,9 @@ class Lowering {
     const isLoop =
       user?.op.kind === 'reduce' ||
       (['pointwise', 'leakyRelu', 'cast'].includes(user?.op.kind ?? '') && sameShape(user?.shape ?? [], node.shape));
-    if (isOnlyUser && isLoop) this.define(node, value);
+    const depth = depthOf(value, this.#depths);
+    this.#depths.set(value, depth);
+    if (isOnlyUser && isLoop && depth < MAX_DEPTH) this.define(node, value);
     else this.#compute(node, value);
   }
 

@@ -4,7 +4,7 @@ import { lower } from './lower.ts';
 import { C_TYPE, type CFunction, loopFunction } from './loops.ts';
 import { planMemory } from './memory.ts';
 import { productFunction } from './products.ts';
-import { readModel } from './read-model.ts';
+import { readModel } from '../read/read-model.ts';
 import { reduceFunction } from './reductions.ts';
 import type { Step } from './steps.ts';
 import type { Buffer } from './views.ts';

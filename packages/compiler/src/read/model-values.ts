@@ -1,46 +1,9 @@
 import { constant, table } from '../build.ts';
 import { ELEMENT_TYPE } from '../emit/initializers.ts';
+import type { TensorProto } from '../emit/model-file.ts';
 import { CompileError } from '../errors.ts';
 import type { DType, Node } from '../graph.ts';
 import { at, sizeOf } from '../shapes.ts';
-
-/** An ONNX node, as protobufjs gives it. */
-export interface NodeProto {
-  readonly opType: string;
-  readonly input?: readonly string[];
-  readonly output?: readonly string[];
-  readonly attribute?: readonly {
-    readonly name: string;
-    readonly i?: number;
-    readonly f?: number;
-    readonly ints?: readonly number[];
-  }[];
-}
-
-export interface TensorProto {
-  readonly name: string;
-  readonly dims?: readonly number[];
-  readonly dataType: number;
-  readonly rawData?: Uint8Array;
-}
-
-/** The name, element type and shape of an input or output. */
-interface ValueInfoProto {
-  readonly name: string;
-  readonly type: {
-    readonly tensorType: {
-      readonly elemType: number;
-      readonly shape: { readonly dim?: readonly { readonly dimValue?: number }[] };
-    };
-  };
-}
-
-export interface GraphProto {
-  readonly node?: readonly NodeProto[];
-  readonly initializer?: readonly TensorProto[];
-  readonly input?: readonly ValueInfoProto[];
-  readonly output?: readonly ValueInfoProto[];
-}
 
 /** Whether a tensor's axis can have this size: none is empty. */
 export const isSize = (size: number): boolean => Number.isSafeInteger(size) && size > 0;
@@ -55,11 +18,7 @@ export function dtypeOf(elementType: number): DType {
 }
 
 /** An initializer: numbers that shape an operator (int64), or a constant of the graph. */
-export function readInitializer({
-  dims = [],
-  dataType,
-  rawData = new Uint8Array(),
-}: TensorProto): readonly number[] | Node {
+export function readInitializer({ dims, dataType, rawData }: TensorProto): readonly number[] | Node {
   const view = new DataView(rawData.buffer, rawData.byteOffset, rawData.byteLength);
   const size = sizeOf(dims);
   const read = (width: number, get: (offset: number) => number): number[] => {

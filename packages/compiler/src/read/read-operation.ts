@@ -14,10 +14,11 @@ import {
   tile,
   transpose,
 } from '../build.ts';
+import type { NodeProto } from '../emit/model-file.ts';
 import { POINTWISE, REDUCE } from '../emit/operators.ts';
 import type { Node, PointwiseFunction, Reduction, Shape } from '../graph.ts';
 import { at, sameShape } from '../shapes.ts';
-import { dtypeOf, isSize, type NodeProto, unsupported } from './model-values.ts';
+import { dtypeOf, isSize, unsupported } from './model-values.ts';
 
 const POINTWISE_OF = new Map(Object.entries(POINTWISE).map(([fn, opType]) => [opType, fn as PointwiseFunction]));
 const REDUCTION_OF = new Map(Object.entries(REDUCE).map(([fn, opType]) => [opType, fn as Reduction]));
@@ -33,7 +34,7 @@ export class Operation {
   }
 
   #value(index: number): readonly number[] | Node {
-    const value = this.#values.get(this.#proto.input?.[index] ?? '');
+    const value = this.#values.get(this.#proto.input[index] ?? '');
     if (value === undefined) throw unsupported(`${this.#proto.opType} without input ${index}`);
     return value;
   }
@@ -45,7 +46,7 @@ export class Operation {
   }
 
   tensors(): Node[] {
-    return (this.#proto.input ?? []).map((_, i) => this.tensor(i));
+    return this.#proto.input.map((_, i) => this.tensor(i));
   }
 
   /** A float32 tensor. */
@@ -76,7 +77,14 @@ export class Operation {
   }
 
   attribute(name: string) {
-    return this.#proto.attribute?.find((attribute) => attribute.name === name);
+    return this.#proto.attribute.find((attribute) => attribute.name === name);
+  }
+
+  /** It has these attributes, and no other. */
+  requireAttributes(names: readonly string[]): void {
+    const given = this.#proto.attribute.map(({ name }) => name);
+    const fits = given.length === names.length && given.every((name) => names.includes(name));
+    this.require(fits, `with the attributes ${given.join(', ') || '(none)'}`);
   }
 
   require(holds: boolean, what: string): void {
@@ -159,8 +167,20 @@ function readPointwise(fn: PointwiseFunction, operation: Operation): Node {
   return pointwise(fn, ...inputs);
 }
 
+/** The attributes of those operators that have any; `emit` writes them all. */
+const ATTRIBUTES: Readonly<Record<string, readonly string[]>> = {
+  ...Object.fromEntries(Object.values(REDUCE).map((opType) => [opType, ['keepdims']])),
+  Cast: ['to'],
+  Concat: ['axis'],
+  Gather: ['axis'],
+  LeakyRelu: ['alpha'],
+  Reshape: ['allowzero'],
+  Transpose: ['perm'],
+};
+
 /** The node that computes what an ONNX node does. @throws CompileError unsupported-model */
 export function readOperation(opType: string, operation: Operation): Node {
+  operation.requireAttributes(Object.hasOwn(ATTRIBUTES, opType) ? (ATTRIBUTES[opType] ?? []) : []);
   const fn = POINTWISE_OF.get(opType);
   if (fn !== undefined) return readPointwise(fn, operation);
   const reduction = REDUCTION_OF.get(opType);

@@ -11,7 +11,7 @@ import { afterAll, expect } from 'vitest';
 import { compile, type CompiledProgram } from '../index.ts';
 import { compileNative, requireNative } from '../native/program.ts';
 import type { ConvolutionForm } from '../convolution-forms.ts';
-import { ModelProto } from '../emit/schema.ts';
+import { decodeModel } from '../emit/model-file.ts';
 
 // Keeps tfjs from advertising tfjs-node on the console.
 tf.enableProdMode();
@@ -166,8 +166,7 @@ export function sideBySide(cases: readonly Case[]): Case {
 
 /** How many nodes of each operator a program has. */
 export function operatorCounts({ onnx }: CompiledProgram): Record<string, number> {
-  const nodes: { opType: string }[] = ModelProto.toObject(ModelProto.decode(onnx))['graph'].node ?? [];
   const counts: Record<string, number> = {};
-  for (const { opType } of nodes) counts[opType] = (counts[opType] ?? 0) + 1;
+  for (const { opType } of decodeModel(onnx).node) counts[opType] = (counts[opType] ?? 0) + 1;
   return counts;
 }

@@ -1,3 +1,4 @@
+import { rewriteModel } from '@gantry/compiler/reader';
 import {
   completeContribution,
   contributionParts,
@@ -28,7 +29,10 @@ interface Loaded {
   readonly weightFeeds: Readonly<Record<string, Tensor>>;
 }
 
-/** The compiled phases on ONNX Runtime. On a CPU, `gradients` blocks the thread that calls it. */
+/**
+ * The compiled phases on ONNX Runtime, which gets no byte of a model that came over the network: it would open the files that a model
+ * names. On a CPU, `gradients` blocks the thread that calls it.
+ */
 export class OnnxEngine implements GradientEngine {
   readonly #runtime: OnnxRuntime;
   #loaded: Loaded | undefined;
@@ -41,7 +45,7 @@ export class OnnxEngine implements GradientEngine {
     await this.dispose();
     const sessions = new Map<string, InferenceSession>();
     for (const { phase, samples, onnx } of program.variants) {
-      sessions.set(variantKey(phase, samples), await this.#runtime.open(onnx));
+      sessions.set(variantKey(phase, samples), await this.#runtime.open(rewriteModel(onnx)));
     }
     const { Tensor } = this.#runtime;
     const weights = new Float32Array(program.manifest.trainableSize);
