@@ -5,12 +5,14 @@ import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { rolldown } from 'rolldown';
+import { licencesOf } from '../../scripts/licences.js';
 
 /** Builds dist/worker.tgz, an npm package that needs no other: any machine with Node runs it by `npx URL`. */
 
 const HERE = fileURLToPath(new URL('.', import.meta.url));
 const { resolve } = createRequire(import.meta.url);
 const compiler = dirname(resolve('@gantry/compiler/package.json'));
+const headers = dirname(createRequire(join(compiler, 'package.json')).resolve('node-api-headers/package.json'));
 const staging = join(HERE, 'dist/package');
 rmSync(join(HERE, 'dist'), { recursive: true, force: true });
 mkdirSync(staging, { recursive: true });
@@ -48,13 +50,9 @@ const { output } = await bundle.write({
 await bundle.close();
 
 cpSync(join(compiler, 'native'), join(staging, 'native'), { recursive: true });
-cpSync(
-  join(dirname(createRequire(join(compiler, 'package.json')).resolve('node-api-headers/package.json')), 'include'),
-  join(staging, 'node-api'),
-  { recursive: true },
-);
+cpSync(join(headers, 'include'), join(staging, 'node-api'), { recursive: true });
 cpSync(join(HERE, '../../LICENSE'), join(staging, 'LICENSE'));
-writeFileSync(join(staging, 'THIRD-PARTY-LICENSES'), licences(output.flatMap((chunk) => chunk.moduleIds ?? [])));
+writeFileSync(join(staging, 'THIRD-PARTY-LICENSES'), licencesOf(output, [headers]));
 const { version } = JSON.parse(readFileSync(join(HERE, 'package.json'), 'utf8'));
 // Names the content: npx keeps for ever what it once got from a URL. The worker knows it, too.
 const download = `/${contentHash(staging)}/worker.tgz`;
@@ -82,23 +80,6 @@ const [packed] = JSON.parse(
 renameSync(join(HERE, 'dist', packed.filename), join(HERE, 'dist/worker.tgz'));
 rmSync(staging, { recursive: true });
 writeFileSync(join(HERE, 'dist/worker.json'), JSON.stringify({ download }));
-
-/** The licences of other people's packages that are bundled. @param {readonly string[]} modules paths */
-function licences(modules) {
-  const folders = modules
-    .map((id) => /^.*\/node_modules\/(?:@[^/]+\/)?[^/]+/.exec(id)?.[0])
-    .filter((folder) => folder !== undefined);
-  return [...new Set([...folders, dirname(resolve('node-api-headers/package.json'))])]
-    .toSorted()
-    .map((folder) => {
-      const { name, version: release, license } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'));
-      const texts = readdirSync(folder)
-        .filter((file) => /^licen[cs]e/i.test(file))
-        .map((file) => readFileSync(join(folder, file), 'utf8').trim());
-      return [`${name} ${release}, ${license}`, ...texts].join('\n\n');
-    })
-    .join('\n\n---\n\n');
-}
 
 /** Of all files below a folder, with their names. @param {string} folder */
 function contentHash(folder) {

@@ -3,7 +3,7 @@
 import { existsSync } from 'fs';
 import { fileURLToPath } from 'url';
 
-const main = new URL('../dist/main.js', import.meta.url);
+const main = new URL('../dist/program/main.js', import.meta.url);
 const [major, minor] = process.versions.node.split('.').map(Number);
 if (major < 20 || (major === 20 && minor < 19)) {
   refuse(`this is Node ${process.versions.node}, and Gantry needs 20.19 or newer: https://nodejs.org/en/download`);
