@@ -33,9 +33,10 @@ const IMAGE_BYTES = 784;
 /** Of the kit and of all that git tracks: what travels together. */
 const LIMIT_BYTES = 60 * 2 ** 20;
 /** What a program needs at run time; the rest is for people and compilers. */
-const AT_RUN_TIME = /\.(c?js|mjs|json|node|wasm|proto|h|so(\.\d+)*)$/;
+const AT_RUN_TIME = /\.(c?js|mjs|json|node|wasm|h|so(\.\d+)*)$/;
 /** Beside the product. */
-const SOURCES = ['package.json', 'bench', 'test/support/keras-fixture.ts', 'test/fixtures'];
+const SUPPORT = ['keras-fixture', 'tiny', 'gantry-process'].map((name) => `test/support/${name}.ts`);
+const SOURCES = ['package.json', 'bench', ...SUPPORT, 'test/fixtures'];
 const SERVED = ['package.json', 'dist'].map((file) => `packages/worker-package/${file}`);
 SERVED.push('node_modules/@gantry/worker-package');
 const CONTROL = `Package: gantry-gpu-kit

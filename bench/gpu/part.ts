@@ -1,4 +1,6 @@
 import type { ConvolutionForm } from '@gantry/compiler';
+import type { ModelName } from '@gantry/models';
+import { TINY } from '../../test/support/tiny.ts';
 
 /** A row of the kit's table, and the figures behind it. */
 export interface Finding {
@@ -10,6 +12,10 @@ export interface Finding {
 
 /** How much every part does. */
 export interface Effort {
+  /** What the engine computes. */
+  readonly model: ModelName;
+  /** For `gantry train`: the same model, and its images. */
+  readonly trainOptions: readonly string[];
   readonly forms: readonly ConvolutionForm[];
   /** Images of a shard. */
   readonly shardSizes: readonly number[];
@@ -30,6 +36,8 @@ export interface Effort {
 }
 
 export const FULL: Effort = {
+  model: 'dcgan',
+  trainOptions: [],
   forms: ['direct', 'patches', 'spectral'],
   shardSizes: [64, 256, 1024],
   warmUps: 3,
@@ -40,8 +48,10 @@ export const FULL: Effort = {
   peerRounds: 3,
 };
 
-/** Everything once and in small: a GPU made of software takes ten seconds for two images. */
+/** Everything once and in small: a GPU made of software takes ten seconds for two images of the tutorial's model. */
 export const SMOKE: Effort = {
+  model: 'tiny',
+  trainOptions: TINY,
   forms: ['direct', 'spectral'],
   shardSizes: [2],
   warmUps: 0,

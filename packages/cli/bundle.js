@@ -24,7 +24,14 @@ const bundle = await rolldown({
   // TensorFlow.js registers its kernels and gradients by modules that nothing uses.
   treeshake: { moduleSideEffects: [{ test: /@tensorflow/, sideEffects: true }] },
   // Native addons.
-  external: [/^@tensorflow\/tfjs-node/, 'onnxruntime-node', 'sharp', 'bufferutil', 'utf-8-validate', 'msgpackr-extract'],
+  external: [
+    /^@tensorflow\/tfjs-node/,
+    'onnxruntime-node',
+    'sharp',
+    'bufferutil',
+    'utf-8-validate',
+    'msgpackr-extract',
+  ],
   onLog: (level, log) => {
     if (level === 'warn') throw new Error(log.message);
   },

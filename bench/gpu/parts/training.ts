@@ -16,7 +16,7 @@ interface Trained {
 }
 
 /** `gantry train` with workers that share the GPU: speed, where the time goes, and whether all runs have the same bits. */
-export async function* training({ workers, training: plan }: Effort): AsyncGenerator<Finding> {
+export async function* training({ workers, training: plan, trainOptions }: Effort): AsyncGenerator<Finding> {
   const digests: string[] = [];
   for (const count of workers) {
     const run = join(temporaryDirectory(), 'run');
@@ -33,7 +33,7 @@ export async function* training({ workers, training: plan }: Effort): AsyncGener
     const options = ['--workers', count, '--device', 'webgpu', '--seed', SEED, '--run', run, '--exit', ...sizes].map(
       String,
     );
-    const { weightsDigest } = await gantryJson<Trained>('train', ...options, ...DATA_OPTION);
+    const { weightsDigest } = await gantryJson<Trained>('train', ...options, ...DATA_OPTION, ...trainOptions);
     digests.push(weightsDigest);
     const all = readFileSync(join(run, 'metrics.jsonl'), 'utf8').trimEnd().split('\n');
     const steps = all

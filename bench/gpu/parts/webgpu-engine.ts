@@ -14,9 +14,11 @@ import {
   sampleBytes,
   viewOf,
   type BatchInputs,
+  type ModelManifest,
+  type PhaseManifest,
 } from '@gantry/core';
-import { manifestOf } from '@gantry/core/tfjs';
-import { dcgan } from '@gantry/models';
+import { manifestOf, type Model } from '@gantry/core/tfjs';
+import { modelNamed } from '@gantry/models';
 import { OnnxEngine } from '@gantry/worker/portable';
 import * as tf from '@tensorflow/tfjs-core';
 import type { Effort, Finding } from '../part.ts';
@@ -31,10 +33,19 @@ const SESSION = {
   enableMemPattern: false,
 } as const satisfies ort.InferenceSession.SessionOptions;
 
-const model = dcgan();
-const manifest = manifestOf(model);
-const phase = phaseAt(manifest, 0);
-const { weights } = initialState(manifest, 0);
+/** A model's step. */
+interface Subject {
+  readonly model: Model;
+  readonly manifest: ModelManifest;
+  readonly phase: PhaseManifest;
+  readonly weights: Float32Array;
+}
+
+function subjectNamed(name: string): Subject {
+  const model = modelNamed(name);
+  const manifest = manifestOf(model);
+  return { model, manifest, phase: phaseAt(manifest, 0), weights: initialState(manifest, 0).weights };
+}
 
 /** All kernels of one kind in one run of the step, as the GPU's clock has it. */
 interface Kernel {
@@ -65,6 +76,7 @@ async function timed({ warmUps, runs }: Effort, run: () => Promise<unknown>): Pr
 
 /** The step as a worker's engine computes it, with other weights each time. */
 async function startStep(
+  { model, manifest, phase, weights }: Subject,
   form: ConvolutionForm,
   inputs: BatchInputs,
   options: ort.InferenceSession.SessionOptions = {},
@@ -88,7 +100,11 @@ async function startStep(
 }
 
 /** Takes all inputs of the step and gives one number of each: what is left is bringing them to the GPU. */
-async function measureUpload(effort: Effort, { samples, tensors }: BatchInputs): Promise<Spread> {
+async function measureUpload(
+  effort: Effort,
+  { manifest, phase, weights }: Subject,
+  { samples, tensors }: BatchInputs,
+): Promise<Spread> {
   const specs = inputSpecs(phase, samples);
   const parameters = Object.fromEntries(manifest.trainable.map(({ name, shape }) => [name, { shape }]));
   const { onnx } = compile(
@@ -111,7 +127,7 @@ async function measureUpload(effort: Effort, { samples, tensors }: BatchInputs):
 }
 
 /** Gives tensors as large as the step's results: what is left is bringing them from the GPU. */
-async function measureDownload(effort: Effort): Promise<Spread> {
+async function measureDownload(effort: Effort, { manifest, phase }: Subject): Promise<Spread> {
   const leaf = newContribution(manifest, phase);
   const parts = contributionParts(leaf, manifest, phase);
   const { onnx } = compile(
@@ -129,9 +145,17 @@ async function measureDownload(effort: Effort): Promise<Spread> {
 }
 
 /** Milliseconds of the GPU's kernels in one run, the slowest kinds first. */
-async function profile(form: ConvolutionForm, inputs: BatchInputs, { warmUps, runs }: Effort): Promise<Kernel[]> {
+async function profile(
+  subject: Subject,
+  form: ConvolutionForm,
+  inputs: BatchInputs,
+  { warmUps, runs }: Effort,
+): Promise<Kernel[]> {
   const prefix = join(temporaryDirectory(), 'profile');
-  const { run, engine, session } = await startStep(form, inputs, { enableProfiling: true, profileFilePrefix: prefix });
+  const { run, engine, session } = await startStep(subject, form, inputs, {
+    enableProfiling: true,
+    profileFilePrefix: prefix,
+  });
   for (let i = -warmUps; i < runs; i++) await run();
   session.endProfiling();
   await engine.dispose();
@@ -154,15 +178,17 @@ async function profile(form: ConvolutionForm, inputs: BatchInputs, { warmUps, ru
  * kernels, back, and in what lies between.
  */
 export async function* webgpuEngine(effort: Effort): AsyncGenerator<Finding> {
-  const download = await measureDownload(effort);
+  const subject = subjectNamed(effort.model);
+  const { manifest } = subject;
+  const download = await measureDownload(effort, subject);
   for (const samples of effort.shardSizes) {
     const data = new Uint8Array(samples * sampleBytes(manifest)).fill(90);
     const inputs = batchInputs({ step: 0, iteration: 0, first: 0, samples }, data, manifest, 0);
-    const upload = await measureUpload(effort, inputs);
+    const upload = await measureUpload(effort, subject, inputs);
     for (const form of effort.forms) {
       const what = `${form}, shards of ${samples}`;
       try {
-        yield* measureForm(what, form, { effort, inputs, upload, download });
+        yield* measureForm(what, form, { subject, effort, inputs, upload, download });
       } catch (error) {
         yield { what, result: `failed: ${(error as Error).message}` };
       }
@@ -171,6 +197,7 @@ export async function* webgpuEngine(effort: Effort): AsyncGenerator<Finding> {
 }
 
 interface FormContext {
+  readonly subject: Subject;
   readonly effort: Effort;
   readonly inputs: BatchInputs;
   readonly upload: Spread;
@@ -178,16 +205,16 @@ interface FormContext {
 }
 
 async function* measureForm(what: string, form: ConvolutionForm, context: FormContext): AsyncGenerator<Finding> {
-  const { effort, inputs, upload, download } = context;
+  const { subject, effort, inputs, upload, download } = context;
   const { samples } = inputs;
-  const { run, engine } = await startStep(form, inputs);
+  const { run, engine } = await startStep(subject, form, inputs);
   const step = await timed(effort, run);
   await engine.dispose();
   const speed = `${spreadText(spread(step.samples.map((ms) => (samples * 1000) / ms)))} images/s`;
   const figures = { form, samples, step, upload, download };
   // The profiler may fail where the step does not; what comes next has the same name and replaces this.
   yield { what, result: speed, figures };
-  const kernels = await profile(form, inputs, effort);
+  const kernels = await profile(subject, form, inputs, effort);
   const kernelMs = kernels.reduce((sum, { ms }) => sum + ms, 0);
   const launches = Math.round(kernels.reduce((sum, { count }) => sum + count, 0));
   const slowest = kernels.slice(0, KERNELS_SHOWN);
