@@ -83,6 +83,8 @@ export class ChaosCluster {
         return this.#link(fault.link).cut();
       case 'link-garbage':
         return this.#link(fault.link).spoil(fault.towards, new Dice(fault.seed, 2).bytes(fault.bytes));
+      case 'link-flip':
+        return this.#link(fault.link).flip(fault.towards, fault.seed);
       case 'rogue': {
         const outcome = await attackAsRogue(fault.attack, fault.seed, this.#parts.target, lane);
         return this.#context.say(`${lane}, ${fault.attack}: ${outcome}`);

@@ -31,6 +31,8 @@ export type Fault =
       readonly bytes: number;
       readonly seed: number;
     }
+  /** One bit changes on its way. */
+  | { readonly kind: 'link-flip'; readonly link: number; readonly towards: Towards; readonly seed: number }
   | { readonly kind: 'rogue'; readonly attack: Attack; readonly seed: number }
   /** SIGKILL; after `downMs` the run is resumed. */
   | { readonly kind: 'coordinator-kill'; readonly downMs: number }
@@ -66,6 +68,8 @@ const DECK: readonly FaultKind[] = [
   'link-cut',
   'link-garbage',
   'link-garbage',
+  'link-flip',
+  'link-flip',
   'rogue',
   'rogue',
   'coordinator-kill',
@@ -115,6 +119,8 @@ function newFault(kind: FaultKind, dice: Dice, workers: number, links: number): 
       return { kind, link };
     case 'link-garbage':
       return { kind, link, towards: dice.pick(['coordinator', 'worker']), bytes: dice.between(64, 4096), seed };
+    case 'link-flip':
+      return { kind, link, towards: dice.pick(['coordinator', 'worker']), seed };
     case 'rogue':
       return { kind, attack: dice.pick(ATTACKS), seed };
     case 'coordinator-kill':
@@ -145,6 +151,8 @@ export function describeFault(fault: Fault): string {
       return `link ${fault.link + 1}: cut`;
     case 'link-garbage':
       return `link ${fault.link + 1}: ${fault.bytes} bytes of garbage to the ${fault.towards}`;
+    case 'link-flip':
+      return `link ${fault.link + 1}: one bit changes on its way to the ${fault.towards}`;
     case 'rogue':
       return `a rogue attacks: ${fault.attack}`;
     case 'coordinator-kill':

@@ -17,8 +17,13 @@ export class FrameFollower {
     return boundary ?? (this.#isBetweenFrames ? chunk.length : undefined);
   }
 
+  /** Whether the HTTP head is over. */
+  get isPastHead(): boolean {
+    return this.#headEnd === HEAD_END.length;
+  }
+
   get #isBetweenFrames(): boolean {
-    return this.#headEnd === HEAD_END.length && this.#header.length === 0 && this.#payloadLeft === 0;
+    return this.isPastHead && this.#header.length === 0 && this.#payloadLeft === 0;
   }
 
   #skipPayload(available: number): number {

@@ -17,6 +17,9 @@ export class SlowLink {
   /** Goes into the stream between the next two frames. */
   readonly #garbage = new Map<Towards, Buffer>();
   #spoiled = 0;
+  /** Of the next bytes that go there, one bit is changed: which one follows from the number. */
+  readonly #flips = new Map<Towards, number>();
+  #flipped = 0;
 
   private constructor(server: Server, port: number) {
     this.#server = server;
@@ -62,8 +65,19 @@ export class SlowLink {
     this.#garbage.set(towards, bytes);
   }
 
+  /** How often a bit was changed. */
+  get flipped(): number {
+    return this.#flipped;
+  }
+
+  /** Changes one bit of what goes there next, beyond the HTTP head. @param seed says which */
+  flip(towards: Towards, seed: number): void {
+    this.#flips.set(towards, seed);
+  }
+
   /** From now on it is a link like any other. */
   heal(): void {
+    this.#flips.clear();
     this.#garbage.clear();
     this.clear();
   }
@@ -98,7 +112,10 @@ export class SlowLink {
     for await (const data of from) {
       const chunk = data as Buffer;
       await this.#passage(chunk.length, signal);
-      const out = this.#spoiledBy(towards, chunk, follower.follow(chunk));
+      const isPastHead = follower.isPastHead;
+      const boundary = follower.follow(chunk);
+      if (isPastHead) this.#flipIn(towards, chunk);
+      const out = this.#spoiledBy(towards, chunk, boundary);
       if (!to.write(out)) await once(to, 'drain', { signal });
     }
     to.end();
@@ -108,6 +125,15 @@ export class SlowLink {
   async #passage(bytes: number, signal: AbortSignal): Promise<void> {
     while (this.#state === 'stalled') await once(this.#stateEvents, 'changed', { signal });
     if (this.#state !== 'clear') await delay((bytes * 1000) / this.#state.bytesPerSecond, undefined, { signal });
+  }
+
+  #flipIn(towards: Towards, chunk: Buffer): void {
+    const seed = this.#flips.get(towards);
+    if (seed === undefined) return;
+    this.#flips.delete(towards);
+    this.#flipped++;
+    const bit = seed % (8 * chunk.length);
+    chunk[bit >> 3] = (chunk[bit >> 3] ?? 0) ^ (1 << (bit & 7));
   }
 
   #spoiledBy(towards: Towards, chunk: Buffer, boundary: number | undefined): Buffer {

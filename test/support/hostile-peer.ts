@@ -9,7 +9,7 @@ import {
   manifestBytes,
   manifestFromWire,
   phaseAt,
-  programsBytes,
+  programBytes,
   sha256,
   type CoordinatorMessage,
   type MessageOf,
@@ -101,7 +101,7 @@ export class HostilePeer {
       encodeFrame({
         type: 'ready',
         manifest: manifest ?? (await sha256(manifestBytes(manifestFromWire(welcome.manifest)))),
-        program: await sha256(programsBytes(welcome.programs)),
+        program: await sha256(programBytes(welcome)),
         numericClass: '0'.repeat(64),
         probeMs: 1,
       }),

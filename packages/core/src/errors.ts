@@ -12,6 +12,7 @@ export const ERROR_CODES = [
   'E_BAD_SHAPE',
   'E_PROTOCOL',
   'E_VERSION',
+  'E_CHECKSUM',
   'E_AUTH',
   'E_MANIFEST',
   'E_TOO_LARGE',

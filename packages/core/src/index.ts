@@ -42,10 +42,18 @@ export { GRADIENT_NORM_CHART, gradientNormReport, type Report } from './model/re
 export { Stream, epochPermutation, fillKeepMask, fillNormal, fillUniform } from './numerics/random.ts';
 export { philox4x32 } from './numerics/philox.ts';
 export { Assembly, encodeFrames, framesAround } from './protocol/chunks.ts';
+export { checksum } from './protocol/checksum.ts';
 export { decodeFromCoordinator, decodeFromWorker, encodeFrame, floatsOf, type Received } from './protocol/codec.ts';
 export { freeFrame } from './protocol/free-frame.ts';
-export { allocatePayload, MAX_FRAME_BYTES, MAX_PAYLOAD_BYTES, PROTOCOL_VERSION, type Frame } from './protocol/frame.ts';
-export { manifestBytes, manifestFromWire, manifestToWire, programsBytes, sha256 } from './protocol/manifest.ts';
+export {
+  allocatePayload,
+  MAX_FRAME_BYTES,
+  MAX_PAYLOAD_BYTES,
+  PROTOCOL_VERSION,
+  peekHeader,
+  sealFrame,
+} from './protocol/frame.ts';
+export { manifestBytes, manifestFromWire, manifestToWire, programBytes, sha256 } from './protocol/manifest.ts';
 export type { CoordinatorMessage, Message, MessageOf, WorkerMessage } from './protocol/messages.ts';
 export { plainText } from './protocol/text.ts';
 export {

@@ -9,9 +9,11 @@ import {
   contributionLayout,
   manifestBytes,
   manifestFromWire,
+  peekHeader,
   phaseAt,
-  programsBytes,
+  programBytes,
   samplesIn,
+  sealFrame,
   sha256,
   type CoordinatorMessage,
   type MessageOf,
@@ -35,23 +37,16 @@ function constantLeaf(samples: number): Float32Array {
 
 /** What all workers of one process share. */
 export class Answers {
-  /** What every shard is answered with, masked already. */
+  /** What every shard is answered with. */
   readonly leaf: Uint8Array;
+  readonly maskedLeaf: Uint8Array;
   readonly mask: Uint8Array;
-  #weights = new Uint8Array();
 
   /** @param isMasked as workers do without TLS beyond loopback; elsewhere their masks are zeros, which cost nothing */
   constructor(samples: number, isMasked: boolean) {
     this.mask = isMasked ? SOME_MASK : NO_MASK;
-    const leaf = new Uint8Array(constantLeaf(samples).buffer);
-    this.leaf = isMasked ? masked(leaf, this.mask) : leaf;
-  }
-
-  /** A message of which only the first bytes are known, in full length. Valid until the next call. */
-  padded({ kept, length }: RawMessage): Uint8Array {
-    if (this.#weights.length < length) this.#weights = new Uint8Array(length);
-    this.#weights.set(kept);
-    return this.#weights.subarray(0, length);
+    this.leaf = new Uint8Array(constantLeaf(samples).buffer);
+    this.maskedLeaf = isMasked ? masked(this.leaf, this.mask) : this.leaf;
   }
 }
 
@@ -152,11 +147,16 @@ export class SyntheticWorker {
     if (raw.opcode === OPCODE.ping) this.#write(OPCODE.pong, [raw.kept]);
     if (raw.opcode === OPCODE.close) this.vanish();
     if (raw.opcode !== OPCODE.binary) return;
-    const frame = raw.kept.length === raw.length ? raw.kept : this.#options.answers.padded(raw);
-    const message = this.#assembly.add(decodeFromCoordinator(frame, this.#welcome))?.message;
+    const message = this.#decode(raw);
     if (!message) return;
     this.#handle(message);
     this.#options.onMessage(message);
+  }
+
+  /** Of what was not kept whole, only the header is looked at. */
+  #decode({ kept, length }: RawMessage): CoordinatorMessage | undefined {
+    if (kept.length < length) return peekHeader(kept) as CoordinatorMessage;
+    return this.#assembly.add(decodeFromCoordinator(kept, this.#welcome))?.message;
   }
 
   #handle(message: CoordinatorMessage): void {
@@ -191,11 +191,11 @@ export class SyntheticWorker {
   }
 
   /** The hashes of the welcome are confirmed without looking at the programs. */
-  async #getReady({ manifest, programs }: MessageOf<'welcome'>): Promise<void> {
+  async #getReady(welcome: MessageOf<'welcome'>): Promise<void> {
     this.#send({
       type: 'ready',
-      manifest: await sha256(manifestBytes(manifestFromWire(manifest))),
-      program: await sha256(programsBytes(programs)),
+      manifest: await sha256(manifestBytes(manifestFromWire(welcome.manifest))),
+      program: await sha256(programBytes(welcome)),
       numericClass: '0'.repeat(16),
       probeMs: this.#options.claimedMs,
     });
@@ -227,9 +227,11 @@ export class SyntheticWorker {
       waitMs: 0,
     } as const;
     for (let offset = 0; offset < answers.leaf.length; offset += MAX_PAYLOAD_BYTES) {
+      const end = offset + MAX_PAYLOAD_BYTES;
       // Without its payload, a frame is what stands before the payload: the leaf follows as it is, uncopied.
       const head = encodeFrame(offset === 0 ? message : { ...message, offset });
-      this.#write(OPCODE.binary, [head], answers.leaf.subarray(offset, offset + MAX_PAYLOAD_BYTES));
+      sealFrame(head, answers.leaf.subarray(offset, end));
+      this.#write(OPCODE.binary, [head], answers.maskedLeaf.subarray(offset, end));
     }
   }
 

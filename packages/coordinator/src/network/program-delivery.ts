@@ -4,7 +4,7 @@ import {
   encodeFrames,
   manifestBytes,
   manifestToWire,
-  programsBytes,
+  programBytes,
   sha256,
   type MessageOf,
   type Program,
@@ -16,7 +16,7 @@ export interface Delivery {
   readonly welcome: MessageOf<'welcome'>;
   /** The welcome and the programs it announces, encoded once for all workers. */
   readonly frames: readonly Uint8Array[];
-  /** sha256 of the manifest and of the programs, which a worker has to confirm. */
+  /** sha256 of the manifest, and of the seed and the programs, which a worker has to confirm. */
   readonly hashes: { readonly manifest: string; readonly program: string };
 }
 
@@ -42,6 +42,6 @@ export async function prepareDelivery(run: string, { seed, manifest, variants }:
       encodeFrame(welcome),
       ...variants.flatMap(({ phase, samples, onnx }) => encodeFrames({ type: 'program', phase, samples }, onnx)),
     ],
-    hashes: { manifest: await sha256(manifestBytes(manifest)), program: await sha256(programsBytes(programs)) },
+    hashes: { manifest: await sha256(manifestBytes(manifest)), program: await sha256(programBytes(welcome)) },
   };
 }

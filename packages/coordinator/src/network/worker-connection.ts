@@ -86,7 +86,7 @@ export class WorkerConnection {
     if (this.#ended) return;
     try {
       if (!isBinary) throw new GantryError('E_PROTOCOL', 'a text message: frames are binary');
-      const received = decodeFromWorker(data, this.#context.contributionLength);
+      const received = decodeFromWorker(data, this.#hello && this.#context.contributionLength);
       const { type } = received.message;
       // Before any memory is taken for it.
       if (type === 'result') this.#linkFor(type);
@@ -279,10 +279,13 @@ export class WorkerConnection {
   }
 }
 
-/** What a peer did against the WebSocket protocol; ws has closed with a code of its own, and only the record gets this. */
+/**
+ * What is against the WebSocket protocol, be it by a peer or by damage on the way; ws has closed with a code of its own, and only
+ * the record gets this.
+ */
 function webSocketError(error: Error): GantryError {
   const isTooLarge = 'code' in error && error.code === 'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH';
-  return new GantryError(isTooLarge ? 'E_TOO_LARGE' : 'E_PROTOCOL', error.message);
+  return new GantryError(isTooLarge ? 'E_TOO_LARGE' : 'E_CHECKSUM', error.message);
 }
 
 /** The name, or the name with the first number that makes it unique. */

@@ -6,6 +6,8 @@ const WORKERS_REMEMBERED = 10_000;
 /** Counts the invalid results of workers over all their connections, for as long as the coordinator lives. */
 export class Quarantine {
   readonly #invalidResults = new Map<string, number>();
+  /** Workers to or from which something was damaged, and of which nothing was accepted since. */
+  readonly #damaged = new Set<string>();
 
   /** @returns how many invalid results this worker has given, with this one */
   count(identity: string): number {
@@ -16,6 +18,20 @@ export class Quarantine {
     const [oldest] = this.#invalidResults.keys();
     if (oldest !== undefined && this.#invalidResults.size > WORKERS_REMEMBERED) this.#invalidResults.delete(oldest);
     return count;
+  }
+
+  /** Whether damage on the way counts as nobody's fault: the first since the worker's last good result. */
+  forgives(identity: string): boolean {
+    if (this.#damaged.has(identity)) return false;
+    const [oldest] = this.#damaged;
+    if (oldest !== undefined && this.#damaged.size >= WORKERS_REMEMBERED) this.#damaged.delete(oldest);
+    this.#damaged.add(identity);
+    return true;
+  }
+
+  /** A result of this worker was accepted. */
+  accepted(identity: string): void {
+    this.#damaged.delete(identity);
   }
 
   /** Whether this worker is kept out. */

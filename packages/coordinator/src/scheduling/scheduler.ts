@@ -216,6 +216,7 @@ export class Scheduler {
       return;
     }
     current.accept(entry, shards, result, times, receivedMs);
+    this.quarantine.accepted(entry.link.identity);
     if (current.isComplete) this.#current = undefined;
   }
 
@@ -274,12 +275,16 @@ export class Scheduler {
 
   /** @returns why the worker is kept out from now on, if it is */
   #countInvalid(link: WorkerLink, error: GantryError): GantryError | undefined {
-    this.#event({ type: 'invalid', worker: link.name, code: error.code, cause: error.message });
+    const { code, message: cause } = error;
+    if (code === 'E_CHECKSUM') {
+      this.#event({ type: 'damaged', worker: link.name, cause });
+      if (this.quarantine.forgives(link.identity)) return undefined;
+    } else this.#event({ type: 'invalid', worker: link.name, code, cause });
     const count = this.quarantine.count(link.identity);
     if (!this.quarantine.has(link.identity)) return undefined;
-    const cause = `${count} invalid results, the last: ${error.message}`;
-    this.#event({ type: 'quarantined', worker: link.name, cause });
-    return new GantryError('E_QUARANTINED', cause);
+    const reason = `${count} invalid results, the last: ${cause}`;
+    this.#event({ type: 'quarantined', worker: link.name, cause: reason });
+    return new GantryError('E_QUARANTINED', reason);
   }
 
   /** A worker will not answer shards: they wait for another one. */

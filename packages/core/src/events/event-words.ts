@@ -15,6 +15,7 @@ const KINDS: Readonly<Record<EventType, EventKind>> = {
   joined: 'workers',
   left: 'workers',
   invalid: 'faults',
+  damaged: 'faults',
   quarantined: 'faults',
   requeued: 'work',
   duplicated: 'work',
@@ -41,6 +42,7 @@ const ON_TERMINAL: Readonly<Record<EventType, 'line' | 'warning' | undefined>> =
   joined: 'line',
   left: 'line',
   invalid: 'line',
+  damaged: 'line',
   quarantined: 'line',
   requeued: undefined,
   duplicated: undefined,
@@ -99,6 +101,8 @@ function wordsOf(event: EventLine): string {
       return `${event.worker} left: ${event.cause}`;
     case 'invalid':
       return `an invalid result of ${event.worker} [${event.code}]: ${event.cause}`;
+    case 'damaged':
+      return `damage on the way to or from ${event.worker}: ${event.cause}`;
     case 'quarantined':
       return `${event.worker} was quarantined: ${event.cause}`;
     case 'requeued':

@@ -32,6 +32,7 @@ const FIELDS: { readonly [T in EventType]: ChecksOf<EventOf<T>> } = {
   joined: { worker: isText, engine: isText, device: isText, class: isText, slots: isNumber },
   left: { worker: isText, cause: isText },
   invalid: { worker: isText, code: isText, cause: isText },
+  damaged: { worker: isText, cause: isText },
   quarantined: { worker: isText, cause: isText },
   requeued: { shard: isNumber, of: isNumber, worker: isText, cause: isText },
   duplicated: { shard: isNumber, from: isText, worker: isText, cause: isText },

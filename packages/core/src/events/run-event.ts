@@ -26,6 +26,7 @@ export type RunEvent =
       readonly code: string;
       readonly cause: string;
     }
+  | { readonly type: 'damaged'; readonly worker: string; readonly cause: string }
   | { readonly type: 'quarantined'; readonly worker: string; readonly cause: string }
   | {
       readonly type: 'requeued';

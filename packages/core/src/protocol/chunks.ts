@@ -6,7 +6,7 @@ import type { Message, MessageOf } from './messages.ts';
 /** Messages with a payload; one that is too large for a frame travels in several, cut every `MAX_PAYLOAD_BYTES`. */
 export type BulkMessage = MessageOf<'program' | 'weights' | 'assign' | 'result'>;
 
-/** The frames for `message` with copies of `payload`, in the order in which they are sent. @throws as `createFrame` */
+/** The frames for `message` with copies of `payload`, in the order in which they are sent. @throws as `frameAround` */
 export function encodeFrames(
   message: BulkMessage,
   payload: Uint8Array | Float32Array,
@@ -22,7 +22,7 @@ export function encodeFrames(
  * The frames for `message` around a payload from `allocatePayload`. The first one lies in its memory and is overwritten by the
  * next; what does not fit into that one is copied.
  * @param copies memory for what is copied: filled here, and used again where it was filled for a payload of the same length
- * @throws as `createFrame`
+ * @throws as `frameAround`
  */
 export function framesAround(
   message: BulkMessage,

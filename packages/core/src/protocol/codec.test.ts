@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { ERROR_CODES, GantryError } from '../errors.ts';
-import { createFrame, decodeFromCoordinator, decodeFromWorker, encodeFrame, floatsOf, type Received } from './codec.ts';
-import { MAX_FRAME_BYTES, MAX_PAYLOAD_BYTES, PROTOCOL_VERSION, layFrame } from './frame.ts';
+import { decodeFromCoordinator, decodeFromWorker, encodeFrame, floatsOf, type Received } from './codec.ts';
+import { MAX_FRAME_BYTES, MAX_PAYLOAD_BYTES, PROTOCOL_VERSION, layFrame, sealFrame } from './frame.ts';
 import type { Message, MessageOf } from './messages.ts';
 import { plainText } from './text.ts';
 
@@ -220,20 +220,33 @@ describe.each(types)('message %s', (type) => {
   it('is refused when cut off anywhere or continued', () => {
     const frame = encodeFrame(example(type), payloadFor(example(type)));
     for (let length = 0; length < frame.length; length++) {
-      expect(refusal(() => decode(type, frame.subarray(0, length)))).toMatch(/^E_(PROTOCOL|BAD_SHAPE)$/);
+      expect(refusal(() => decode(type, frame.subarray(0, length)))).toBe('E_CHECKSUM');
     }
-    expect(refusal(() => decode(type, Uint8Array.of(...frame, 0)))).toBe('E_BAD_SHAPE');
+    const longer = Uint8Array.of(...frame, 0);
+    expect(refusal(() => decode(type, longer))).toBe('E_CHECKSUM');
+    sealFrame(longer);
+    expect(refusal(() => decode(type, longer))).toBe('E_BAD_SHAPE');
   });
 
-  it('with one changed byte is refused, or is another valid message', () => {
+  it('is known to be damaged with one changed byte, wherever that is', () => {
+    const frame = encodeFrame(example(type), payloadFor(example(type)));
+    for (let at = 0; at < frame.length; at++) {
+      for (const change of [1, 2, 4, 8, 0x10, 0x20, 0x40, 0x80, 0xff]) {
+        const damaged = frame.with(at, (frame[at] ?? 0) ^ change);
+        expect([at, change, refusal(() => decode(type, damaged))]).toEqual([at, change, 'E_CHECKSUM']);
+      }
+    }
+  });
+
+  it('with one changed byte and the right checksum is refused, or is another valid message', () => {
     const frame = encodeFrame(example(type), payloadFor(example(type)));
     const end = frame.length - payloadBytes(example(type));
     for (let at = 0; at < end; at++) {
       for (const change of [1, 2, 0x10, 0x20, 0x40, 0x80, 0xff]) {
-        const damaged = frame.slice();
-        damaged[at] = (damaged[at] ?? 0) ^ change;
+        const changed = frame.with(at, (frame[at] ?? 0) ^ change);
+        sealFrame(changed);
         refusal(() => {
-          const { message, payload } = decode(type, damaged);
+          const { message, payload } = decode(type, changed);
           expect(decode(type, encodeFrame(message, payload)).message).toEqual(message);
         });
       }
@@ -243,7 +256,7 @@ describe.each(types)('message %s', (type) => {
   it('is refused when a field is missing, of another type or unknown', () => {
     const valid: Message = type === 'failure' ? { ...example(type), round: 1, index: 1 } : example(type);
     const bytes = payloadBytes(valid);
-    const outcome = (header: object) => refusal(() => decode(type, layFrame(header, bytes).frame));
+    const outcome = (header: object) => refusal(() => decode(type, layFrame(header, new Uint8Array(bytes))));
     expect(outcome(valid)).toBeUndefined();
     for (const field of Object.keys(valid)) {
       // An explanation may be any string.
@@ -257,7 +270,7 @@ describe.each(types)('message %s', (type) => {
     }
     for (const key of ['extra', 'constructor', 'toString', '', 'x'.repeat(200)]) {
       expect(outcome({ ...valid, [key]: 1 })).toBe('E_PROTOCOL');
-      expect(refusal(() => createFrame({ ...valid, [key]: 1 }, bytes))).toBe('E_PROTOCOL');
+      expect(refusal(() => encodeFrame({ ...valid, [key]: 1 }, new Uint8Array(bytes)))).toBe('E_PROTOCOL');
     }
   });
 
@@ -269,22 +282,15 @@ describe.each(types)('message %s', (type) => {
   it('is refused with a payload of another length', () => {
     const bytes = payloadBytes(example(type));
     for (const wrong of [bytes + 1, bytes + 4, bytes + 8, Math.max(0, bytes - 4)].filter((n) => n !== bytes)) {
-      expect(refusal(() => decode(type, layFrame(example(type), wrong).frame))).toBe('E_BAD_SHAPE');
+      expect(refusal(() => decode(type, layFrame(example(type), new Uint8Array(wrong))))).toBe('E_BAD_SHAPE');
     }
   });
 });
 
-describe('createFrame', () => {
-  it('gives a payload to be written in place', () => {
-    const { frame, payload } = createFrame(example('weights'), 24);
-    expect(payload).toEqual(new Uint8Array(24));
-    floatsOf(payload).set([1, 2, 3, 4, 5, 6]);
-    expect(floatsOf(decode('weights', frame).payload)).toEqual(Float32Array.of(1, 2, 3, 4, 5, 6));
-  });
-
+describe('encodeFrame', () => {
   it('refuses payloads that the message rules out', () => {
-    expect(refusal(() => createFrame(example('hello'), 8))).toBe('E_BAD_SHAPE');
-    expect(refusal(() => createFrame(example('weights'), MAX_PAYLOAD_BYTES + 1))).toBe('E_TOO_LARGE');
+    expect(refusal(() => encodeFrame(example('hello'), new Uint8Array(8)))).toBe('E_BAD_SHAPE');
+    expect(refusal(() => encodeFrame(example('weights'), new Uint8Array(MAX_PAYLOAD_BYTES + 1)))).toBe('E_TOO_LARGE');
   });
 
   it('copies a view with its own offset', () => {
@@ -308,30 +314,40 @@ describe('floatsOf', () => {
 
 describe('refusals', () => {
   it.each([
-    ['the frame', encodeFrame({ ...WELCOME }).with(2, 9)],
-    ['welcome', layFrame({ ...WELCOME, protocol: 9 }, 0).frame],
+    // What it has for a checksum is anything.
+    ['the frame', encodeFrame({ ...WELCOME }).with(2, 9).fill(7, 8, 16)],
+    ['welcome', layFrame({ ...WELCOME, protocol: 9 })],
   ])('name both versions when %s is of another', (_, frame) => {
-    expect(refusal(() => decode('welcome', frame))).toBe('E_VERSION');
-    expect(() => decode('welcome', frame)).toThrow(new RegExp(`version 9.* version ${PROTOCOL_VERSION}:`));
+    const greet = () => decodeFromCoordinator(frame, undefined);
+    expect(refusal(greet)).toBe('E_VERSION');
+    expect(greet).toThrow(new RegExp(`version 9.* version ${PROTOCOL_VERSION}:`));
+  });
+
+  it('call what is no frame damaged only where frames have come before', () => {
+    const noise = new TextEncoder().encode('GET / HTTP/1.1');
+    expect(refusal(() => decodeFromCoordinator(noise, undefined))).toBe('E_PROTOCOL');
+    expect(refusal(() => decodeFromWorker(noise, undefined))).toBe('E_PROTOCOL');
+    expect(refusal(() => decodeFromCoordinator(noise, WELCOME))).toBe('E_CHECKSUM');
+    expect(refusal(() => decodeFromWorker(noise, lengthOf))).toBe('E_CHECKSUM');
   });
 
   it('hold limits before reading', () => {
-    const header = layFrame({ type: 'leaving' }, 0).frame;
+    const header = layFrame({ type: 'leaving' });
     header.set([1, 0, 1, 0], 4); // 65,537
+    sealFrame(header);
     expect(refusal(() => decode('leaving', header))).toBe('E_TOO_LARGE');
-    expect(refusal(() => layFrame({ a: 'x'.repeat(40_000), b: 'x'.repeat(40_000) }, 0))).toBe('E_TOO_LARGE');
+    expect(refusal(() => layFrame({ a: 'x'.repeat(40_000), b: 'x'.repeat(40_000) }))).toBe('E_TOO_LARGE');
     const large = new Uint8Array(MAX_FRAME_BYTES + 8);
     large.set(encodeFrame({ type: 'leaving' }));
+    sealFrame(large);
     expect(refusal(() => decode('leaving', large))).toBe('E_TOO_LARGE');
   });
 
-  it.each([
-    ['the reserved byte', 3],
-    ['the padding', 23],
-  ])('cover %s', (_, at) => {
+  it('cover the padding', () => {
     const frame = encodeFrame({ type: 'leaving' });
-    expect(frame.length).toBe(24);
-    frame[at] = 1;
+    expect(frame.length).toBe(32);
+    frame[31] = 1;
+    sealFrame(frame);
     expect(refusal(() => decode('leaving', frame))).toBe('E_PROTOCOL');
   });
 
@@ -359,16 +375,17 @@ describe('refusals', () => {
       [{ ...first, iteration: 2 ** 16 }],
       [{ ...first, first: -1 }],
     ]) {
-      const { frame } = layFrame({ ...assign, batches }, payloadBytes(assign));
+      const frame = layFrame({ ...assign, batches }, new Uint8Array(payloadBytes(assign)));
       expect(refusal(() => decode('assign', frame))).toBe('E_PROTOCOL');
     }
   });
 
   it('are the only outcome of bytes that are no message', () => {
-    const prefix = fc.nat(80).map((bytes) => [0x47, 0x54, PROTOCOL_VERSION, 0, bytes, 0, 0, 0]);
+    const prefix = fc.nat(80).map((bytes) => [0x47, 0x54, PROTOCOL_VERSION, 0, bytes, ...Array<number>(11).fill(0)]);
     fc.assert(
       fc.property(fc.oneof(fc.constant([]), prefix), fc.uint8Array({ maxLength: 200 }), (start, rest) => {
         const frame = Uint8Array.of(...start, ...rest);
+        if (frame.length >= 16) sealFrame(frame);
         expect(refusal(() => decode('hello', frame))).toMatch(/^E_/);
         expect(refusal(() => decode('welcome', frame))).toMatch(/^E_/);
       }),
@@ -383,7 +400,7 @@ describe('text', () => {
   it('loses what cannot be seen, on either side', () => {
     const hello = { ...example('hello'), name: ` ${hidden}Gr\u200bün${hidden} 7 ` };
     expect(decode('hello', encodeFrame(hello)).message).toMatchObject({ name: 'Grün 7' });
-    const { frame } = layFrame({ ...hello, name: `${hidden.replace('\ud800', '')}Grün 7` }, 0);
+    const frame = layFrame({ ...hello, name: `${hidden.replace('\ud800', '')}Grün 7` });
     expect(decode('hello', frame).message).toMatchObject({ name: 'Grün 7' });
   });
 

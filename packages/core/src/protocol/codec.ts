@@ -7,7 +7,6 @@ import {
   layFrameAround,
   readFrame,
   versionError,
-  type Frame,
 } from './frame.ts';
 import { sampleBytes } from '../model/batch-inputs.ts';
 import { roundsPerStep, type ModelManifest } from '../model/manifest.ts';
@@ -34,47 +33,40 @@ export interface Received<M extends Message> {
 }
 
 /**
- * A frame for `message` whose payload of `payloadBytes` is still to be written. Made once, it can be sent to everyone.
+ * The frame for `message` around a payload from `allocatePayload`, in its memory; it is overwritten by the next.
  * @throws GantryError E_PROTOCOL for fields that the receiver would refuse, E_BAD_SHAPE, E_TOO_LARGE
  */
-export function createFrame(message: Message, payloadBytes = 0): Frame {
-  // Parsing also puts the keys in the order of the schema: equal messages give equal bytes.
-  const checked = validate(messageSchema, message);
-  requireBytes(checked, fixedBytes(checked) ?? payloadBytes, payloadBytes);
-  return layFrame(checked, payloadBytes);
-}
-
-/**
- * The frame for `message` around a payload from `allocatePayload`, in its memory; it is overwritten by the next.
- * @throws as `createFrame`
- */
 export function frameAround(message: Message, payload: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
-  const checked = validate(messageSchema, message);
-  requireBytes(checked, fixedBytes(checked) ?? payload.length, payload.length);
-  return layFrameAround(checked, payload);
+  return layFrameAround(checked(message, payload.length), payload);
 }
 
-/** The frame for `message` with a copy of `payload`. @throws as `createFrame` */
+/** The frame for `message` with a copy of `payload`. Made once, it can be sent to everyone. @throws as `frameAround` */
 export function encodeFrame(message: Message, payload?: Uint8Array | Float32Array): Uint8Array<ArrayBuffer> {
-  const created = createFrame(message, payload?.byteLength);
-  if (payload) created.payload.set(new Uint8Array(payload.buffer, payload.byteOffset, payload.byteLength));
-  return created.frame;
+  const bytes = payload && new Uint8Array(payload.buffer, payload.byteOffset, payload.byteLength);
+  return layFrame(checked(message, bytes?.length ?? 0), bytes);
+}
+
+function checked(message: Message, payloadBytes: number): Message {
+  // Parsing also puts the keys in the order of the schema: equal messages give equal bytes.
+  const valid = validate(messageSchema, message);
+  requireBytes(valid, fixedBytes(valid) ?? payloadBytes, payloadBytes);
+  return valid;
 }
 
 /**
  * Decodes what a worker sent.
- * @param contributionLength float32 numbers of a contribution in a round
+ * @param contributionLength float32 numbers of a contribution in a round; absent before the hello, when none may come
  * @param chunkBytes where payloads are cut; tests choose it
- * @throws GantryError E_PROTOCOL, E_VERSION, E_TOO_LARGE, or E_BAD_SHAPE for a payload of the wrong length; never another
+ * @throws GantryError E_PROTOCOL, E_VERSION, E_CHECKSUM, E_TOO_LARGE, or E_BAD_SHAPE for a payload of the wrong length; never another
  */
 export function decodeFromWorker(
   frame: Uint8Array,
-  contributionLength: (round: number) => number,
+  contributionLength: ((round: number) => number) | undefined,
   chunkBytes = MAX_PAYLOAD_BYTES,
 ): Received<WorkerMessage> {
-  const { header, payload } = readFrame(frame);
+  const { header, payload } = readFrame(frame, contributionLength !== undefined);
   const message = validate(workerMessageSchema, header);
-  const bytes = message.type === 'result' ? 4 * contributionLength(message.round) : 0;
+  const bytes = message.type === 'result' ? 4 * (contributionLength?.(message.round) ?? 0) : 0;
   return received(message, payload, bytes, chunkBytes);
 }
 
@@ -83,7 +75,7 @@ export function decodeFromWorker(
  * @param welcome the welcome received before, which fixes the lengths of weights, data and programs; without one they are
  *   refused
  * @param chunkBytes where payloads are cut; tests choose it
- * @throws GantryError E_PROTOCOL, E_VERSION, E_TOO_LARGE, E_MANIFEST, or E_BAD_SHAPE for a payload of the wrong length;
+ * @throws GantryError E_PROTOCOL, E_VERSION, E_CHECKSUM, E_TOO_LARGE, E_MANIFEST, or E_BAD_SHAPE for a payload of the wrong length;
  *   never another
  */
 export function decodeFromCoordinator(
@@ -91,7 +83,7 @@ export function decodeFromCoordinator(
   welcome: MessageOf<'welcome'> | undefined,
   chunkBytes = MAX_PAYLOAD_BYTES,
 ): Received<CoordinatorMessage> {
-  const { header, payload } = readFrame(frame);
+  const { header, payload } = readFrame(frame, welcome !== undefined);
   const message = validate(coordinatorMessageSchema, header);
   return received(message, payload, fixedBytes(message) ?? promisedBytes(message, welcome), chunkBytes);
 }

@@ -1,8 +1,9 @@
 import { GantryError } from '../errors.ts';
+import { checksum } from './checksum.ts';
 import { packMap, unpackMap } from './msgpack.ts';
 
 /** Changes with every change to the frame or to a message; both ends must have the same. */
-export const PROTOCOL_VERSION = 4;
+export const PROTOCOL_VERSION = 5;
 /** Room for every message; bulk data goes into the payload. */
 const MAX_HEADER_BYTES = 64 * 1024;
 /** Of one frame; a message with a larger payload takes several frames, see `framesOf`. A multiple of 8. */
@@ -12,18 +13,13 @@ export const MAX_PAYLOAD_BYTES = 16 * 1024 * 1024;
  * a peer can ask for; a checkpoint's file holds several such vectors, and Node's arrays end at 4 GiB.
  */
 export const MAX_MESSAGE_BYTES = 2 ** 30;
-const PREFIX_BYTES = 8;
+const PREFIX_BYTES = 16;
 /** The largest frame there is, as a limit for sockets. */
 export const MAX_FRAME_BYTES = PREFIX_BYTES + MAX_HEADER_BYTES + MAX_PAYLOAD_BYTES;
 
-/** "GT" */
-const MAGIC = [0x47, 0x54] as const;
-
-/** A frame and, sharing its memory, the part of it that holds the payload. */
-export interface Frame {
-  readonly frame: Uint8Array<ArrayBuffer>;
-  readonly payload: Uint8Array<ArrayBuffer>;
-}
+/** "GT", the version and 0: how every frame begins. */
+const BEGIN = Uint8Array.of(0x47, 0x54, PROTOCOL_VERSION, 0);
+const CHECKSUM_AT = 8;
 
 function payloadStart(headerBytes: number): number {
   return Math.ceil((PREFIX_BYTES + headerBytes) / 8) * 8;
@@ -42,16 +38,18 @@ function requireAtMost(limit: number, bytes: number, what: string): void {
 }
 
 /**
- * Lays a frame out, with zeros for a payload:
- * `["GT" | version, 1 byte | 0 | header length, uint32 little-endian | header | zeros to a multiple of 8 | payload]`.
+ * Lays a frame out around a copy of the payload:
+ * `["GT" | version, 1 byte | 0 | header length, uint32 | checksum, uint64 | header | zeros to a multiple of 8 | payload]`, numbers
+ * little-endian. The checksum is that of all other bytes.
  */
-export function layFrame(header: object, payloadBytes: number): Frame {
+export function layFrame(header: object, payload: Uint8Array = new Uint8Array()): Uint8Array<ArrayBuffer> {
   const packed = packedHeader(header);
-  requireAtMost(MAX_PAYLOAD_BYTES, payloadBytes, 'a payload');
+  requireAtMost(MAX_PAYLOAD_BYTES, payload.length, 'a payload');
   const start = payloadStart(packed.length);
-  const frame = new Uint8Array(start + payloadBytes);
+  const frame = new Uint8Array(start + payload.length);
+  frame.set(payload, start);
   writeHeader(frame, packed);
-  return { frame, payload: frame.subarray(start) };
+  return frame;
 }
 
 /** Room that `allocatePayload` leaves before a payload; the headers of bulk messages take about 100 bytes. */
@@ -86,28 +84,63 @@ function packedHeader(header: object): Uint8Array {
 
 /** Writes all before the payload; `frame` has zeros there. */
 function writeHeader(frame: Uint8Array<ArrayBuffer>, packed: Uint8Array): void {
-  frame.set([...MAGIC, PROTOCOL_VERSION]);
+  frame.set(BEGIN);
   new DataView(frame.buffer, frame.byteOffset).setUint32(4, packed.length, true);
   frame.set(packed, PREFIX_BYTES);
+  sealFrame(frame);
+}
+
+/**
+ * Writes the checksum of a frame whose other bytes are there.
+ * @param rest what is sent behind it as part of the frame
+ */
+export function sealFrame(frame: Uint8Array, rest: Uint8Array = new Uint8Array()): void {
+  viewOf(frame).setBigUint64(CHECKSUM_AT, checksumOf(frame, rest), true);
+}
+
+/** As if the frame began as all do: a bit of its first bytes that was changed on the way is no other version. */
+function checksumOf(frame: Uint8Array, rest: Uint8Array = new Uint8Array()): bigint {
+  return checksum(BEGIN, frame.subarray(BEGIN.length, CHECKSUM_AT), frame.subarray(PREFIX_BYTES), rest);
+}
+
+function viewOf({ buffer, byteOffset, byteLength }: Uint8Array): DataView {
+  return new DataView(buffer, byteOffset, byteLength);
+}
+
+/** @throws GantryError E_CHECKSUM for a frame that was damaged; for what is none of this version, E_PROTOCOL or E_VERSION */
+function requireUndamaged(frame: Uint8Array, isPeerKnown: boolean): void {
+  const begins = BEGIN.every((byte, i) => frame[i] === byte);
+  const isSealed = frame.length >= PREFIX_BYTES && viewOf(frame).getBigUint64(CHECKSUM_AT, true) === checksumOf(frame);
+  if (begins && isSealed) return;
+  if (!isSealed && !isPeerKnown) {
+    const [magic, more, version = 0] = frame;
+    if (magic !== BEGIN[0] || more !== BEGIN[1] || frame.length < PREFIX_BYTES) {
+      throw new GantryError('E_PROTOCOL', `${frame.length} bytes that are not a frame of Gantry`);
+    }
+    if (version !== PROTOCOL_VERSION) throw versionError(version);
+  }
+  throw new GantryError('E_CHECKSUM', `a frame of ${frame.length} bytes was damaged on its way`);
+}
+
+/** What a frame says, by its beginning alone: nothing is checked. */
+export function peekHeader(beginning: Uint8Array): unknown {
+  return unpackMap(beginning.subarray(PREFIX_BYTES, PREFIX_BYTES + viewOf(beginning).getUint32(4, true)));
 }
 
 /**
  * Takes a frame apart; the payload shares its memory.
- * @throws GantryError E_PROTOCOL, E_VERSION or E_TOO_LARGE
+ * @param isPeerKnown whether a frame of this version has come from there before: then, all that is none was damaged
+ * @throws GantryError E_PROTOCOL, E_VERSION, E_CHECKSUM or E_TOO_LARGE
  */
-export function readFrame(frame: Uint8Array): { header: unknown; payload: Uint8Array } {
-  if (frame.length < PREFIX_BYTES || frame[0] !== MAGIC[0] || frame[1] !== MAGIC[1]) {
-    throw new GantryError('E_PROTOCOL', `${frame.length} bytes that are not a frame of Gantry`);
-  }
-  const [, , version = 0, reserved] = frame;
-  if (version !== PROTOCOL_VERSION) throw versionError(version);
-  const headerBytes = new DataView(frame.buffer, frame.byteOffset).getUint32(4, true);
+export function readFrame(frame: Uint8Array, isPeerKnown: boolean): { header: unknown; payload: Uint8Array } {
+  requireUndamaged(frame, isPeerKnown);
+  const headerBytes = viewOf(frame).getUint32(4, true);
   requireAtMost(MAX_HEADER_BYTES, headerBytes, 'a header');
   const headerEnd = PREFIX_BYTES + headerBytes;
   const start = payloadStart(headerBytes);
   if (start > frame.length) throw new GantryError('E_PROTOCOL', 'the frame ends before its payload begins');
   requireAtMost(MAX_PAYLOAD_BYTES, frame.length - start, 'a payload');
-  if (reserved !== 0 || frame.subarray(headerEnd, start).some((byte) => byte !== 0)) {
+  if (frame.subarray(headerEnd, start).some((byte) => byte !== 0)) {
     throw new GantryError('E_PROTOCOL', 'the reserved bytes of the frame are not zero');
   }
   return { header: unpackMap(frame.subarray(PREFIX_BYTES, headerEnd)), payload: frame.subarray(start) };

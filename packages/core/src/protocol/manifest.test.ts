@@ -5,7 +5,7 @@ import { phaseAt, roundsPerStep } from '../model/manifest.ts';
 import { wireManifest } from '../testing/manifest.ts';
 import { contributionLayout } from '../training/contribution.ts';
 import { encodeFrame, decodeFromCoordinator } from './codec.ts';
-import { manifestBytes, manifestFromWire, manifestToWire, programsBytes, sha256 } from './manifest.ts';
+import { manifestBytes, manifestFromWire, manifestToWire, programBytes, sha256 } from './manifest.ts';
 import { MAX_MESSAGE_BYTES, PROTOCOL_VERSION } from './frame.ts';
 import type { MessageOf } from './messages.ts';
 
@@ -244,7 +244,7 @@ describe('manifest', () => {
 });
 
 describe('programs', () => {
-  it('are hashed with their order, phases, sizes and hashes', () => {
+  it('are hashed with their order, phases, sizes and hashes, and with the seed', () => {
     const [first, second] = programs.map((program) => ({ ...program }));
     if (!first || !second) throw new Error('two programs were expected');
     const variants = [
@@ -254,9 +254,8 @@ describe('programs', () => {
       [{ ...first, bytes: 101 }, second],
       [{ ...first, phase: 'generator' }, second],
     ];
-    expect(new Set(variants.map((variant) => Buffer.from(programsBytes(variant)).toString())).size).toBe(
-      variants.length,
-    );
+    const welcomes = [...variants.map((each) => ({ seed: 7, programs: each })), { seed: 8, programs: [first, second] }];
+    expect(new Set(welcomes.map((welcome) => Buffer.from(programBytes(welcome)).toString())).size).toBe(6);
   });
 });
 

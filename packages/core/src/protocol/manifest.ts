@@ -123,10 +123,10 @@ function sortedEntries(object: object): [string, unknown][] {
   return Object.entries(object).toSorted(([a], [b]) => (a < b ? -1 : 1));
 }
 
-/** The programs of a run in the order of `welcome`, as the bytes whose sha256 both ends compare. */
-export function programsBytes(programs: Welcome['programs']): Uint8Array<ArrayBuffer> {
+/** What fixes results besides the manifest: the seed, and the programs in the order of `welcome`. Both ends compare its sha256. */
+export function programBytes({ seed, programs }: Pick<Welcome, 'seed' | 'programs'>): Uint8Array<ArrayBuffer> {
   const rows = programs.map(({ phase, samples, bytes, sha256: digest }) => [phase, samples, bytes, digest]);
-  return new TextEncoder().encode(JSON.stringify(rows));
+  return new TextEncoder().encode(JSON.stringify([seed, rows]));
 }
 
 /**

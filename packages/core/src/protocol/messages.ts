@@ -97,7 +97,7 @@ const ready = z.strictObject({
   type: z.literal('ready'),
   /** sha256 of `manifestBytes`, computed by the worker. */
   manifest: sha256Hex,
-  /** sha256 of `programsBytes`, from hashes that the worker computed of the bytes it received. */
+  /** sha256 of `programBytes`, from the seed and from hashes that the worker computed of the bytes it received. */
   program: sha256Hex,
   /** Hash of the probe shard's gradients: workers of one class round alike. */
   numericClass: z.string().regex(/^[0-9a-f]{16,64}$/),

@@ -7,7 +7,7 @@ import {
   freeFrame,
   manifestBytes,
   manifestFromWire,
-  programsBytes,
+  programBytes,
   requireAffordable,
   sha256,
   type CoordinatorMessage,
@@ -186,7 +186,7 @@ export class WorkerSession {
     }
     const hashes = {
       manifest: await sha256(manifestBytes(manifest)),
-      program: await sha256(programsBytes(received)),
+      program: await sha256(programBytes({ seed, programs: received })),
     };
     const key = [seed, hashes.manifest, hashes.program].join(' ');
     const probe = await this.#tools.pool.load(key, { seed, manifest, variants });

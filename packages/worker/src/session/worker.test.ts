@@ -130,6 +130,7 @@ describe('a worker', () => {
     const url = await coordinator((socket) => {
       const frame = encodeFrame(welcome());
       frame[2] = PROTOCOL_VERSION + 1;
+      frame.fill(7, 8, 16);
       socket.send(frame);
     });
     await expect(run(url)).rejects.toMatchObject({ code: 'E_VERSION' });
