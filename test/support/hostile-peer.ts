@@ -10,6 +10,7 @@ import {
   manifestFromWire,
   phaseAt,
   programBytes,
+  sealFrame,
   sha256,
   type CoordinatorMessage,
   type MessageOf,
@@ -103,7 +104,6 @@ export class HostilePeer {
         manifest: manifest ?? (await sha256(manifestBytes(manifestFromWire(welcome.manifest)))),
         program: await sha256(programBytes(welcome)),
         numericClass: '0'.repeat(64),
-        probeMs: 1,
       }),
     );
   }
@@ -212,10 +212,11 @@ export function helloFrame(name: string): Uint8Array {
 
 /** A frame with any bytes for a header; the codec would refuse to write it. */
 export function rawFrame(header: Uint8Array, headerBytes = header.length): Uint8Array {
-  const frame = new Uint8Array(Math.ceil((8 + header.length) / 8) * 8);
+  const frame = new Uint8Array(Math.ceil((16 + header.length) / 8) * 8);
   frame.set([0x47, 0x54, PROTOCOL_VERSION]);
   new DataView(frame.buffer).setUint32(4, headerBytes, true);
-  frame.set(header, 8);
+  frame.set(header, 16);
+  sealFrame(frame);
   return frame;
 }
 

@@ -3,7 +3,7 @@ export { parseEndpoint, type Endpoint } from './session/endpoint.ts';
 export { ENGINE_NAMES, type EngineName } from './engines/engine-names.ts';
 export { MissingPackageError } from './engines/engine-packages.ts';
 export { createEngine } from './engines/engines.ts';
-export { EnginePool, type Probe } from './slots/engine-pool.ts';
+export { EnginePool } from './slots/engine-pool.ts';
 export { EngineThread } from './slots/engine-thread.ts';
 export { KEEPING_MALLOC } from './session/malloc.ts';
 export { probeNumericClass } from './engines/numeric-class.ts';

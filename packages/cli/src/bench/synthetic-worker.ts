@@ -197,7 +197,6 @@ export class SyntheticWorker {
       manifest: await sha256(manifestBytes(manifestFromWire(welcome.manifest))),
       program: await sha256(programBytes(welcome)),
       numericClass: '0'.repeat(16),
-      probeMs: this.#options.claimedMs,
     });
   }
 

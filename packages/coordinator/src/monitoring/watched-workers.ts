@@ -1,5 +1,5 @@
 import type { WatchedStall, WatchedStep, WatchedWorker, WatchedWorkerState } from '@gantry/core';
-import { describeStalls, lateness } from '../scheduling/assignment.ts';
+import { describeStalls } from '../scheduling/assignment.ts';
 import type { RegisteredWorker } from '../scheduling/worker-registry.ts';
 import type { SchedulerView } from '../scheduling/scheduler-view.ts';
 import { STALL_MS } from '../scheduling/round-in-progress.ts';
@@ -22,7 +22,6 @@ export function shortClass(numericClass: string): string {
 
 /** The workers that are there, in the order in which they came, and those that left lately. */
 export function watchedWorkers(view: SchedulerView, recent: readonly RecentStep[]): WatchedWorker[] {
-  const now = performance.now();
   const shares = sharesOf(recent);
   const total = [...shares.values()].reduce((sum, { samples }) => sum + samples, 0);
   const periodMs = recent.reduce((sum, step) => sum + step.periodMs, 0);
@@ -34,7 +33,7 @@ export function watchedWorkers(view: SchedulerView, recent: readonly RecentStep[
       ...link.place,
       slots: link.slots,
       numericClass: shortClass(link.numericClass),
-      state: departure?.state ?? stateOf(entry, view, now),
+      state: departure?.state ?? stateOf(entry, view),
       ...(departure && { cause: departure.cause }),
       since: since.toISOString(),
       ...accepted,
@@ -85,9 +84,8 @@ function sharesOf(steps: readonly RecentStep[]): ReadonlyMap<string, typeof noth
   return shares;
 }
 
-function stateOf(entry: RegisteredWorker, { round, msPerSample }: SchedulerView, now: number): WatchedWorkerState {
-  const held = entry.heldOf(round);
-  if (held.some((each) => lateness(entry, each, msPerSample, now))) return 'late';
-  if (held.length > 0) return 'computing';
+function stateOf(entry: RegisteredWorker, { round }: SchedulerView): WatchedWorkerState {
+  if (entry.isLate) return 'late';
+  if (entry.heldOf(round).length > 0) return 'computing';
   return entry.link.isBehind() ? 'behind' : 'idle';
 }

@@ -33,7 +33,7 @@ async function coordinator(work = tokens.work, host = '127.0.0.1', port = 0) {
     port,
     tokens,
     onWorker: () => undefined,
-    prove: (nonce, address) => announcement?.prove(nonce, address),
+    prove: (nonce, address) => Promise.resolve(announcement?.prove(nonce, address)),
   });
   opened.push(server);
   announcement = await announce(server.port, { ...tokens, work });

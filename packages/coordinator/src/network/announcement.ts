@@ -72,10 +72,13 @@ export async function isAnnounced(port: number): Promise<boolean> {
  * @throws GantryError E_AUTH if the note is another user's, may be read by others or is damaged; the error of the connection
  */
 export async function localWorkToken(url: URL, ca?: string): Promise<string | undefined> {
-  const note = await readNote(Number(url.port) || (url.protocol === 'https:' ? 443 : 80));
-  if (!note) return undefined;
+  const port = Number(url.port) || (url.protocol === 'https:' ? 443 : 80);
+  if (!(await isAnnounced(port))) return undefined;
   const nonce = randomBytes(SECRET_BYTES).toString('base64url');
   const { answer, address } = await ask(new URL('/healthz', url), nonce, ca);
+  // Only now: a coordinator that has just begun to listen replaces the note of one before it answers.
+  const note = await readNote(port);
+  if (!note) return undefined;
   const parsed = answerSchema.safeParse(answer);
   if (!parsed.success || !secretsEqual(parsed.data.proof, proof(note.secret, nonce, address))) return undefined;
   return note.work;

@@ -87,6 +87,7 @@ export async function openCluster(options: ClusterOptions): Promise<Cluster> {
   const [page, download] = [await loadPage(pageDirectory()), await WorkerDownload.load()];
   const routes = new DashboardRoutes({ path, tokens, watch, control, page, download });
   let over: 'finished' | 'stopped' | undefined;
+  let announcing: Promise<Announcement> | undefined;
   let announcement: Announcement | undefined;
   const { host, port, tls, allowedHosts } = options;
   const server = await startServer({
@@ -97,7 +98,7 @@ export async function openCluster(options: ClusterOptions): Promise<Cluster> {
     ...(allowedHosts && { allowedHosts }),
     maxPayloadBytes: Math.min(MAX_FRAME_BYTES, longestContribution(scheme) * 4 + HEADER_ROOM_BYTES),
     onRequest: routes.answer,
-    prove: (nonce, from) => announcement?.prove(nonce, from),
+    prove: async (nonce, from) => (await announcing?.catch(() => undefined))?.prove(nonce, from),
     onWatcher: (socket) => hub.add(socket),
     onWorker: (socket, peer) => {
       const connection = new WorkerConnection(socket, peer, context);
@@ -108,7 +109,8 @@ export async function openCluster(options: ClusterOptions): Promise<Cluster> {
   });
   const warnings = [...server.warnings];
   try {
-    announcement = await announce(server.port, tokens);
+    announcing = announce(server.port, tokens);
+    announcement = await announcing;
   } catch (error) {
     if (!(error instanceof GantryError)) {
       await server.close();

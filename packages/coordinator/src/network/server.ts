@@ -62,7 +62,7 @@ export interface ServerOptions {
   /** Answers what is no WebSocket, for an allowed host; must not throw. By default 404. */
   readonly onRequest?: (request: http.IncomingMessage, response: http.ServerResponse) => void;
   /** Shows local commands that this server is the one whose note they have read. @see Announcement.prove */
-  readonly prove?: (nonce: string, address: string) => string | undefined;
+  readonly prove?: (nonce: string, address: string) => Promise<string | undefined>;
   /** TCP connections of any kind; those above are cut at once. Default 1024. */
   readonly maxConnections?: number;
   /** Largest WebSocket message; a larger one closes its connection with 1009. Default: the largest frame there is. */
@@ -104,9 +104,12 @@ export async function startServer(options: ServerOptions): Promise<CoordinatorSe
       options.onRequest(request, response);
       return;
     }
-    const { status, ...body } = refusal ?? (isHealthCheck ? health(request, options.prove) : notFound);
-    response.writeHead(status, { 'Content-Type': 'application/json', Connection: 'close' });
-    response.end(JSON.stringify(body));
+    const answer = ({ status, ...body }: { readonly status: number }) => {
+      response.writeHead(status, { 'Content-Type': 'application/json', Connection: 'close' });
+      response.end(JSON.stringify(body));
+    };
+    if (refusal ?? !isHealthCheck) answer(refusal ?? notFound);
+    else void health(request, options.prove).then(answer);
   });
   server.on('upgrade', (request: http.IncomingMessage, socket: Socket, head: Buffer) => {
     // Nobody else listens from here on; that the socket closes is all there is to know.
@@ -233,10 +236,10 @@ async function closeServer(
   clearTimeout(deadline);
 }
 
-function health({ headers, socket }: http.IncomingMessage, prove: ServerOptions['prove']) {
+async function health({ headers, socket }: http.IncomingMessage, prove: ServerOptions['prove']) {
   const nonce = headers[NONCE_HEADER];
-  const proof =
-    typeof nonce === 'string' ? prove?.(nonce, addressOf(socket.localAddress, socket.localPort)) : undefined;
+  const address = addressOf(socket.localAddress, socket.localPort);
+  const proof = typeof nonce === 'string' ? await prove?.(nonce, address) : undefined;
   return { status: 200, ok: true, ...(proof !== undefined && { proof }) };
 }
 

@@ -174,14 +174,13 @@ export class WorkerConnection {
     const delivery = this.#delivery;
     if (!hello || !delivery || this.#link) throw new GantryError('E_PROTOCOL', 'ready at the wrong time');
     const { scheduler } = this.#context;
-    const { hashes, welcome } = delivery;
+    const { hashes } = delivery;
     if (ready.manifest !== hashes.manifest || ready.program !== hashes.program) {
       throw new GantryError('E_MANIFEST', 'the worker has other parameters or another program than the run');
     }
     this.#clearTimers();
     this.#startHeartbeat();
     const taken = new Set(scheduler.workers.map(({ name }) => name));
-    const samples = welcome.programs[0]?.samples ?? 1;
     this.#link = {
       name: uniqueName(hello.name, taken),
       identity: this.#identity(hello),
@@ -189,7 +188,6 @@ export class WorkerConnection {
       slots: hello.threads,
       place: { address: this.#peer.address, engine: hello.engine, device: hello.device },
       traffic: () => this.#traffic(),
-      msPerSample: ready.probeMs / samples,
       setWeights: (weights) => this.#weights.send(weights),
       isBehind: () => this.#weights.isBehind,
       assign: (work) => this.#sendShard(work),

@@ -7,6 +7,8 @@ import type { HeldShard, RegisteredWorker } from './worker-registry.ts';
 /** A shard that takes this many times the usual time is given to an idle worker, too. */
 const LATE_FACTOR = 3;
 const LATE_AT_LEAST_MS = 100;
+/** What is late as long as no worker has answered anything: some devices take seconds for a shard. */
+const LATE_AT_FIRST_MS = 10_000;
 
 /** The worker that is expected to have a shard done first; those that failed at it come last. */
 function soonest(workers: Iterable<RegisteredWorker>, shard: UnitState): RegisteredWorker | undefined {
@@ -71,15 +73,16 @@ export function findTheft(
   thief: RegisteredWorker,
   round: number,
 ): { victim: RegisteredWorker; shard: UnitState } | undefined {
-  for (const victim of [...workers].toSorted((a, b) => b.expectedMs(round) - a.expectedMs(round))) {
+  const expectedMs = (victim: RegisteredWorker) => (victim.isLate ? Infinity : victim.expectedMs(round));
+  for (const victim of [...workers].toSorted((a, b) => (expectedMs(b) < expectedMs(a) ? -1 : 1))) {
     const shard = victim.heldOf(round).findLast(({ startedMs }) => startedMs === undefined)?.shard;
     if (!shard || victim === thief || shard.holders.has(thief) || shard.wasNonFiniteAt(thief.link)) continue;
-    if (thief.expectedMs(round, shard.samples) < victim.expectedMs(round)) return { victim, shard };
+    if (thief.expectedMs(round, shard.samples) < expectedMs(victim)) return { victim, shard };
   }
   return undefined;
 }
 
-/** A shard that is late with its only holder. */
+/** A shard that its holder has been at for too long. */
 export interface LateShard {
   readonly holder: RegisteredWorker;
   readonly shard: UnitState;
@@ -90,7 +93,7 @@ export interface LateShard {
 /**
  * How long a worker has been at a shard, and how long is usual; undefined while that is no reason to worry. A contribution that it has
  * and does not send is late once it computes nothing else for so long.
- * @param paceMsPerSample usual time; absent: the worker's own
+ * @param paceMsPerSample usual time; absent before the first answer of anybody
  */
 export function lateness(
   holder: RegisteredWorker,
@@ -100,11 +103,14 @@ export function lateness(
 ): { elapsedMs: number; usualMs: number } | undefined {
   if (computed && holder.toCompute(shard.work.round).length > 0) return undefined;
   const elapsedMs = now - (computed?.atMs ?? startedMs ?? now);
-  const usualMs = shard.samples * (paceMsPerSample ?? holder.msPerSample);
+  if (paceMsPerSample === undefined) {
+    return elapsedMs > LATE_AT_FIRST_MS ? { elapsedMs, usualMs: LATE_AT_FIRST_MS } : undefined;
+  }
+  const usualMs = shard.samples * paceMsPerSample;
   return elapsedMs > Math.max(LATE_AT_LEAST_MS, LATE_FACTOR * usualMs) ? { elapsedMs, usualMs } : undefined;
 }
 
-/** @param paceMsPerSample usual time; absent: each worker's own */
+/** @param paceMsPerSample as of `lateness` */
 export function* findLate(
   workers: Iterable<RegisteredWorker>,
   round: number,
@@ -113,7 +119,7 @@ export function* findLate(
 ): Generator<LateShard> {
   for (const holder of workers) {
     for (const held of holder.heldOf(round)) {
-      const late = held.shard.holders.size === 1 && lateness(holder, held, paceMsPerSample, now);
+      const late = lateness(holder, held, paceMsPerSample, now);
       if (late) yield { holder, shard: held.shard, ...late };
     }
   }
@@ -132,6 +138,6 @@ export function describeStalls({ registry, round, shards, silentMs, msPerSample 
       shard: work.index,
       worker: [...holders].map(({ link }) => link.name).join(' and '),
       cause: `no answer for ${(silentMs / 1000).toFixed(1)} s`,
-      remedy: 'the first worker that is free computes it, too; if this one hangs, end it',
+      remedy: 'the first worker that is free and not late computes it, too; if there is none, attach one',
     }));
 }

@@ -41,12 +41,12 @@ describe('a worker that comes back', () => {
   it('gives no second opinion on a shard at which it failed', async () => {
     const run = new Run();
     const bad = run.join('bad');
-    const honest = run.join('honest', 1000);
+    const honest = run.join('honest');
     const round = run.round(2);
     for (const index of run.heldBy(bad)) run.answer(bad, index, NaN);
     run.scheduler.leave(bad, 'the connection was closed');
     const back = run.join('bad');
-    // It is fast, and would take over what the slow one has not begun.
+    // It has nothing to do, and would take over what the other one has not begun.
     for (const index of run.heldBy(back)) run.answer(back, index, NaN);
     for (const index of run.heldBy(honest)) run.answer(honest, index, GOOD);
     expect((await round).root).toEqual(Float32Array.of(2 * GOOD));

@@ -96,7 +96,8 @@ export class RoundInProgress {
       shard.accept(entry, () => (level === 0 ? hashOf(sum) : undefined));
       for (const other of shard.holders) {
         other.take(shard);
-        other.link.cancel(this.round, shard.work.index);
+        // That is how it can show that it is there again.
+        if (!other.isLateWith(shard)) other.link.cancel(this.round, shard.work.index);
       }
       const own = times.get(shard) ?? { computeMs, waitMs, atMs: receivedMs };
       this.#work.push({

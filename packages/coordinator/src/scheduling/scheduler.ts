@@ -10,6 +10,10 @@ import type { SchedulerView } from './scheduler-view.ts';
 import { UnitState } from './unit-state.ts';
 import type { NodeResult, ShardComputed, WorkerLink } from './worker-link.ts';
 
+/** For so long, nobody but who has a shard tries it, as long as no worker has answered anything. */
+const FIRST_ANSWER_MS = 500;
+/** Of a worker that joins before anything was measured. */
+const SUPPOSED_MS_PER_SAMPLE = 1;
 /** How often lateness and stalls are looked for. */
 const WATCH_MS = 50;
 
@@ -18,7 +22,7 @@ const WATCH_MS = 50;
  * leave, fail, freeze and answer twice at any moment: which worker computes a shard never changes the result.
  *
  * Every worker gets its share at once, in proportion to its measured speed. Who runs dry takes over what others have
- * not begun; what is late is computed twice, and the first valid answer counts.
+ * not begun; what is late is given to others, too, until one of them answers. Who is late gets nothing new before it has answered.
  */
 export class Scheduler {
   readonly quarantine = new Quarantine();
@@ -58,7 +62,7 @@ export class Scheduler {
   /** A worker is ready for work. */
   join(link: WorkerLink): void {
     const isFirst = this.workers.length === 0;
-    this.#registry.add(link);
+    this.#registry.add(link, this.#pace.medianMsPerSample ?? SUPPOSED_MS_PER_SAMPLE);
     this.arrivals.came();
     const { engine, device } = link.place;
     const { name: worker, numericClass, slots } = link;
@@ -114,8 +118,11 @@ export class Scheduler {
     try {
       for (const entry of this.#registry.values()) {
         entry.beginRound(this.#pace.medianMsPerSample);
-        entry.link.setWeights(weights);
-        if (entry.link.isBehind()) this.#spare(entry, weights.round);
+        // Who is late has to answer from the weights that it has.
+        if (!entry.isLate) entry.link.setWeights(weights);
+        if (entry.isLate) this.#spare(entry, weights.round, 'it is late with a shard of an earlier round');
+        else if (entry.link.isBehind())
+          this.#spare(entry, weights.round, 'it is still receiving the weights of an earlier round');
       }
       this.#distribute();
       const result = await current.result;
@@ -141,7 +148,7 @@ export class Scheduler {
     const shard = entry.computed(round, index, { computeMs, waitMs, atMs: now });
     // Where it was taken back meanwhile, the worker will hear of it.
     if (!shard) return;
-    this.#measure(entry, shard, computeMs, now);
+    this.#measure(entry, shard, now);
     current.progressed();
     this.#distribute();
   }
@@ -153,6 +160,7 @@ export class Scheduler {
     const { round, level, index } = result;
     const current = this.#current;
     const indices = Array.from({ length: 2 ** level }, (_, i) => index * 2 ** level + i);
+    const wasLate = entry.isLate;
     const wrong = indices.filter((shard) => !entry.answered(round, shard));
     if (wrong.length > 0) {
       const code = round < this.#round ? 'E_STALE_STEP' : 'E_NOT_ASSIGNED';
@@ -167,6 +175,7 @@ export class Scheduler {
       this.#refuse(entry, this.#heldAmong(entry, round, indices), early);
     }
     // What remains came too late for its round, and that is nobody's fault.
+    if (wasLate && !entry.isLate && this.#current) link.setWeights(this.#current.weights);
     this.#distribute();
   }
 
@@ -191,7 +200,7 @@ export class Scheduler {
   }
 
   #answer(current: RoundInProgress, shards: readonly UnitState[], entry: RegisteredWorker, result: NodeResult): void {
-    const { level, sum, samples, computeMs } = result;
+    const { level, sum, samples } = result;
     const receivedMs = performance.now();
     const expected = shards.reduce((total, shard) => total + shard.samples, 0);
     if (samples !== expected) {
@@ -204,7 +213,7 @@ export class Scheduler {
       return;
     }
     const times = new Map(shards.map((shard) => [shard, entry.computedOf(shard)]));
-    for (const shard of shards) if (!times.get(shard)) this.#measure(entry, shard, computeMs, receivedMs);
+    for (const shard of shards) if (!times.get(shard)) this.#measure(entry, shard, receivedMs);
     for (const shard of shards) entry.take(shard);
     const covered = shards.find(({ accepted }) => accepted);
     if (covered && level === 0) {
@@ -220,9 +229,9 @@ export class Scheduler {
     if (current.isComplete) this.#current = undefined;
   }
 
-  #measure(entry: RegisteredWorker, shard: UnitState, computeMs: number, now: number): void {
-    entry.measured(shard.samples, computeMs);
-    this.#pace.record(shard.samples, Math.max(computeMs, entry.timeOn(shard, now)));
+  #measure(entry: RegisteredWorker, shard: UnitState, now: number): void {
+    entry.measured(shard.samples, entry.timeOn(shard, now));
+    this.#pace.record(entry.msPerSample);
   }
 
   #heldAmong(entry: RegisteredWorker, round: number, indices: readonly number[]): readonly UnitState[] {
@@ -298,14 +307,14 @@ export class Scheduler {
   }
 
   /** Takes back what a worker was given ahead: it will be long until it has the weights for that. */
-  #spare(entry: RegisteredWorker, round: number): void {
+  #spare(entry: RegisteredWorker, round: number, cause: string): void {
     const shards = entry.heldOf(round).map(({ shard }) => shard);
-    this.#release(entry, shards, 'it is still receiving the weights of an earlier round');
+    this.#release(entry, shards, cause);
     for (const { work } of shards) entry.link.cancel(round, work.index);
   }
 
   #distribute(): void {
-    const entries = [...this.#registry.values()].filter(({ link }) => !link.isBehind());
+    const entries = [...this.#registry.values()].filter(isAvailable);
     const current = this.#current;
     if (current) {
       const orphans = current.shards.filter(({ accepted, holders }) => !accepted && holders.size === 0);
@@ -341,21 +350,7 @@ export class Scheduler {
     if (signal.aborted && this.#registry.size === 0) {
       current.fail(new GantryError('E_TIMEOUT', 'stopped while there was no worker'));
     }
-    const now = performance.now();
-    const seconds = (ms: number) => (ms / 1000).toFixed(1);
-    for (const late of findLate(this.#registry.values(), current.round, this.#pace.medianMsPerSample, now)) {
-      const { shard, holder } = late;
-      const idle = [...this.#registry.values()].find(
-        (entry) => entry !== holder && !entry.link.isBehind() && entry.toCompute(current.round).length === 0,
-      );
-      if (!idle) break;
-      const cause = `no answer for ${seconds(late.elapsedMs)} s where ${seconds(late.usualMs)} s is usual`;
-      const names = { from: holder.link.name, worker: idle.link.name };
-      this.#event({ type: 'duplicated', shard: shard.work.index, ...names, cause });
-      shard.duplicate();
-      idle.give(shard);
-      idle.noteStarts(current.round, now);
-    }
+    this.#watchLateness(current, performance.now());
     if (this.#registry.size > 0) {
       for (const stall of current.takeStalls(() => describeStalls(this.view))) this.#event({ type: 'stall', ...stall });
       return;
@@ -366,9 +361,58 @@ export class Scheduler {
     this.#event({ type: 'waiting', cause, ...(remedy !== undefined && { remedy }) });
   }
 
+  /** Gives what is late to others, too. */
+  #watchLateness(current: RoundInProgress, now: number): void {
+    const workers = [...this.#registry.values()];
+    const usual = this.#pace.medianMsPerSample;
+    const late = [...findLate(workers, current.round, usual, now)];
+    for (const { holder, shard } of late) holder.foundLate(shard);
+    // What they have not begun goes to others.
+    if (late.length > 0) this.#distribute();
+    for (const shard of current.shards) {
+      const [from] = shard.holders;
+      if (!from || shard.accepted || !needsAnother(shard, usual, now)) continue;
+      const helper = freeFor(shard, workers);
+      if (!helper) continue;
+      const elapsed = (from.timeOn(shard, now) / 1000).toFixed(1);
+      const expected =
+        usual === undefined ? 'nobody has answered yet' : `${((shard.samples * usual) / 1000).toFixed(1)} s is usual`;
+      this.#event({
+        type: 'duplicated',
+        shard: shard.work.index,
+        from: from.link.name,
+        worker: helper.link.name,
+        cause: `no answer for ${elapsed} s where ${expected}`,
+      });
+      shard.duplicate();
+      helper.give(shard);
+      helper.noteStarts(current.round, now);
+    }
+  }
+
   #event(event: RunEvent): void {
     this.#onEvent(event);
   }
+}
+
+/** Whether a worker can be given something. */
+function isAvailable(entry: RegisteredWorker): boolean {
+  return !entry.isLate && !entry.link.isBehind();
+}
+
+/** Whether a shard is late with all that have it. Before anything is known of any worker, those that are free try it soon, too. */
+function needsAnother(shard: UnitState, usual: number | undefined, now: number): boolean {
+  const holders = [...shard.holders];
+  if (usual === undefined) return holders.every((holder) => holder.timeOn(shard, now) > FIRST_ANSWER_MS);
+  return holders.every((holder) => holder.isLateWith(shard));
+}
+
+/** A worker with nothing to do for a shard that is late with others; one that has done something before, if there is one. */
+function freeFor(shard: UnitState, workers: readonly RegisteredWorker[]): RegisteredWorker | undefined {
+  const isFree = (entry: RegisteredWorker) =>
+    isAvailable(entry) && !shard.holders.has(entry) && entry.toCompute(shard.work.round).length < entry.link.slots;
+  const free = workers.filter(isFree);
+  return free.find(({ accepted }) => accepted.shards > 0) ?? free[0];
 }
 
 /** The step of shards, from 1, as people count. */

@@ -6,6 +6,10 @@ export interface Holder {
   readonly link: WorkerLink;
   /** Takes a unit back; the worker may answer all the same. */
   take(unit: UnitState): void;
+  /** Whether it has been at a unit for too long, and has not answered it since. */
+  isLateWith(unit: UnitState): boolean;
+  /** Time since it is thought to have begun with a unit that it holds, in ms. */
+  timeOn(unit: UnitState, now: number): number;
 }
 
 /** Who gave the answer that counts. */
@@ -44,7 +48,7 @@ export class UnitState {
     return this.#requeued;
   }
 
-  /** It was late and was given to a second worker. */
+  /** It was late and was given to another worker, too. */
   get duplicated(): boolean {
     return this.#duplicated;
   }
@@ -73,7 +77,7 @@ export class UnitState {
     return !this.#accepted;
   }
 
-  /** It is late, and is given to a second worker, too. */
+  /** It is late, and is given to another worker, too. */
   duplicate(): void {
     this.#duplicated = true;
   }

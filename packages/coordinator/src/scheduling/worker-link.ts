@@ -31,8 +31,6 @@ export interface WorkerLink {
   readonly numericClass: string;
   /** Shards it computes at the same time. */
   readonly slots: number;
-  /** Expected time for one sample, in ms, before any result is known. */
-  readonly msPerSample: number;
   /** Where it computes, for people. */
   readonly place: WorkerPlace;
 

@@ -7,14 +7,13 @@ import type { WorkerLink } from './worker-link.ts';
 const SAMPLES = 16;
 
 /** A link to nobody. */
-function link(name: string, msPerSample: number): WorkerLink {
+function link(name: string): WorkerLink {
   const nothing = () => undefined;
   return {
     name,
     identity: name,
     numericClass: 'a',
     slots: 1,
-    msPerSample,
     place: { address: '', engine: '', device: '' },
     traffic: () => ({ bytesIn: 0, bytesOut: 0, roundTripMs: null, lastSeenMs: 0 }),
     setWeights: nothing,
@@ -38,7 +37,7 @@ function shard(): UnitState {
 
 describe('a worker that seemed slow', () => {
   test('is believed to be as fast as the others in the end, and is measured again', () => {
-    const entry = new RegisteredWorker(link('slow at its probe', 100));
+    const entry = new RegisteredWorker(link('supposed to be slow'), 100);
     entry.beginRound(5);
     for (let round = 0; round < 200; round++) entry.beginRound(5);
     expect(entry.msPerSample).toBeLessThan(6);
@@ -50,7 +49,7 @@ describe('a worker that seemed slow', () => {
   });
 
   test('is never believed to be faster than the others, nor a fast one slower', () => {
-    const entry = new RegisteredWorker(link('fast', 2));
+    const entry = new RegisteredWorker(link('fast'), 2);
     for (let round = 0; round < 200; round++) entry.beginRound(5);
     expect(entry.msPerSample).toBe(2);
   });
@@ -58,8 +57,8 @@ describe('a worker that seemed slow', () => {
 
 test('nobody is late where answers take long for everyone', () => {
   const pace = new RecentPace();
-  for (let i = 0; i < 8; i++) pace.record(SAMPLES, 1000);
-  const entry = new RegisteredWorker(link('quick at computing', 1));
+  for (let i = 0; i < 8; i++) pace.record(1000 / SAMPLES);
+  const entry = new RegisteredWorker(link('one of them'), 1);
   const held = shard();
   entry.give(held);
   entry.noteStarts(0, 0);

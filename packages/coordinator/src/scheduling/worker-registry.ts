@@ -1,8 +1,10 @@
 import type { Holder, UnitState } from './unit-state.ts';
 import type { ShardTimes, WorkerLink } from './worker-link.ts';
 
-/** How much a new measurement of a worker's speed counts. */
-const SPEED_WEIGHT = 0.3;
+/** How much what was measured of a worker's speed before still counts. */
+const SPEED_MEMORY = 0.7;
+/** Of a speed that is only supposed, in samples: whatever is measured counts for more. */
+const SUPPOSED_SAMPLES = 0.01;
 /** How much nearer to the others a worker without work is believed to be after each round. */
 const BENEFIT_OF_DOUBT = 0.03;
 /** A worker may answer long after others did; of so many of its assignments that is remembered. */
@@ -43,16 +45,35 @@ export class RegisteredWorker implements Holder {
   #held: HeldShard[] = [];
   /** All it was given and has not answered, also what no longer counts. */
   readonly #unanswered = new Set<string>();
-  #msPerSample: number;
+  /** What it has been at for too long, and has not answered since. */
+  readonly #lateWith = new Set<string>();
+  /** Time that it took for samples, by this process's clock: what it says itself may be wrong. The latest count most. */
+  #busyMs: number;
+  #samples = SUPPOSED_SAMPLES;
   #measuredSinceRound = true;
 
-  constructor(link: WorkerLink) {
+  /** @param msPerSample how fast it is supposed to be as long as nothing was measured */
+  constructor(link: WorkerLink, msPerSample: number) {
     this.link = link;
-    this.#msPerSample = link.msPerSample;
+    this.#busyMs = msPerSample * SUPPOSED_SAMPLES;
   }
 
   get msPerSample(): number {
-    return this.#msPerSample;
+    return this.#busyMs / this.#samples;
+  }
+
+  /** Whether it has been at some unit for too long: it gets nothing new until it has answered. */
+  get isLate(): boolean {
+    return this.#lateWith.size > 0;
+  }
+
+  isLateWith({ work }: UnitState): boolean {
+    return this.#lateWith.has(keyOf(work.round, work.index));
+  }
+
+  /** It has been at a unit that it holds for too long. */
+  foundLate({ work }: UnitState): void {
+    this.#lateWith.add(keyOf(work.round, work.index));
   }
 
   /**
@@ -61,17 +82,18 @@ export class RegisteredWorker implements Holder {
    * @param usualMsPerSample undefined before the first result
    */
   beginRound(usualMsPerSample: number | undefined): void {
-    const msPerSample = this.#msPerSample;
+    const { msPerSample } = this;
     if (!this.#measuredSinceRound && usualMsPerSample !== undefined && usualMsPerSample < msPerSample) {
-      this.#msPerSample += BENEFIT_OF_DOUBT * (usualMsPerSample - msPerSample);
+      this.#busyMs += BENEFIT_OF_DOUBT * (usualMsPerSample - msPerSample) * this.#samples;
     }
     this.#measuredSinceRound = false;
   }
 
-  /** Learns from a result. */
-  measured(samples: number, computeMs: number): void {
+  /** Learns from a unit that it has computed. Two may be heard of at once: then the first one's time is that of both. */
+  measured(samples: number, elapsedMs: number): void {
     this.#measuredSinceRound = true;
-    this.#msPerSample += SPEED_WEIGHT * (computeMs / samples - this.#msPerSample);
+    this.#busyMs = SPEED_MEMORY * this.#busyMs + elapsedMs;
+    this.#samples = SPEED_MEMORY * this.#samples + samples;
   }
 
   /** The held shards of one round, oldest first. */
@@ -122,7 +144,9 @@ export class RegisteredWorker implements Holder {
 
   /** Whether an answer to this shard was awaited; it no longer is. */
   answered(round: number, index: number): boolean {
-    return this.#unanswered.delete(keyOf(round, index));
+    const key = keyOf(round, index);
+    this.#lateWith.delete(key);
+    return this.#unanswered.delete(key);
   }
 
   /** Notes which shards of the round have come to the front, where they are computed. */
@@ -133,7 +157,7 @@ export class RegisteredWorker implements Holder {
   /** Expected time until it has computed all that it has to compute of a round and `samples` more, in ms. */
   expectedMs(round: number, samples = 0): number {
     const held = this.toCompute(round).reduce((sum, { shard }) => sum + shard.samples, 0);
-    return ((held + samples) * this.#msPerSample) / this.link.slots;
+    return ((held + samples) * this.msPerSample) / this.link.slots;
   }
 }
 
@@ -162,8 +186,9 @@ export class WorkerRegistry {
     return this.#present.values();
   }
 
-  add(link: WorkerLink): void {
-    this.#present.set(link, new RegisteredWorker(link));
+  /** @param msPerSample how fast it is supposed to be */
+  add(link: WorkerLink, msPerSample: number): void {
+    this.#present.set(link, new RegisteredWorker(link, msPerSample));
     // It is back, and its name is the one that people know.
     this.#departed = this.#departed.filter((entry) => entry.link.name !== link.name);
   }
@@ -180,15 +205,15 @@ function keyOf(round: number, index: number): string {
 }
 
 /**
- * Median of the last shards' times per sample over all workers, from their begin until the answer was here: what counts
- * as late is measured by it. Computing alone is not enough: where the network or the coordinator is the bottleneck,
- * everyone would be late.
+ * Median of the workers' times per sample, one for each of the last shards, from their begin until the answer was here: what counts
+ * as late is measured by it. Computing alone is not enough: where the network or the coordinator is the bottleneck, everyone would
+ * be late.
  */
 export class RecentPace {
   readonly #msPerSample: number[] = [];
 
-  record(samples: number, ms: number): void {
-    this.#msPerSample.push(ms / samples);
+  record(msPerSample: number): void {
+    this.#msPerSample.push(msPerSample);
     if (this.#msPerSample.length > 64) this.#msPerSample.shift();
   }
 

@@ -11,14 +11,13 @@ export class ScheduledRun {
   readonly #held = new Map<WorkerLink, number[]>();
 
   /** @param identity who it is; there may be several links of it, one after another */
-  join(identity: string, msPerSample = 1): WorkerLink {
+  join(identity: string): WorkerLink {
     const held: number[] = [];
     const link: WorkerLink = {
       name: identity,
       identity,
       numericClass: '0',
       slots: 1,
-      msPerSample,
       place: { address: 'here', engine: 'none', device: 'none' },
       traffic: () => ({ bytesIn: 0, bytesOut: 0, roundTripMs: null, lastSeenMs: 0 }),
       setWeights: () => undefined,
@@ -48,10 +47,11 @@ export class ScheduledRun {
     return this.scheduler.runRound(weights, work, [], new AbortController().signal);
   }
 
-  answer(link: WorkerLink, index: number, value: number): void {
+  /** @param computeMs that it claims to have taken */
+  answer(link: WorkerLink, index: number, value: number, computeMs = 1): void {
     const held = this.#held.get(link) ?? [];
     held.splice(held.indexOf(index), 1);
     const sum = Float32Array.of(value);
-    this.scheduler.result(link, { round: 0, level: 0, index, samples: SAMPLES, sum, computeMs: 1, waitMs: 0 });
+    this.scheduler.result(link, { round: 0, level: 0, index, samples: SAMPLES, sum, computeMs, waitMs: 0 });
   }
 }

@@ -107,7 +107,7 @@ const messages: { [Type in Message['type']]: fc.Arbitrary<MessageOf<Type>> } = {
     threads: fc.integer({ min: 1, max: 1024 }),
     gantry: text(32),
   }),
-  ready: fc.record({ type: is('ready'), manifest: sha256, program: sha256, numericClass: hex(16, 64), probeMs: ms }),
+  ready: fc.record({ type: is('ready'), manifest: sha256, program: sha256, numericClass: hex(16, 64) }),
   computed: fc.record({ type: is('computed'), round, index, computeMs: ms, waitMs: ms }),
   result: fc.record({
     type: is('result'),
@@ -315,7 +315,12 @@ describe('floatsOf', () => {
 describe('refusals', () => {
   it.each([
     // What it has for a checksum is anything.
-    ['the frame', encodeFrame({ ...WELCOME }).with(2, 9).fill(7, 8, 16)],
+    [
+      'the frame',
+      encodeFrame({ ...WELCOME })
+        .with(2, 9)
+        .fill(7, 8, 16),
+    ],
     ['welcome', layFrame({ ...WELCOME, protocol: 9 })],
   ])('name both versions when %s is of another', (_, frame) => {
     const greet = () => decodeFromCoordinator(frame, undefined);

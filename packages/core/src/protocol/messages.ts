@@ -101,8 +101,6 @@ const ready = z.strictObject({
   program: sha256Hex,
   /** Hash of the probe shard's gradients: workers of one class round alike. */
   numericClass: z.string().regex(/^[0-9a-f]{16,64}$/),
-  /** Time that the probe shard took. */
-  probeMs: milliseconds,
 });
 
 /**

@@ -189,7 +189,7 @@ export class WorkerSession {
       program: await sha256(programBytes({ seed, programs: received })),
     };
     const key = [seed, hashes.manifest, hashes.program].join(' ');
-    const probe = await this.#tools.pool.load(key, { seed, manifest, variants });
+    const numericClass = await this.#tools.pool.load(key, { seed, manifest, variants });
     this.#programs.clear();
     if (this.#over) return;
     this.#runner = new ShardRunner({
@@ -199,7 +199,7 @@ export class WorkerSession {
       send: (frame, sent) => this.#connection.send(frame, sent),
       failed: (error) => this.#fail(error),
     });
-    this.#send({ type: 'ready', ...hashes, ...probe });
+    this.#send({ type: 'ready', ...hashes, numericClass });
     this.#options.observer.connected(run);
   }
 

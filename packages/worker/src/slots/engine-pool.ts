@@ -7,18 +7,12 @@ import { probeNumericClass } from '../engines/numeric-class.ts';
 /** Shards under way cannot be interrupted; nobody waits longer for them at the end. */
 const DISPOSE_TIMEOUT_MS = 1000;
 
-/** What the probe shard said about the engine. */
-export interface Probe {
-  readonly numericClass: string;
-  readonly probeMs: number;
-}
-
 /** The engines of a worker. They outlive its connections, so that reconnecting costs nothing. */
 export class EnginePool {
   readonly slots: readonly EngineSlot[];
   /** Called when a slot has become free; the current session sets it. */
   onFree: () => void = () => undefined;
-  #loaded: { readonly key: string; readonly probe: Promise<Probe> } | undefined;
+  #loaded: { readonly key: string; readonly numericClass: Promise<string> } | undefined;
 
   /**
    * @param start starts an engine; called again where one has died
@@ -34,13 +28,13 @@ export class EnginePool {
    * @param key equal for equal programs only
    * @throws GantryError E_ENGINE
    */
-  load(key: string, program: Program): Promise<Probe> {
+  load(key: string, program: Program): Promise<string> {
     if (this.#loaded?.key !== key) {
       // A probe that is under way would set its weights in the middle of this one.
-      const previous = this.#loaded?.probe.catch(() => undefined);
-      this.#loaded = { key, probe: this.#loadAfter(previous, program) };
+      const previous = this.#loaded?.numericClass.catch(() => undefined);
+      this.#loaded = { key, numericClass: this.#loadAfter(previous, program) };
     }
-    return this.#loaded.probe;
+    return this.#loaded.numericClass;
   }
 
   async dispose(): Promise<void> {
@@ -50,13 +44,11 @@ export class EnginePool {
     limit.abort();
   }
 
-  async #loadAfter(previous: Promise<unknown> | undefined, program: Program): Promise<Probe> {
+  async #loadAfter(previous: Promise<unknown> | undefined, program: Program): Promise<string> {
     await previous;
     await Promise.all(this.slots.map((slot) => slot.load(program)));
     const [first] = this.slots;
     if (!first) throw new RangeError('a pool without threads');
-    const started = performance.now();
-    const numericClass = await probeNumericClass(first.host, program);
-    return { numericClass, probeMs: performance.now() - started };
+    return probeNumericClass(first.host, program);
   }
 }
