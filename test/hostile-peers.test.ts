@@ -1,7 +1,7 @@
 import { existsSync, readFileSync, readdirSync, readlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import type { WorkLine } from '@gantry/coordinator';
-import { PROTOCOL_VERSION, encodeFrame, samplesIn, type MessageOf, type RecordedEvent } from '@gantry/core';
+import { PROTOCOL_VERSION, encodeFrame, samplesIn, sealFrame, type MessageOf, type RecordedEvent } from '@gantry/core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
   Gantry,
@@ -123,7 +123,14 @@ describe.concurrent('a peer', () => {
   });
 
   it.each<[string, () => Uint8Array | string, string]>([
-    ['another version of the frame', () => helloFrame('old').with(2, PROTOCOL_VERSION - 1).fill(7, 8, 16), 'E_VERSION'],
+    [
+      'another version of the frame',
+      () =>
+        helloFrame('old')
+          .with(2, PROTOCOL_VERSION - 1)
+          .fill(7, 8, 16),
+      'E_VERSION',
+    ],
     ['a hello of another version', () => withProtocol(helloFrame('old'), PROTOCOL_VERSION - 1), 'E_VERSION'],
     ['a header over 64 KiB', () => rawFrame(new Uint8Array(65_544).fill(0x91)), 'E_TOO_LARGE'],
     ['a header of 4 GiB that never comes', () => rawFrame(new Uint8Array(8), 0xffffffff), 'E_TOO_LARGE'],
@@ -271,7 +278,9 @@ function nested(depth: number): Uint8Array {
 function withProtocol(frame: Uint8Array, version: number): Uint8Array {
   const key = 'protocol';
   const at = Buffer.from(frame).indexOf(key) + key.length;
-  return frame.with(at, version);
+  const other = frame.with(at, version);
+  sealFrame(other);
+  return other;
 }
 
 describe('after the attacks', () => {

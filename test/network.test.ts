@@ -142,7 +142,9 @@ it('a worker on a slow link beside a fast one stays, idle and seen to be so, and
   await slow.output(/joined run/);
   link.slow(1_000_000);
   const fast = attach('fast', port);
-  await messages.until(({ workers }) => workers.some(({ name, state }) => name === 'slow' && state === 'behind'));
+  await messages.until(({ workers }) =>
+    workers.some(({ name, state }) => name === 'slow' && (state === 'late' || state === 'behind')),
+  );
   expect((await coordinator.finished).code).toBe(0);
   expect((await fast.finished).code).toBe(0);
   link.close();

@@ -3,4 +3,4 @@ export { A, B, BLOCK_BYTES, C, D } from './buffers';
 export { adam } from './adam';
 export { keepMask } from './dropout';
 export { sgd, sgdMomentum } from './sgd';
-export { add, allFinite, sumOfSquares } from './vectors';
+export { add, allWithin, sumOfSquares } from './vectors';

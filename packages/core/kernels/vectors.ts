@@ -31,13 +31,13 @@ function addSquares(sums: v128, at: usize): v128 {
   return f64x2.add(sums, f64x2.mul(x, x));
 }
 
-/** Whether all numbers of A are finite. @param length numbers, rounded up to a multiple of 4 */
-export function allFinite(length: u32): bool {
-  // x − x is 0, all of its bits, for finite x and NaN otherwise.
-  let bits = i32x4.splat(0);
+/** Whether no number of A is NaN or beyond ±bound. @param length numbers, rounded up to a multiple of 4 */
+export function allWithin(length: u32, bound: f32): bool {
+  const bounds = f32x4.splat(bound);
+  let bits = i32x4.splat(-1);
   for (let at: usize = 0; at < (<usize>length) << 2; at += 16) {
-    const x = v128.load(A + at);
-    bits = v128.or(bits, f32x4.sub(x, x));
+    // No comparison with NaN holds.
+    bits = v128.and(bits, f32x4.le(f32x4.abs(v128.load(A + at)), bounds));
   }
-  return !v128.any_true(bits);
+  return i32x4.all_true(bits);
 }

@@ -106,4 +106,4 @@ export {
 } from './model/batch-inputs.ts';
 export { ownNumbers, pictureNumbers, type WeightAverage } from './training/weight-average.ts';
 export { initialState, initialWeights, specOf, type TrainingState } from './training/training-state.ts';
-export { addInPlace, allFinite } from './numerics/vectors.ts';
+export { LARGEST_GRADIENT, addInPlace, allUsable } from './numerics/vectors.ts';

@@ -15,6 +15,7 @@ import { GantryError, type Control, type TrainConfig } from '@gantry/core';
 import type { Model } from '@gantry/core/tfjs';
 import { modelNamed } from '@gantry/models';
 import { newRunPath, newestRunPath } from '../options/run-paths.ts';
+import { startReferee } from '../workers/referee.ts';
 import { shellWords } from '../called.ts';
 import { LiveRun, type Serving } from './live-run.ts';
 import { prepareWorkers, type LocalWorkers, type StartedWorkers } from './local-workers.ts';
@@ -117,6 +118,7 @@ export async function train(options: TrainOptions = {}): Promise<LiveRun> {
           modelNamed: options.models ?? modelNamed,
           dataDirectory: options.data,
           attachWorkers,
+          startReferee,
           observer: observerOf(updates),
           signal: AbortSignal.any([failed.signal, ...(options.signal ? [options.signal] : [])]),
         });

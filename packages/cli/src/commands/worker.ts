@@ -101,8 +101,6 @@ async function readCertificates(file: string | undefined, { url }: Endpoint): Pr
   throw new GantryError('E_CONFIG', `--tls-ca ${file}: not a PEM file with certificates`);
 }
 
-const HOW_TO_JOIN = 'take the token of its join command, or work.token of its run directory';
-
 interface FoundToken {
   readonly token: string | (() => Promise<string>);
   /** For people. */
@@ -140,7 +138,7 @@ async function findToken(file: string | undefined, endpoint: Endpoint, tlsCa?: s
 async function notedToken({ url, port }: Endpoint, tlsCa: string | undefined): Promise<string> {
   const token = await localWorkToken(new URL(url.origin.replace(/^ws/, 'http')), tlsCa);
   if (token !== undefined) return token;
-  throw new GantryError('E_AUTH', `what listens on port ${port} is another coordinator, or none: ${HOW_TO_JOIN}`);
+  throw new Error(`no coordinator of this user on port ${port} here`);
 }
 
 async function tokenIn(file: string | undefined): Promise<string | undefined> {

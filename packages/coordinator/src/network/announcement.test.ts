@@ -73,7 +73,7 @@ describe('the note of a coordinator', () => {
     for (const answer of ['{"ok":true}', `{"ok":true,"proof":"${'x'.repeat(43)}"}`, 'hello', '']) {
       const other = createServer((_, response) => response.end(answer)).listen(port, '127.0.0.1');
       await new Promise((resolve) => other.once('listening', resolve));
-      expect(await localWorkToken(url), answer).toBeUndefined();
+      await expect(localWorkToken(url), answer).rejects.toMatchObject({ code: 'E_AUTH' });
       await new Promise((resolve) => other.close(resolve));
     }
   });
@@ -90,7 +90,7 @@ describe('the note of a coordinator', () => {
     opened.push(relay.listen(port, '::1'));
     await new Promise((resolve) => relay.once('listening', resolve));
     expect((relay.address() as AddressInfo).port).toBe(port);
-    expect(await localWorkToken(new URL(`http://[::1]:${port}`))).toBeUndefined();
+    await expect(localWorkToken(new URL(`http://[::1]:${port}`))).rejects.toMatchObject({ code: 'E_AUTH' });
     expect(await localWorkToken(new URL(`http://127.0.0.1:${port}`))).toBe(tokens.work);
   });
 

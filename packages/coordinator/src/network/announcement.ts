@@ -68,8 +68,9 @@ export async function isAnnounced(port: number): Promise<boolean> {
  * The work token that a coordinator of this user noted for a local port, if that coordinator is who listens there.
  * @param url of the coordinator, http or https
  * @param ca certificates to trust instead of the system's, PEM
- * @returns undefined if there is no note, or somebody else listens
- * @throws GantryError E_AUTH if the note is another user's, may be read by others or is damaged; the error of the connection
+ * @returns undefined if there is no note
+ * @throws GantryError E_AUTH if somebody else listens, or if the note is another user's, may be read by others or is damaged; the
+ *   error of the connection
  */
 export async function localWorkToken(url: URL, ca?: string): Promise<string | undefined> {
   const port = Number(url.port) || (url.protocol === 'https:' ? 443 : 80);
@@ -80,7 +81,10 @@ export async function localWorkToken(url: URL, ca?: string): Promise<string | un
   const note = await readNote(port);
   if (!note) return undefined;
   const parsed = answerSchema.safeParse(answer);
-  if (!parsed.success || !secretsEqual(parsed.data.proof, proof(note.secret, nonce, address))) return undefined;
+  if (!parsed.success || !secretsEqual(parsed.data.proof, proof(note.secret, nonce, address))) {
+    const remedy = 'take the token of its join command, or work.token of its run directory';
+    throw new GantryError('E_AUTH', `what listens on port ${port} is another coordinator, or none: ${remedy}`);
+  }
   return note.work;
 }
 

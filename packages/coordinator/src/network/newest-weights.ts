@@ -22,11 +22,12 @@ export class NewestWeights {
     return this.#isBehind;
   }
 
-  send(weights: PublishedWeights): void {
+  /** @param isSlow whether the worker is taken to be behind until these have left */
+  send(weights: PublishedWeights, isSlow = false): void {
     this.#forgetWaiting();
     // Of what has left, one is told a little later only.
     if (this.#round === undefined || this.#socket.bufferedAmount === 0) {
-      this.#isBehind = false;
+      this.#isBehind = isSlow;
       this.#start(weights);
       return;
     }

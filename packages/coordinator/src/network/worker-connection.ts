@@ -188,7 +188,7 @@ export class WorkerConnection {
       slots: hello.threads,
       place: { address: this.#peer.address, engine: hello.engine, device: hello.device },
       traffic: () => this.#traffic(),
-      setWeights: (weights) => this.#weights.send(weights),
+      setWeights: (weights, isSlow) => this.#weights.send(weights, isSlow),
       isBehind: () => this.#weights.isBehind,
       assign: (work) => this.#sendShard(work),
       cancel: (round, index) => this.#send({ type: 'cancel', round, index }),

@@ -11,6 +11,7 @@ import {
   type DataPlan,
   type ModelManifest,
   type Program,
+  type RunEvent,
   type Scheme,
   type TrainConfig,
   type TrainingState,
@@ -26,6 +27,7 @@ import { RUN_FORMAT, newConfig, parseRunJson, resumedConfig, version, type RunJs
 import { RunControl } from './run-control.ts';
 import { RunDirectory } from '../storage/run-directory.ts';
 import { RunWatch } from '../monitoring/run-watch.ts';
+import type { Referee } from '../scheduling/referee.ts';
 import { Scheduler } from '../scheduling/scheduler.ts';
 import { TrainingRun, type RunObserver, type Summary } from './training-run.ts';
 
@@ -43,6 +45,8 @@ export interface TrainOptions {
   /** Lets workers join the scheduler, from now on and until it is closed. */
   readonly attachWorkers: (context: AttachContext) => Promise<AttachedWorkers>;
   readonly observer: RunObserver;
+  /** Starts an engine in this process, for shards at which workers fail strangely. @throws GantryError E_ENGINE if there is none */
+  readonly startReferee?: (program: Program) => Promise<Referee>;
   /** Aborted: finish the step, write a checkpoint and return. */
   readonly signal: AbortSignal;
 }
@@ -81,6 +85,7 @@ export async function train(options: TrainOptions): Promise<Summary | undefined>
     directory.writeRunJson({ ...record, ...noted }).catch((error: unknown) => unwritable.abort(error)),
   );
   let renderer: PictureRenderer | undefined;
+  let scheduler: Scheduler | undefined;
   let workers: AttachedWorkers | undefined;
   let summary: Summary | undefined;
   let hasBegun = options.resume;
@@ -88,7 +93,8 @@ export async function train(options: TrainOptions): Promise<Summary | undefined>
     const manifest = manifestOf(model);
     const plan = planOf(config, data, manifest);
     renderer = new PictureRenderer(model);
-    const scheduler = new Scheduler((event) => {
+    const { startReferee } = options;
+    const note = (event: RunEvent) => {
       try {
         const line = directory.appendEvent({ step: state.step, ...event });
         watch.happened(line);
@@ -96,7 +102,8 @@ export async function train(options: TrainOptions): Promise<Summary | undefined>
       } catch (error) {
         unwritable.abort(error);
       }
-    });
+    };
+    scheduler = new Scheduler(note, startReferee && (() => startReferee(programFor('cpu'))));
     const control = new RunControl(scheduler);
     const reports = reportsOf(model);
     const watch = new RunWatch({ name: basename(directory.path), config, plan, reports, scheduler, control });
@@ -128,6 +135,7 @@ export async function train(options: TrainOptions): Promise<Summary | undefined>
   } finally {
     try {
       await workers?.close(summary ? 'finished' : 'stopped');
+      await scheduler?.dispose();
       await renderer?.dispose();
       disposeModel(model);
       await classes.settled();

@@ -1,9 +1,10 @@
-import { GantryError, allFinite, type RunEvent, type Unit } from '@gantry/core';
+import { GantryError, LARGEST_GRADIENT, allUsable, samplesIn, type RunEvent, type Unit } from '@gantry/core';
 import { Arrivals } from './arrivals.ts';
 import { assign, describeStalls, findLate, findTheft } from './assignment.ts';
 import type { PublishedWeights } from './published-weights.ts';
 import { Quarantine } from './quarantine.ts';
-import { RecentPace, WorkerRegistry, type RegisteredWorker } from './worker-registry.ts';
+import { refereeLink, type Referee } from './referee.ts';
+import { RecentPace, RegisteredWorker, WorkerRegistry } from './worker-registry.ts';
 import type { RoundResult } from './round-result.ts';
 import { RoundInProgress, hashOf } from './round-in-progress.ts';
 import type { SchedulerView } from './scheduler-view.ts';
@@ -12,6 +13,8 @@ import type { NodeResult, ShardComputed, WorkerLink } from './worker-link.ts';
 
 /** For so long, nobody but who has a shard tries it, as long as no worker has answered anything. */
 const FIRST_ANSWER_MS = 500;
+/** For people. */
+const LIMIT = LARGEST_GRADIENT.toExponential(1);
 /** Of a worker that joins before anything was measured. */
 const SUPPOSED_MS_PER_SAMPLE = 1;
 /** How often lateness and stalls are looked for. */
@@ -30,6 +33,8 @@ export class Scheduler {
   readonly #registry = new WorkerRegistry();
   readonly #pace = new RecentPace();
   readonly #onEvent: (event: RunEvent) => void;
+  readonly #startReferee: (() => Promise<Referee>) | undefined;
+  #referee: Promise<Referee> | undefined;
   #current: RoundInProgress | undefined;
   /** Rounds begun. */
   #round = 0;
@@ -39,8 +44,15 @@ export class Scheduler {
   readonly #freeVectors: Float32Array[] = [];
   #root: Float32Array | undefined;
 
-  constructor(onEvent: (event: RunEvent) => void) {
+  /** @param startReferee starts whoever has the last word where workers find that training has diverged */
+  constructor(onEvent: (event: RunEvent) => void, startReferee?: () => Promise<Referee>) {
     this.#onEvent = onEvent;
+    this.#startReferee = startReferee;
+  }
+
+  async dispose(): Promise<void> {
+    const referee = await this.#referee?.catch(() => undefined);
+    await referee?.dispose();
   }
 
   get workers(): readonly WorkerLink[] {
@@ -97,7 +109,7 @@ export class Scheduler {
   /**
    * Computes one round. One round at a time.
    * @param ahead the shards of the next round, for workers that have nothing else to do
-   * @throws GantryError E_DIVERGED if a shard's gradients are not finite and a second answer confirms it; E_TIMEOUT if
+   * @throws GantryError E_DIVERGED if a shard's gradients are not finite, and a second answer and the referee confirm it; E_TIMEOUT if
    *   `signal` aborts while there is no worker
    */
   async runRound(
@@ -175,7 +187,8 @@ export class Scheduler {
       this.#refuse(entry, this.#heldAmong(entry, round, indices), early);
     }
     // What remains came too late for its round, and that is nobody's fault.
-    if (wasLate && !entry.isLate && this.#current) link.setWeights(this.#current.weights);
+    // It may be late because of its connection: it gets work once it has these.
+    if (wasLate && !entry.isLate && this.#current) link.setWeights(this.#current.weights, true);
     this.#distribute();
   }
 
@@ -208,7 +221,7 @@ export class Scheduler {
       this.#refuse(entry, shards, new GantryError('E_BAD_SHAPE', problem));
       return;
     }
-    if (!allFinite(sum)) {
+    if (!allUsable(sum)) {
       this.#notFinite(current, shards, entry);
       return;
     }
@@ -252,18 +265,49 @@ export class Scheduler {
   }
 
   #notFinite(current: RoundInProgress, shards: readonly UnitState[], entry: RegisteredWorker): void {
-    for (const shard of shards) {
+    const confirmed = shards.filter((shard) => {
       const failed = (link: WorkerLink) => shard.wasNonFiniteAt(link);
       // Where nobody else is there, a worker's second answer has to do for a second opinion.
-      const confirmed = shard.nonFiniteAt.length > 0 && (!failed(entry.link) || this.workers.every(failed));
-      shard.nonFinite(entry.link);
-      if (!confirmed || shard.accepted) continue;
-      const workers = shard.nonFiniteAt.join(' and ');
-      const where = `training diverged in step ${stepOf(shards)}`;
-      current.fail(new GantryError('E_DIVERGED', `${where}: ${workers} found gradients that are not finite`));
+      return shard.nonFiniteAt.length > 0 && (!failed(entry.link) || this.workers.every(failed));
+    });
+    for (const shard of shards) shard.nonFinite(entry.link);
+    this.#refuse(entry, shards, new GantryError('E_NON_FINITE', `a gradient that is not finite, or beyond ${LIMIT}`));
+    for (const shard of confirmed) if (!shard.accepted) void this.#settle(current, shard);
+  }
+
+  /** Two answers say that training has diverged. They may be of one liar: the referee has the last word. */
+  async #settle(current: RoundInProgress, shard: UnitState): Promise<void> {
+    const workers = shard.nonFiniteAt;
+    const diverged = (who: string) =>
+      new GantryError(
+        'E_DIVERGED',
+        `training diverged in step ${stepOf([shard])}: ${who} found gradients that are not finite`,
+      );
+    let referee: Referee;
+    let sum: Float32Array;
+    try {
+      this.#referee ??= this.#startReferee?.();
+      if (!this.#referee) throw diverged(workers.join(' and '));
+      referee = await this.#referee;
+      sum = await referee.compute(current.weights.values, shard.work);
+    } catch {
+      // Nothing can compute here: workers are all there is to believe.
+      current.fail(diverged(workers.join(' and ')));
       return;
     }
-    this.#refuse(entry, shards, new GantryError('E_NON_FINITE', 'a gradient that is not finite'));
+    if (current !== this.#current || shard.accepted) return;
+    if (!allUsable(sum)) {
+      current.fail(diverged([...workers, 'the coordinator'].join(', ')));
+      return;
+    }
+    const cause = `${workers.join(' and ')} found gradients that are not finite, and the coordinator did not`;
+    this.#event({ type: 'overruled', shard: shard.work.index, workers, cause });
+    const { round, index } = shard.work;
+    const answer = { round, level: 0, index, sum, samples: samplesIn(shard.work), computeMs: 0, waitMs: 0 };
+    const judge = new RegisteredWorker(refereeLink(referee), SUPPOSED_MS_PER_SAMPLE);
+    current.accept(judge, [shard], answer, new Map(), performance.now());
+    if (current.isComplete) this.#current = undefined;
+    this.#distribute();
   }
 
   /** Does not accept an answer: the shards go to other workers. */

@@ -37,8 +37,11 @@ export interface WorkerLink {
   /** How its connection fares. */
   traffic(): Traffic;
 
-  /** Hands over the weights of a round; where earlier ones are still on their way, only the newest wait for them. */
-  setWeights(weights: PublishedWeights): void;
+  /**
+   * Hands over the weights of a round; where earlier ones are still on their way, only the newest wait for them.
+   * @param isSlow whether the worker is taken to be behind until these have left
+   */
+  setWeights(weights: PublishedWeights, isSlow?: boolean): void;
   /** Whether the weights of the round wait for earlier ones, or did: `Scheduler.caughtUp` says when they have left. */
   isBehind(): boolean;
   /** Hands over a shard; it is computed once the weights of its round are there. */

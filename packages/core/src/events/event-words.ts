@@ -22,6 +22,7 @@ const KINDS: Readonly<Record<EventType, EventKind>> = {
   stolen: 'work',
   compared: 'work',
   'bits-differ': 'faults',
+  overruled: 'faults',
   'classes-mixed': 'faults',
   'workers-idle': 'workers',
   waiting: 'workers',
@@ -49,6 +50,7 @@ const ON_TERMINAL: Readonly<Record<EventType, 'line' | 'warning' | undefined>> =
   stolen: undefined,
   compared: undefined,
   'bits-differ': 'warning',
+  overruled: 'warning',
   'classes-mixed': 'warning',
   'workers-idle': 'warning',
   waiting: 'line',
@@ -115,6 +117,8 @@ function wordsOf(event: EventLine): string {
       const outcome = event.equal ? 'have the same bits' : 'differ';
       return `two answers to shard ${event.shard} (${event.workers.join(' and ')}) ${outcome}`;
     }
+    case 'overruled':
+      return `the coordinator computed shard ${event.shard} itself: ${event.cause}`;
     case 'bits-differ':
     case 'classes-mixed':
     case 'workers-idle':

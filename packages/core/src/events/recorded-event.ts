@@ -39,6 +39,7 @@ const FIELDS: { readonly [T in EventType]: ChecksOf<EventOf<T>> } = {
   stolen: { shard: isNumber, from: isText, worker: isText },
   compared: { shard: isNumber, workers: areTexts, equal: isTruth },
   'bits-differ': { shard: isNumber, workers: areTexts, cause: isText },
+  overruled: { shard: isNumber, workers: areTexts, cause: isText },
   'classes-mixed': { classes: areTexts, cause: isText },
   'workers-idle': { cause: isText },
   waiting: { cause: isText, remedy: optional(isText) },

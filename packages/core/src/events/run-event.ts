@@ -61,6 +61,13 @@ export type RunEvent =
       readonly workers: readonly string[];
       readonly cause: string;
     }
+  | {
+      readonly type: 'overruled';
+      readonly shard: number;
+      /** Whose answers the coordinator's own result replaces. */
+      readonly workers: readonly string[];
+      readonly cause: string;
+    }
   | { readonly type: 'classes-mixed'; readonly classes: readonly string[]; readonly cause: string }
   | { readonly type: 'workers-idle'; readonly cause: string }
   | {

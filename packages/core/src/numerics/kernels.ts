@@ -10,7 +10,7 @@ interface Exports {
   readonly D: WebAssembly.Global<'i32'>;
   add(length: number): void;
   sumOfSquares(length: number): number;
-  allFinite(length: number): number;
+  allWithin(length: number, bound: number): number;
   adam(length: number, scale: number, rate: number, gain1: number, gain2: number, epsilon: number): void;
   sgd(length: number, scale: number, rate: number): void;
   sgdMomentum(length: number, scale: number, rate: number, momentum: number): void;

@@ -26,17 +26,20 @@ export function norm(vector: Float32Array): number {
   return Math.sqrt(sum);
 }
 
-/** Whether all numbers are finite. */
-export function allFinite(vector: Float32Array): boolean {
+/** Beyond it, the square of a float32 number is infinite. */
+export const LARGEST_GRADIENT = 2 ** 63;
+
+/** Whether no number is NaN, infinite or beyond ±`LARGEST_GRADIENT`: whatever is computed from them is finite, too. */
+export function allUsable(vector: Float32Array): boolean {
   const kernel = kernels();
-  let finite = true;
+  let usable = true;
   inBlocks(vector.length, (begin, end) => {
     const length = end - begin;
     kernel.a.set(vector.subarray(begin, end));
     kernel.a.fill(0, length, roundedUp(length, 4));
-    finite &&= kernel.allFinite(length) !== 0;
+    usable &&= kernel.allWithin(length, LARGEST_GRADIENT) !== 0;
   });
-  return finite;
+  return usable;
 }
 
 /** Kernels look at several numbers at a time; what is behind the last one must not count. */
