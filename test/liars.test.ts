@@ -48,12 +48,9 @@ it.each([
   expect(code, stderr).toBe(0);
   expect((await honest.finished).code).toBe(0);
 
-  expect(
-    events('quarantined')
-      .map(({ worker }) => worker)
-      .toSorted(),
-  ).toEqual(['mallory', 'trudy']);
+  const names = (type: string) => new Set(events(type).map(({ worker }) => worker));
+  expect(names('quarantined')).toEqual(new Set(['mallory', 'trudy']));
   expect(events('overruled').length).toBeGreaterThan(0);
-  expect(new Set(events('invalid').map(({ worker }) => worker))).toEqual(new Set(['mallory', 'trudy']));
+  expect(names('invalid')).toEqual(new Set(['mallory', 'trudy']));
   expect(digestOf(run)).toBe(await trainedDigest(...RUN, '--workers', '0'));
 });

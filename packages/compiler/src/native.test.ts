@@ -4,7 +4,7 @@ import { chmodSync, mkdirSync, mkdtempSync, readdirSync, statSync, writeFileSync
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { describe, expect, it, vi } from 'vitest';
-import { ATTRIBUTE_TYPE, encodeModel, type AttributeProto, type GraphProto } from './emit/model-file.ts';
+import { ATTRIBUTE_TYPE, encodeModel, type AttributeProto } from './emit/model-file.ts';
 import { compile, type CompiledProgram } from './index.ts';
 import { compileNative } from './native/program.ts';
 import { expectSameAsTfjs, hasCCompiler, input, specsOf, type Tensors, values } from './testing/oracle.ts';
