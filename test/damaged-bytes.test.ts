@@ -30,7 +30,8 @@ it('a bit that changes on its way is noticed, and changes nothing', async () => 
   await coordinator.output(/attach workers with/);
   const token = { GANTRY_TOKEN: readToken(run) };
   const worker = new Gantry(['worker', `ws://127.0.0.1:${link.port}`, '--threads', '1', '--name', 'far'], token);
-  const events = (type: string) => readJsonLines<RecordedEvent>(run, 'events.jsonl').filter((each) => each.type === type);
+  const events = (type: string) =>
+    readJsonLines<RecordedEvent>(run, 'events.jsonl').filter((each) => each.type === type);
 
   for (let i = 0; i < FLIPS; i++) {
     const steps = lineCount(run, 'metrics.jsonl');

@@ -47,15 +47,20 @@ describe('norm', () => {
 describe('allUsable', () => {
   it('finds what is not, wherever it is', () => {
     fc.assert(
-      fc.property(lengths, fc.nat(), fc.constantFrom(NaN, Infinity, -Infinity, 3e38, -(2 ** 63 * 1.000001)), (length, place, value) => {
-        const vector = vectorOf(length, 1).map((x) => Math.max(-(2 ** 63), Math.min(x, 2 ** 63)));
-        expect(allUsable(vector)).toBe(true);
-        if (length === 0) return;
-        vector[place % length] = value;
-        expect(allUsable(vector)).toBe(false);
-        // What was behind the end of a vector before is none of its numbers.
-        expect(allUsable(vector.subarray(0, place % length))).toBe(true);
-      }),
+      fc.property(
+        lengths,
+        fc.nat(),
+        fc.constantFrom(NaN, Infinity, -Infinity, 3e38, -(2 ** 63 * 1.000001)),
+        (length, place, value) => {
+          const vector = vectorOf(length, 1).map((x) => Math.max(-(2 ** 63), Math.min(x, 2 ** 63)));
+          expect(allUsable(vector)).toBe(true);
+          if (length === 0) return;
+          vector[place % length] = value;
+          expect(allUsable(vector)).toBe(false);
+          // What was behind the end of a vector before is none of its numbers.
+          expect(allUsable(vector.subarray(0, place % length))).toBe(true);
+        },
+      ),
       { numRuns: 50 },
     );
   });

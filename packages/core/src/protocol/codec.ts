@@ -1,13 +1,6 @@
 import type { z } from 'zod';
 import { GantryError } from '../errors.ts';
-import {
-  MAX_PAYLOAD_BYTES,
-  PROTOCOL_VERSION,
-  layFrame,
-  layFrameAround,
-  readFrame,
-  versionError,
-} from './frame.ts';
+import { MAX_PAYLOAD_BYTES, PROTOCOL_VERSION, layFrame, layFrameAround, readFrame, versionError } from './frame.ts';
 import { sampleBytes } from '../model/batch-inputs.ts';
 import { roundsPerStep, type ModelManifest } from '../model/manifest.ts';
 import { manifestFromWire } from './manifest.ts';
