@@ -7,6 +7,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { JsonLinesFile } from './json-lines.ts';
 import { RunDirectory } from './run-directory.ts';
 import type { MetricsLine, WorkLine } from './run-lines.ts';
+import { parseSealedJson } from './sealed-json.ts';
 import { sealedLine } from './sealed-line.ts';
 
 const RUN_JSON = { created: '2026-01-01T00:00:00.000Z', config: { seed: 7 } };
@@ -80,7 +81,7 @@ async function recordedRun(): Promise<RunDirectory> {
 describe('a new run', () => {
   test('is made with its parents, and holds what is appended at once', async () => {
     const run = await recordedRun();
-    expect(JSON.parse(await readFile(join(path, 'run.json'), 'utf8'))).toEqual(RUN_JSON);
+    expect(JSON.parse(await readFile(join(path, 'run.json'), 'utf8'))).toMatchObject(RUN_JSON);
     expect(await linesOf('metrics.jsonl')).toEqual([1, 2, 3, 4, 5].map(metricsLine));
     expect(await linesOf('work.jsonl')).toEqual(
       [1, 2, 3, 4, 5].flatMap((step) => [workLine(step, 0), workLine(step, 1)]),
@@ -134,11 +135,12 @@ describe('opening', () => {
   test('gives what run.json holds', async () => {
     await (await recordedRun()).close();
     const run = await RunDirectory.open(path);
-    expect(run.runJson).toEqual(RUN_JSON);
+    expect(parseSealedJson(run.runJson)).toEqual({ json: RUN_JSON, seal: 'intact' });
     await run.writeRunJson({ ...RUN_JSON, config: { seed: 7, epochs: 9 } });
     await run.close();
     const again = await RunDirectory.open(path);
-    expect(again.runJson).toEqual({ ...RUN_JSON, config: { seed: 7, epochs: 9 } });
+    const json = { ...RUN_JSON, config: { seed: 7, epochs: 9 } };
+    expect(parseSealedJson(again.runJson)).toEqual({ json, seal: 'intact' });
     await again.close();
   });
 
@@ -147,9 +149,10 @@ describe('opening', () => {
     await expect(stat(path)).rejects.toThrow(/ENOENT/);
   });
 
-  test('a damaged run.json is refused, and the run is free again', async () => {
+  test('a run.json that cannot be read is refused, and the run is free again', async () => {
     await (await recordedRun()).close();
-    await writeFile(join(path, 'run.json'), '{"created"');
+    await rm(join(path, 'run.json'));
+    await mkdir(join(path, 'run.json'));
     for (let i = 0; i < 2; i++) await expect(RunDirectory.open(path)).rejects.toThrow(/run\.json cannot be read: /);
   });
 });
