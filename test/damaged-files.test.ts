@@ -50,7 +50,10 @@ describe('a bit that changed on the disk is noticed on resume', () => {
       const attempt = () => train({ run, resume: true, data: DATA }).catch((error: unknown) => error);
       const error = await withFlip(file, bit, attempt);
       expect(error, `bit ${bit} of ${name}`).toBeInstanceOf(GantryError);
-      expect(error).toMatchObject({ code, message: expect.stringMatching(RegExp(`^\\S*${name}\\b[^\\n]*$`)) as unknown });
+      expect(error).toMatchObject({
+        code,
+        message: expect.stringMatching(RegExp(`^\\S*${name}\\b[^\\n]*$`)) as unknown,
+      });
     }
   });
 

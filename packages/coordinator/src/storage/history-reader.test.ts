@@ -15,7 +15,10 @@ let file: string;
 beforeAll(async () => {
   directory = await mkdtemp(join(os.tmpdir(), 'gantry-history-'));
   file = join(directory, 'metrics.jsonl');
-  await writeFile(file, Array.from({ length: STEPS }, (_, i) => sealedLine(metricsLine(i + 1))));
+  await writeFile(
+    file,
+    Array.from({ length: STEPS }, (_, i) => sealedLine(metricsLine(i + 1))),
+  );
 });
 afterAll(() => rm(directory, { recursive: true }));
 

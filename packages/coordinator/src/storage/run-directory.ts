@@ -247,7 +247,8 @@ async function openLineFiles(path: string): Promise<LineFiles> {
 /** Removes what a run has whose training has not begun; `run.json` first, without which it is none. */
 async function removeNewRun(path: string): Promise<void> {
   const names = [...LINE_FILES, 'checkpoints'].map((name) => join(path, name));
-  for (const name of [runFile(path), ...names, ...Object.values(tokenFiles(path))]) await rm(name, { recursive: true, force: true });
+  for (const name of [runFile(path), ...names, ...Object.values(tokenFiles(path))])
+    await rm(name, { recursive: true, force: true });
 }
 
 async function removeIfEmpty(path: string): Promise<void> {
