@@ -129,7 +129,7 @@ async function* checkedLines<T extends Line>(path: string, handle: FileHandle): 
   }
 }
 
-export function damagedLine(path: string, line: number): GantryError {
+function damagedLine(path: string, line: number): GantryError {
   return new GantryError(
     'E_RUN_DIRECTORY',
     `${path}: line ${line} is damaged: restore the file from a copy, or remove the line`,
