@@ -1,9 +1,9 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { train } from '@gantry/cli';
 import { GantryError, type ErrorCode } from '@gantry/core';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { gantry, gantryOk, temporaryDirectory } from './support/gantry.ts';
+import { gantry, gantryOk, readToken, temporaryDirectory } from './support/gantry.ts';
 import { TINY, TINY_DATA } from './support/tiny.ts';
 
 /** Of each file, spread evenly; as many are at the end, where nothing follows that could show damage. */
@@ -71,4 +71,11 @@ describe('a bit that changed on the disk is noticed on resume', () => {
     // Nothing but the bit was in the way.
     await gantryOk('train', '--resume', ...TINY_DATA, '--epochs', '2', '--workers', '0', '--run', run);
   });
+});
+
+it('a token whose file was deleted is made anew, and is known from then on', async () => {
+  const before = readToken(run);
+  rmSync(join(run, 'work.token'));
+  for (let i = 0; i < 2; i++) await (await train({ run, resume: true, data: DATA })).finished;
+  expect(readToken(run)).not.toBe(before);
 });
