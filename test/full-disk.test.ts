@@ -1,6 +1,7 @@
 import { existsSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { sealedLine } from '../packages/coordinator/src/storage/sealed-line.ts';
 import { Dashboard } from './support/dashboard.ts';
 import { Gantry, digestOf, gantryOk, temporaryDirectory, trainedDigest, whenFiles } from './support/gantry.ts';
 import { isProvided } from './support/requirements.ts';
@@ -30,7 +31,7 @@ describe.skipIf(!hasDisks)(`a disk that fills up${hasDisks ? '' : ' (skipped: mo
     await first.output(/attach workers with/);
     first.process.kill('SIGKILL');
     await first.finished;
-    fillPage(`{"time":"${new Date().toISOString()}","step":0,"type":"resumed","skipped":[]}\n`.length);
+    fillPage(sealedLine({ time: new Date().toISOString(), step: 0, type: 'resumed', skipped: [] }).length);
     const coordinator = new Gantry(['coordinator', '--resume', ...TINY_DATA, ...LISTEN, '--run', run], {
       XDG_STATE_HOME: state,
     });
@@ -43,7 +44,7 @@ describe.skipIf(!hasDisks)(`a disk that fills up${hasDisks ? '' : ' (skipped: mo
 
   /** Makes the events end with their page, once `bytes` more were written. */
   function fillPage(bytes = 0): void {
-    const note = (text: string) => `{"step":0,"type":"note","text":"${text}"}\n`;
+    const note = (text: string) => sealedLine({ step: 0, type: 'note', text });
     const written = readFileSync(eventsFile()).length + note('').length + bytes;
     const end = Math.ceil(written / PAGE_BYTES) * PAGE_BYTES;
     writeFileSync(eventsFile(), note('x'.repeat(end - written)), { flag: 'a' });

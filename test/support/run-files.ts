@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-/** The complete lines of a .jsonl file; none if it does not exist. */
+/** The complete lines of a .jsonl file, without their checksums; none if it does not exist. */
 export function readJsonLines<T>(...path: string[]): T[] {
   const file = join(...path);
   const text = existsSync(file) ? readFileSync(file, 'utf8') : '';
@@ -9,7 +9,10 @@ export function readJsonLines<T>(...path: string[]): T[] {
     .slice(0, text.lastIndexOf('\n') + 1)
     .split('\n')
     .filter((line) => line !== '')
-    .map((line) => JSON.parse(line) as T);
+    .map((line) => {
+      const { checksum: _, ...fields } = JSON.parse(line) as { checksum: string };
+      return fields as T;
+    });
 }
 
 export function readJson<T>(...path: string[]): T {

@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import * as fc from 'fast-check';
-import { chmodSync, mkdirSync, mkdtempSync, readdirSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { describe, expect, it, vi } from 'vitest';
@@ -166,12 +166,21 @@ describe.skipIf(!hasCCompiler)(`machine code${hasCCompiler ? '' : ' (skipped: no
       expect(filesIn(first)).toEqual([file]);
       expect(statSync(file).ino).toBe(ino);
 
-      const damaged = path.join(second, 'gantry', path.basename(file));
-      mkdirSync(path.dirname(damaged), { recursive: true, mode: 0o700 });
-      writeFileSync(damaged, 'damaged');
+      // In a copy: this process has loaded the other one.
+      const copy = path.join(second, 'gantry', path.basename(file));
+      const program = readFileSync(file);
+      const middle = program.length >> 1;
+      program.writeUInt8(program.readUInt8(middle) ^ 1, middle);
+      mkdirSync(path.dirname(copy), { recursive: true, mode: 0o700 });
+      writeFileSync(copy, program);
       vi.stubEnv('XDG_CACHE_HOME', second);
-      await compileNative(increment.onnx, ['y']);
-      expect(statSync(damaged).size).toBe(statSync(file).size);
+      const healed = await compileNative(increment.onnx, ['y']);
+      const y = new Float32Array(5);
+      healed.run(new Uint8Array(healed.scratchBytes), [Float32Array.of(1, 2, 3, 4, 5)], [y]);
+      expect([...y]).toEqual([2, 3, 4, 5, 6]);
+      // Nothing of the damaged one is left.
+      const kept = filesIn(second).map((each) => readFileSync(each));
+      expect(kept).toEqual([readFileSync(file)]);
     } finally {
       vi.unstubAllEnvs();
     }

@@ -18,7 +18,7 @@ export type { MetricsLine, WorkLine } from './storage/run-lines.ts';
 export { gridPng, writeGif, type Pictures } from './run/samples.ts';
 export { startServer, type CoordinatorServer, type ServerOptions } from './network/server.ts';
 export type { Referee } from './scheduling/referee.ts';
-export { openTokens, tokenFiles, type Tokens } from './network/tokens.ts';
+export { tokenFiles, type Tokens } from './network/tokens.ts';
 export { Scheduler } from './scheduling/scheduler.ts';
 export { train, type AttachContext, type AttachedWorkers, type TrainOptions } from './run/train.ts';
 export type { PublishedWeights } from './scheduling/published-weights.ts';

@@ -126,12 +126,12 @@ export class SavedRun {
 /**
  * Opens a run directory for reading; nothing is written and nothing is locked.
  * @param models makes the model of a name; by default those that ship with Gantry
- * @throws GantryError E_RUN_DIRECTORY if it is none
+ * @throws GantryError E_RUN_DIRECTORY if it is none, or its run.json is damaged
  */
 export async function openRun(path: string, models: (name: string) => Model = modelNamed): Promise<SavedRun> {
   const absolute = resolve(path);
   try {
-    const record = parseRunJson(JSON.parse(await readFile(join(absolute, 'run.json'), 'utf8')));
+    const record = parseRunJson(await readFile(join(absolute, 'run.json'), 'utf8'));
     return new SavedRun(absolute, record, models);
   } catch (cause) {
     const why = cause instanceof Error ? cause.message.split('\n')[0] : String(cause);

@@ -1,7 +1,6 @@
 import { basename } from 'node:path';
 import {
   openCluster,
-  openTokens,
   tokenFiles,
   train as runTraining,
   type AttachContext,
@@ -56,8 +55,8 @@ export interface TrainOptions {
 /**
  * Trains a run in this process: from its beginning, or from where it stands.
  * @returns once the run is there and others can join it
- * @throws GantryError E_CONFIG, E_DATASET, E_RUN_DIRECTORY, E_RESUME, E_CHECKPOINT or E_ENGINE, in one line, before anything is
- *   made
+ * @throws GantryError E_CONFIG, E_DATASET, E_RUN_DIRECTORY, E_RESUME, E_CHECKPOINT, E_AUTH or E_ENGINE, in one line, before
+ *   anything is made
  */
 export async function train(options: TrainOptions = {}): Promise<LiveRun> {
   const { resume = false, listen = {}, stay = false } = options;
@@ -72,7 +71,7 @@ export async function train(options: TrainOptions = {}): Promise<LiveRun> {
   return new Promise<LiveRun>((resolve, reject) => {
     const attachWorkers = async (context: AttachContext) => {
       const notice = (text: string) => updates.push({ type: 'notice', text });
-      const tokens = await openTokens(context.path);
+      const { tokens } = context;
       let started: StartedWorkers | undefined;
       const opened = await openCluster({
         ...context,
@@ -80,7 +79,6 @@ export async function train(options: TrainOptions = {}): Promise<LiveRun> {
         port: listen.port ?? 0,
         tls: listen.tls,
         allowedHosts: listen.allowedHosts,
-        tokens,
         run: basename(context.path),
         ownWorkers: workers.description === undefined ? undefined : () => started?.running() ?? 0,
         onRefused: (peer, { code, message }) => notice(`refused ${peer}: ${message} [${code}]`),

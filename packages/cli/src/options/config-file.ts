@@ -11,9 +11,9 @@ const outlineSchema = z.looseObject({
     .optional(),
 });
 
-/** A whole run.json, of which the configuration counts. */
+/** A whole run.json, of which the configuration counts; it may have been edited since, so its checksum is not asked. */
 const recordSchema = z.strictObject({
-  ...Object.fromEntries(Object.keys(runJsonSchema.shape).map((key) => [key, z.unknown().optional()])),
+  ...Object.fromEntries([...Object.keys(runJsonSchema.shape), 'checksum'].map((key) => [key, z.unknown().optional()])),
   config: outlineSchema,
 });
 

@@ -1,11 +1,11 @@
 import { execFile } from 'node:child_process';
-import { createHash, randomUUID } from 'node:crypto';
-import { access, lstat, mkdir, readFile, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { lstat, mkdir, readFile, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { homedir, tmpdir } from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { CompileError } from '../errors.ts';
+import { CACHE_BYTES, findProgram, keepProgram, newDraft, programKey } from './program-cache.ts';
 
 /** A program takes two seconds on a fast machine. */
 const TIMEOUT_MS = 120_000;
@@ -37,11 +37,13 @@ function folderOf(file: string): string {
 /** `$CC`, which may bring options of its own, or `cc`. */
 const compilerCommand = (): string => process.env['CC']?.trim() || 'cc';
 
-async function run(args: readonly string[]): Promise<string> {
+/** @param temporary folder for the files that the compiler makes on its way; absent: that of the machine */
+async function run(args: readonly string[], temporary?: string): Promise<string> {
   const [command = '', ...options] = compilerCommand().split(/\s+/);
   try {
     const limits = { timeout: TIMEOUT_MS, maxBuffer: MAX_OUTPUT_BYTES };
-    return (await promisify(execFile)(command, [...options, ...args], limits)).stdout;
+    const env = { ...process.env, ...(temporary !== undefined && { TMPDIR: temporary }) };
+    return (await promisify(execFile)(command, [...options, ...args], { ...limits, env })).stdout;
   } catch (cause) {
     const { code, killed, stderr = '' } = cause as { code?: unknown; killed?: boolean; stderr?: string };
     if (code === 'ENOENT') {
@@ -93,24 +95,22 @@ async function requireOwn({ folder, look }: CacheFolder): Promise<void> {
 }
 
 /**
- * Compiles C to a module of Node, unless it was compiled here before.
+ * Compiles C to a module of Node, unless it was compiled here before and is as it was then.
  * @param source one file that may include those of the `native` folder
+ * @param maxBytes how much the programs that are kept may take up together; this one stays in any case
  * @returns the module's path
  * @throws CompileError c-compiler
  */
-export async function compileC(source: string): Promise<string> {
+export async function compileC(source: string, maxBytes = CACHE_BYTES): Promise<string> {
   const names = (await readdir(HEADERS)).toSorted();
   const headers = await Promise.all(names.map((name) => readFile(path.join(HEADERS, name))));
-  const hash = createHash('sha256');
-  for (const part of [compilerCommand(), await identify(), process.arch, FLAGS.join(' '), ...headers, source]) {
-    hash.update(part).update('\0');
-  }
-  const name = hash.digest('hex').slice(0, 32);
+  const identity = await identify();
+  const key = programKey([compilerCommand(), identity, process.arch, FLAGS.join(' '), ...headers, source]);
   let cause: unknown;
   for (const place of cacheFolders()) {
     try {
       await requireOwn(place);
-      return await compileInto(place.folder, name, source);
+      return (await findProgram(place.folder, key)) ?? (await compileInto(place.folder, key, source, maxBytes));
     } catch (error) {
       if (error instanceof CompileError) throw error;
       cause = error;
@@ -120,22 +120,16 @@ export async function compileC(source: string): Promise<string> {
   throw new CompileError('c-compiler', message, { cause });
 }
 
-async function compileInto(folder: string, name: string, source: string): Promise<string> {
-  const compiled = path.join(folder, `${name}.node`);
+async function compileInto(folder: string, key: string, source: string, maxBytes: number): Promise<string> {
+  // Another process may be at the same: each has a folder of its own.
+  const draft = await newDraft(folder);
   try {
-    await access(compiled);
-    return compiled;
-  } catch {
-    // It is not there yet.
-  }
-  // Another process may be at the same: each writes files of its own, and a complete one takes its place at once.
-  const draft = path.join(folder, randomUUID());
-  try {
-    await writeFile(`${draft}.c`, source);
-    await run([...FLAGS, `-I${HEADERS}`, `-I${NODE_API_HEADERS}`, '-o', `${draft}.node`, `${draft}.c`, '-lm']);
-    await rename(`${draft}.node`, compiled);
+    // The compiler may put a file's name into the program, which is to be the same each time.
+    const [file, program] = [path.join(draft, 'program.c'), path.join(draft, 'program.node')];
+    await writeFile(file, source);
+    await run([...FLAGS, `-I${HEADERS}`, `-I${NODE_API_HEADERS}`, '-o', program, file, '-lm'], draft);
+    return await keepProgram(folder, key, program, maxBytes);
   } finally {
-    await Promise.all(['.c', '.node'].map((suffix) => rm(draft + suffix, { force: true })));
+    await rm(draft, { recursive: true, force: true });
   }
-  return compiled;
 }

@@ -35,7 +35,7 @@ export async function loadNative(source: string): Promise<NativeModule> {
   try {
     return require(file) as NativeModule;
   } catch {
-    // It may be damaged, or come from another machine with the same home: once more.
+    // It may come from another machine with the same home, whose libraries are others: once more.
     await rm(file, { force: true });
   }
   const anew = await compileC(source);

@@ -3,6 +3,7 @@ import os from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { SmallRun } from '../testing/checkpoints.ts';
+import { sealedJson } from '../storage/sealed-json.ts';
 import { recordedModel } from './recorded-model.ts';
 
 let directory: string;
@@ -14,20 +15,22 @@ beforeEach(async () => {
 afterEach(() => rm(directory, { recursive: true }));
 
 /** A run of a model, with a checkpoint. */
-async function makeRun(record: unknown): Promise<SmallRun> {
+async function makeRun(record: object | string): Promise<SmallRun> {
   const small = new SmallRun(run);
   await small.saveAll(1);
-  await writeFile(join(run, 'run.json'), typeof record === 'string' ? record : JSON.stringify(record));
+  await writeFile(join(run, 'run.json'), typeof record === 'string' ? record : sealedJson(record));
   return small;
 }
 
 function recordOf(config: object) {
   return {
+    format: 2,
     created: '2024-01-01T00:00:00.000Z',
     config: { epochs: 1, batch: 4, shardSize: 2, seed: 1, checkpointEvery: 1, ...config },
     data: { source: 'mnist', sha256: '0', images: 8 },
     versions: {},
     parameters: [],
+    numericClasses: [],
   };
 }
 
@@ -36,12 +39,6 @@ test('that of a run, and of a checkpoint in it, is the one of run.json', async (
   expect(await recordedModel(run)).toBe('tiny');
   expect(await recordedModel(`${run}/`)).toBe('tiny');
   expect(await recordedModel(small.directoryOf(1))).toBe('tiny');
-});
-
-test('a run from before there were several is of the model that there was', async () => {
-  const small = await makeRun(recordOf({}));
-  expect(await recordedModel(run)).toBe('dcgan');
-  expect(await recordedModel(small.directoryOf(1))).toBe('dcgan');
 });
 
 test('a checkpoint that lies alone is taken to be of that model, too', async () => {
@@ -54,7 +51,8 @@ test('a checkpoint that lies alone is taken to be of that model, too', async () 
 
 test.each([
   ['is not JSON', '{'],
-  ['says nothing of a configuration', '{}'],
+  ['says nothing of a configuration', { format: 2 }],
+  ['is of an older version', { ...recordOf({ model: 'tiny' }), format: 1 }],
   ['names no model but a number', recordOf({ model: 7 })],
 ])('a record that %s is refused in one line, which names it', async (_, record) => {
   const small = await makeRun(record);

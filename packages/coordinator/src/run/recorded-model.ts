@@ -15,7 +15,7 @@ export async function recordedModel(path: string): Promise<string> {
   for (const candidate of [resolve(path), dirname(dirname(resolve(path)))]) {
     const file = join(candidate, 'run.json');
     try {
-      return parseRunJson(JSON.parse(await readFile(file, 'utf8'))).config.model;
+      return parseRunJson(await readFile(file, 'utf8')).config.model;
     } catch (cause) {
       if (systemErrorCode(cause) === 'ENOENT' || systemErrorCode(cause) === 'ENOTDIR') continue;
       throw new GantryError('E_CHECKPOINT', `${file} cannot be read: ${messageOf(cause)}`, { cause });

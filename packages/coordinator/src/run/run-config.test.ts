@@ -2,7 +2,8 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { DEFAULT_OPTIMIZERS } from '@gantry/core';
 import { overlaid, type ConfigSource, type GivenConfig, type GivenOptimizer } from './given-config.ts';
-import { newConfig, parseRunJson, resumedConfig } from './run-config.ts';
+import { newConfig, parseRunJson, resumedConfig, version } from './run-config.ts';
+import { sealedJson } from '../storage/sealed-json.ts';
 
 function source(settings: GivenConfig, name = 'given'): ConfigSource {
   return { settings, describe: (path, value) => `${name}:${path.join('.')}${value === undefined ? '' : `=${value}`}` };
@@ -238,27 +239,26 @@ describe('resumedConfig', () => {
 
 describe('parseRunJson', () => {
   const record = {
+    format: 2,
     created: '2024-01-01T00:00:00.000Z',
     config: newConfig([]),
     data: { source: 'mnist', sha256: '0', images: 8 },
     versions: {},
     parameters: [],
+    numericClasses: [],
   };
 
-  it('gives what was recorded, the model of runs from before there were several included', () => {
-    const { model: _, ...config } = record.config;
-    expect(parseRunJson(record)).toEqual({ ...record, format: 1, numericClasses: [] });
-    expect(parseRunJson({ ...record, config }).config.model).toBe('dcgan');
+  it('gives what was recorded', () => {
+    expect(parseRunJson(sealedJson(record))).toEqual(record);
   });
 
   it.each([
-    ['nothing', undefined, /^run\.json: [^\n]+$/],
     ['a number for the model', { ...record, config: { ...record.config, model: 7 } }, /^run\.json: config\.model: .+$/],
     ['no data', { ...record, data: undefined }, /^run\.json: data: .+$/],
     [
       'another format by the version that wrote it',
-      { ...record, format: 2, versions: { gantry: '7.8.9' } },
-      /^run\.json: Gantry 7\.8\.9 wrote it in format 2, and this is Gantry \d.*reads format 1: go on with Gantry 7\.8\.9$/,
+      { ...record, format: 3, versions: { gantry: '7.8.9' } },
+      /^run\.json: Gantry 7\.8\.9 wrote it in format 3, and this is Gantry \d.*reads format 2: go on with Gantry 7\.8\.9$/,
     ],
     [
       'settings of another version, which it names,',
@@ -267,6 +267,20 @@ describe('parseRunJson', () => {
     ],
   ])('refuses %s in one line', (_, json, message) => {
     const refusal = { code: 'E_RUN_DIRECTORY', message: expect.stringMatching(message) as unknown };
-    expect(() => parseRunJson(json)).toThrow(expect.objectContaining(refusal));
+    expect(() => parseRunJson(sealedJson(json))).toThrow(expect.objectContaining(refusal));
+  });
+
+  it.each([
+    ['nothing', '', /^a\/run\.json is damaged: it is not JSON; restore it from a copy$/],
+    ['what somebody changed', sealedJson(record).replace('"mnist"', '"other"'), /it does not match its checksum; /],
+    ['what lost its checksum', JSON.stringify(record), /^a\/run\.json is damaged: it has no checksum; /],
+    [
+      'the first format, of this version, too',
+      JSON.stringify({ ...record, format: undefined, versions: { gantry: version } }),
+      /^a\/run\.json: Gantry \S+ wrote it in format 1, .* reads format 2: go on with an older build of it$/,
+    ],
+  ])('refuses %s in one line', (_, text, message) => {
+    const refusal = { code: 'E_RUN_DIRECTORY', message: expect.stringMatching(message) as unknown };
+    expect(() => parseRunJson(text, 'a/run.json')).toThrow(expect.objectContaining(refusal));
   });
 });

@@ -10,6 +10,7 @@ import {
   type TrainConfig,
 } from '@gantry/core';
 import { z } from 'zod';
+import { parseSealedJson, type SealedJson } from '../storage/sealed-json.ts';
 import { overlaid, valueAt, type ConfigSource, type GivenConfig } from './given-config.ts';
 
 /**
@@ -153,46 +154,75 @@ function leaves(value: object): [path: string, value: unknown][] {
 /** Of Gantry. */
 export const { version } = createRequire(import.meta.url)('#package.json') as { version: string };
 
-/** Goes up with each change that an older version would misread. Checkpoints have a format of their own. */
-export const RUN_FORMAT = 1;
+/**
+ * Goes up with each change that an older version would misread. Checkpoints have a format of their own. From 2 on,
+ * run.json and each line of the .jsonl files have a checksum.
+ */
+export const RUN_FORMAT = 2;
 
-/** What run.json holds. */
+/** What run.json holds, besides a checksum of itself. */
 export const runJsonSchema = z.object({
   /** Absent in the first edition of it. */
-  format: z.literal(RUN_FORMAT).default(RUN_FORMAT),
+  format: z.literal(RUN_FORMAT),
   created: z.iso.datetime(),
   config: trainConfigSchema,
   data: z.object({ source: z.string(), sha256: z.string(), images: z.int() }),
   versions: z.record(z.string(), z.string()),
   parameters: z.array(z.object({ name: z.string(), shape: z.array(z.int()) })),
   /** What computed, in the order in which it came: workers of one class round alike. */
-  numericClasses: z.array(z.object({ class: z.string(), engine: z.string(), device: z.string() })).default([]),
+  numericClasses: z.array(z.object({ class: z.string(), engine: z.string(), device: z.string() })),
   /** Whether workers of that class give the same weights again, bit for bit: there was only one. Absent before the first step. */
   bitIdentical: z.boolean().optional(),
+  /** By which damage to the files of the tokens is found: a part of the sha256 of each, which tells nothing of a token. */
+  tokens: z.object({ work: z.string(), control: z.string() }).optional(),
 });
 export type RunJson = z.infer<typeof runJsonSchema>;
 
 /** What every version of run.json tells of itself. */
 const originSchema = z.object({
-  format: z.int().default(RUN_FORMAT),
+  format: z.int().default(1),
   versions: z.object({ gantry: z.string().max(100).default('of an unknown version') }),
 });
 
-/** @throws GantryError E_RUN_DIRECTORY that names the version that wrote it, or the field at fault, in one line */
-export function parseRunJson(json: unknown): RunJson {
-  const { data, error } = runJsonSchema.safeParse(json);
-  if (data) return data;
+/**
+ * What a run.json holds.
+ * @param file for messages
+ * @throws GantryError E_RUN_DIRECTORY in one line: a byte of it is not as it was written, another version wrote it in another
+ *   format, or a field is wrong
+ */
+export function parseRunJson(text: string, file = 'run.json'): RunJson {
+  const { json, seal } = parsedText(text, file);
+  if (seal === 'broken') throw damaged(file, 'it does not match its checksum');
   const origin = originSchema.safeParse(json).data;
   const writer = plainText(origin?.versions.gantry ?? version);
   if (origin && origin.format !== RUN_FORMAT) {
-    throw new GantryError(
-      'E_RUN_DIRECTORY',
-      `run.json: Gantry ${writer} wrote it in format ${origin.format}, and this is Gantry ${version}, ` +
-        `which reads format ${RUN_FORMAT}: go on with Gantry ${writer}`,
+    throw refusal(
+      `${file}: Gantry ${writer} wrote it in format ${origin.format}, and this is Gantry ${version}, ` +
+        `which reads format ${RUN_FORMAT}: go on with ${writer === version ? 'an older build of it' : `Gantry ${writer}`}`,
     );
   }
+  if (seal === 'none') throw damaged(file, 'it has no checksum');
+  const { data, error } = runJsonSchema.safeParse(json);
+  if (data) return data;
   const [issue] = error.issues;
   const where = issue?.path.map(String).join('.') ?? '';
   const by = writer === version ? '' : ` (Gantry ${writer} wrote it, and this is Gantry ${version})`;
-  throw new GantryError('E_RUN_DIRECTORY', `run.json: ${[where, issue?.message].filter(Boolean).join(': ')}${by}`);
+  throw refusal(`${file}: ${[where, issue?.message].filter(Boolean).join(': ')}${by}`);
+}
+
+function parsedText(text: string, file: string): SealedJson {
+  try {
+    return parseSealedJson(text);
+  } catch (cause) {
+    // Its message quotes the text, over several lines.
+    throw damaged(file, 'it is not JSON', cause);
+  }
+}
+
+function damaged(file: string, how: string, cause?: unknown): GantryError {
+  return new GantryError('E_RUN_DIRECTORY', `${file} is damaged: ${how}; restore it from a copy`, { cause });
+}
+
+function refusal(message: string): GantryError {
+  return new GantryError('E_RUN_DIRECTORY', message);
 }

@@ -19,13 +19,15 @@ import {
 import { disposeModel, manifestOf, reportsOf, type Model } from '@gantry/core/tfjs';
 import { CheckpointStore } from '../storage/checkpoint-store.ts';
 import { loadDataSet, type DataSet } from './data-set.ts';
+import { openTokens, type Tokens } from '../network/tokens.ts';
 import { NumericClasses } from './numeric-classes.ts';
 import { PictureRenderer } from './pictures.ts';
 import { trainingPrograms } from './programs.ts';
 import type { ConfigSource } from './given-config.ts';
 import { RUN_FORMAT, newConfig, parseRunJson, resumedConfig, version, type RunJson } from './run-config.ts';
 import { RunControl } from './run-control.ts';
-import { RunDirectory } from '../storage/run-directory.ts';
+import { RunDirectory, runFile } from '../storage/run-directory.ts';
+import { checkTokens, tokenMarks } from './token-marks.ts';
 import { RunWatch } from '../monitoring/run-watch.ts';
 import type { Referee } from '../scheduling/referee.ts';
 import { Scheduler } from '../scheduling/scheduler.ts';
@@ -61,6 +63,7 @@ export interface AttachContext {
   readonly control: RunControl;
   /** Absolute path of the run directory. */
   readonly path: string;
+  readonly tokens: Tokens;
 }
 
 export interface AttachedWorkers {
@@ -71,13 +74,13 @@ export interface AttachedWorkers {
 /**
  * Trains a run from its beginning, or from where it stands, to its end.
  * @returns the summary, or undefined if the run was aborted before its end
- * @throws GantryError E_CONFIG, E_DATASET, E_RUN_DIRECTORY, E_RESUME, E_CHECKPOINT, E_ENGINE, E_DIVERGED
+ * @throws GantryError E_CONFIG, E_DATASET, E_RUN_DIRECTORY, E_RESUME, E_CHECKPOINT, E_AUTH, E_ENGINE, E_DIVERGED
  */
 export async function train(options: TrainOptions): Promise<Summary | undefined> {
   const { observer, signal } = options;
   // Everything that can be refused is checked before anything is written.
   const open = options.resume ? openRun : createRun;
-  const { directory, record, model, data, checkpoints, state } = await open(options);
+  const { directory, tokens, record, model, data, checkpoints, state } = await open(options);
   const { config } = record;
   // What is recorded while nobody waits for it ends the run as what the training itself writes does.
   const unwritable = new AbortController();
@@ -113,7 +116,8 @@ export async function train(options: TrainOptions): Promise<Summary | undefined>
     const samples = { count: data.images.count, bytes: data.images.pixels };
     const scheme = new Synchronous({ manifest, seed, plan, samples, optimizers, average });
     const programFor = trainingPrograms(model, plan, seed);
-    workers = await options.attachWorkers({ scheme, programFor, scheduler, watch, control, path: directory.path });
+    const { path } = directory;
+    workers = await options.attachWorkers({ scheme, programFor, scheduler, watch, control, path, tokens });
     hasBegun = true;
     const run = new TrainingRun({
       config,
@@ -147,6 +151,7 @@ export async function train(options: TrainOptions): Promise<Summary | undefined>
 
 interface OpenRun {
   readonly directory: RunDirectory;
+  readonly tokens: Tokens;
   /** What run.json holds. */
   readonly record: RunJson;
   readonly model: Model;
@@ -167,16 +172,15 @@ async function createRun(options: TrainOptions): Promise<OpenRun> {
   const data = await loadDataSet({ directory: options.dataDirectory, limit: config.limit });
   shardSizes(planOf(config, data, manifest));
   requireFitting(data, manifest);
-  const record = {
-    ...runJson(config, data, manifest),
-    created: new Date().toISOString(),
-    numericClasses: [],
-  };
-  const directory = await RunDirectory.create(options.path, record);
+  const created = new Date().toISOString();
+  const begun = { ...runJson(config, data, manifest), created, numericClasses: [] };
+  const directory = await RunDirectory.create(options.path, begun);
   try {
+    const { tokens, record } = await withTokens(directory, begun);
     const state = firstState(model, manifest, config);
     directory.appendEvent({ step: 0, type: 'started' });
-    return { directory, record, model, data, state, checkpoints: await CheckpointStore.open(directory.path, manifest) };
+    const checkpoints = await CheckpointStore.open(directory.path, manifest);
+    return { directory, tokens, record, model, data, state, checkpoints };
   } catch (error) {
     await directory.discard();
     throw error;
@@ -186,7 +190,8 @@ async function createRun(options: TrainOptions): Promise<OpenRun> {
 async function openRun(options: TrainOptions): Promise<OpenRun> {
   const directory = await RunDirectory.open(options.path);
   try {
-    const recorded = parseRunJson(directory.runJson);
+    const { tokens: marks, ...recorded } = parseRunJson(directory.runJson, runFile(directory.path));
+    if (marks) await checkTokens(directory.path, marks);
     const config = resumedConfig(recorded.config, options.config);
     const model = options.modelNamed(config.model);
     const manifest = manifestOf(model);
@@ -205,14 +210,26 @@ async function openRun(options: TrainOptions): Promise<OpenRun> {
     requireAhead(state.step, planOf(config, data, manifest), options.config);
     for (const reason of restored?.skipped ?? []) options.observer.notice(reason);
     await directory.truncateTo(state.step);
-    const record = { ...recorded, ...runJson(config, data, manifest) };
-    await directory.writeRunJson(record);
+    const resumed = { ...recorded, ...runJson(config, data, manifest) };
+    await directory.writeRunJson(resumed);
+    const { tokens, record } = await withTokens(directory, resumed);
     directory.appendEvent({ step: state.step, type: 'resumed', skipped: restored?.skipped ?? [] });
-    return { directory, record, model, data, state, checkpoints };
+    return { directory, tokens, record, model, data, state, checkpoints };
   } catch (error) {
     await directory.close();
     throw error;
   }
+}
+
+/**
+ * Opens the tokens of a run, and records what finds damage to their files.
+ * @param record what run.json holds by now, without that: a crash must not leave there what was of files before
+ */
+async function withTokens(directory: RunDirectory, record: RunJson): Promise<Pick<OpenRun, 'tokens' | 'record'>> {
+  const tokens = await openTokens(directory.path);
+  const marked = { ...record, tokens: await tokenMarks(directory.path) };
+  await directory.writeRunJson(marked);
+  return { tokens, record: marked };
 }
 
 /** @throws GantryError E_RESUME if a run has done more than it shall come to */
@@ -254,7 +271,7 @@ function runJson(
   config: TrainConfig,
   data: DataSet,
   manifest: ModelManifest,
-): Omit<RunJson, 'created' | 'numericClasses' | 'bitIdentical'> {
+): Omit<RunJson, 'created' | 'numericClasses' | 'bitIdentical' | 'tokens'> {
   return {
     format: RUN_FORMAT,
     config,

@@ -17,6 +17,7 @@ import {
 import { z } from 'zod';
 import { messageOf, systemErrorCode } from './durable-files.ts';
 import { readBytes, sha256 } from './large-bytes.ts';
+import { parseSealedJson, sealedJson, type SealedJson } from './sealed-json.ts';
 
 const FORMAT = 2;
 const OPTIMIZER_FILE = 'optimizer.safetensors';
@@ -64,8 +65,8 @@ const recordSchema1 = z.strictObject({
   discriminatorAdam: betaPowersSchema,
   ...hashFields,
 });
-const checksum = { checksum: sha256Schema };
-const stateJsonSchema = z.discriminatedUnion('format', [recordSchema.extend(checksum), recordSchema1.extend(checksum)]);
+const stateJsonSchema = z.discriminatedUnion('format', [recordSchema, recordSchema1]);
+const laterSchema = z.looseObject({ format: z.int().min(FORMAT + 1) });
 
 /** A record of the first edition as this one writes it. */
 function migrated(record: z.infer<typeof recordSchema1>): StateRecord {
@@ -73,10 +74,6 @@ function migrated(record: z.infer<typeof recordSchema1>): StateRecord {
   const adam = (scalars: Record<string, number>) => ({ moments: ['m', 'v'], scalars });
   const optimizers = { generator: adam(generatorAdam), discriminator: adam(discriminatorAdam) };
   return { format: FORMAT, step, epoch, optimizers, sha256: hashes };
-}
-
-function toStateJson(record: object): string {
-  return `${JSON.stringify({ ...record, checksum: sha256(JSON.stringify(record)) }, null, 2)}\n`;
 }
 
 /** @param section where the parameters lie that `flat` holds; absent: it holds all */
@@ -179,7 +176,7 @@ export function encodeCheckpoint(
     ...(state.average && { average: state.average.network }),
     sha256: hashes,
   };
-  return files.set('state.json', toStateJson(record));
+  return files.set('state.json', sealedJson(record));
 }
 
 function damaged(problem: string, cause?: unknown): GantryError {
@@ -200,31 +197,28 @@ async function read(directory: string, file: string): Promise<Uint8Array> {
  * @throws GantryError E_CHECKPOINT if a byte of it is not as it was written; E_RESUME if a later version wrote it
  */
 export async function readStateRecord(directory: string): Promise<StateRecord> {
-  const text = new TextDecoder().decode(await read(directory, 'state.json'));
-  let json: unknown;
+  const { json, seal } = parse(new TextDecoder().decode(await read(directory, 'state.json')));
+  if (seal !== 'intact') throw damaged('state.json is damaged: it does not match its checksum');
+  const { data, error } = stateJsonSchema.safeParse(json);
+  if (data) return data.format === FORMAT ? data : migrated(data);
+  const later = laterSchema.safeParse(json).data;
+  // That is no damage, for which an earlier checkpoint would do.
+  if (later) throw writtenByLater(later.format);
+  throw damaged('state.json is damaged: fields are missing or wrong', error);
+}
+
+function parse(text: string): SealedJson {
   try {
-    json = JSON.parse(text);
+    return parseSealedJson(text);
   } catch (cause) {
     throw damaged('state.json is damaged: it is not JSON', cause);
   }
-  const parsed = stateJsonSchema.safeParse(json);
-  if (!parsed.success) {
-    const later = z.looseObject({ format: z.int().min(FORMAT + 1), checksum: z.string() }).safeParse(json).data;
-    if (later) refuseLater(later, text);
-    throw damaged('state.json is damaged: fields are missing or wrong', parsed.error);
-  }
-  const { checksum: _, ...record } = parsed.data;
-  if (toStateJson(record) !== text) throw damaged('state.json is damaged: it does not match its checksum');
-  return record.format === FORMAT ? record : migrated(record);
 }
 
-/** @throws GantryError E_RESUME if a later version wrote this: then it is no damage that an earlier checkpoint replaces */
-function refuseLater(later: { readonly format: number; readonly checksum: string }, text: string): void {
-  const { checksum: _, ...record } = later;
-  if (toStateJson(record) !== text) return;
-  throw new GantryError(
+function writtenByLater(format: number): GantryError {
+  return new GantryError(
     'E_RESUME',
-    `state.json has format ${record.format}, and this version of Gantry reads 1 to ${FORMAT}: use the version that wrote it`,
+    `state.json has format ${format}, and this version of Gantry reads 1 to ${FORMAT}: use the version that wrote it`,
   );
 }
 

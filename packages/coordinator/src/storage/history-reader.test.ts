@@ -5,6 +5,7 @@ import { downsampled } from '@gantry/core';
 import * as fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { readHistory } from './history-reader.ts';
+import { sealedLine } from './sealed-line.ts';
 import { metricsLine } from '../testing/watched.ts';
 
 const STEPS = 3000;
@@ -14,7 +15,10 @@ let file: string;
 beforeAll(async () => {
   directory = await mkdtemp(join(os.tmpdir(), 'gantry-history-'));
   file = join(directory, 'metrics.jsonl');
-  await writeFile(file, Array.from({ length: STEPS }, (_, i) => `${JSON.stringify(metricsLine(i + 1))}\n`).join(''));
+  await writeFile(
+    file,
+    Array.from({ length: STEPS }, (_, i) => sealedLine(metricsLine(i + 1))),
+  );
 });
 afterAll(() => rm(directory, { recursive: true }));
 
@@ -32,7 +36,10 @@ test('any range of steps, downsampled as lines in memory would be', async () => 
 
 test('a line that is being written is left out', async () => {
   const growing = join(directory, 'growing.jsonl');
-  await writeFile(growing, [1, 2].map((step) => `${JSON.stringify(metricsLine(step))}\n`).join(''));
+  await writeFile(
+    growing,
+    [1, 2].map((step) => sealedLine(metricsLine(step))),
+  );
   await appendFile(growing, '{"st');
   expect(await readHistory(growing, { from: 1, to: 3, points: 10 })).toEqual([1, 2].map(metricsLine));
 });
@@ -41,4 +48,15 @@ test('an empty file', async () => {
   const empty = join(directory, 'empty.jsonl');
   await writeFile(empty, '');
   expect(await readHistory(empty, { from: 1, to: 1, points: 10 })).toEqual([]);
+});
+
+test('a damaged line is refused by its step', async () => {
+  const damaged = join(directory, 'damaged.jsonl');
+  const text = Buffer.concat([1, 2, 3].map((step) => sealedLine(metricsLine(step)))).toString();
+  await writeFile(damaged, text.replace(/("step":2,.*?"epoch":)./, '$19'));
+  await expect(readHistory(damaged, { from: 1, to: 3, points: 10 })).rejects.toMatchObject({
+    code: 'E_RUN_DIRECTORY',
+    message: `${damaged}: the line of step 2 is damaged`,
+  });
+  expect(await readHistory(damaged, { from: 3, to: 3, points: 10 })).toEqual([metricsLine(3)]);
 });

@@ -1,7 +1,8 @@
 import { open, type FileHandle } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
-import { stepFilter } from '@gantry/core';
+import { GantryError, stepFilter } from '@gantry/core';
 import type { MetricsLine } from './run-lines.ts';
+import { openedLine } from './sealed-line.ts';
 
 /** A line of metrics.jsonl is far shorter. */
 const WINDOW_BYTES = 4096;
@@ -16,6 +17,7 @@ export interface HistoryRange {
 /**
  * Reads a part of metrics.jsonl, downsampled, the range's first and last step included. The file may grow meanwhile.
  * @param range of steps that are there
+ * @throws GantryError E_RUN_DIRECTORY for a damaged line that would be among them
  */
 export async function readHistory(file: string, range: HistoryRange): Promise<MetricsLine[]> {
   const { from, to, points } = range;
@@ -28,7 +30,10 @@ export async function readHistory(file: string, range: HistoryRange): Promise<Me
       const step = stepOf(text);
       if (step === undefined || step < from) continue;
       if (step > to) break;
-      if (isKept(step)) lines.push(JSON.parse(text) as MetricsLine);
+      if (!isKept(step)) continue;
+      const line = openedLine(Buffer.from(text));
+      if (line === undefined) throw new GantryError('E_RUN_DIRECTORY', `${file}: the line of step ${step} is damaged`);
+      lines.push(line as MetricsLine);
     }
     input.destroy();
   } finally {

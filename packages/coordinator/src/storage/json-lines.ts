@@ -2,17 +2,10 @@ import { ftruncateSync, writeSync } from 'node:fs';
 import { open, type FileHandle } from 'node:fs/promises';
 import { GantryError } from '@gantry/core';
 import { diskError, messageOf, systemErrorCode } from './durable-files.ts';
+import { isLineAfter, linesOf, type Line } from './lines-of-file.ts';
+import { sealedLine } from './sealed-line.ts';
 
-const NEWLINE = 0x0a;
-const CHUNK_BYTES = 1 << 16;
-
-/** What every line has. */
-export interface Line {
-  /** Steps done when it was written; never falls from one line to the next. */
-  readonly step: number;
-}
-
-/** A file of JSON lines that only grows, but for `truncateTo`. Lines read are taken to be as they were appended. */
+/** A file of sealed JSON lines that only grows, but for `truncateTo`. Lines read are taken to be as they were appended. */
 export class JsonLinesFile<T extends Line> {
   readonly #path: string;
   readonly #handle: FileHandle;
@@ -42,7 +35,7 @@ export class JsonLinesFile<T extends Line> {
    * @throws GantryError E_RUN_DIRECTORY; the file holds the lines before, then
    */
   append(line: T): void {
-    const bytes = Buffer.from(`${JSON.stringify(line)}\n`);
+    const bytes = sealedLine(line);
     try {
       this.#mend();
       this.#isTorn = true;
@@ -75,18 +68,19 @@ export class JsonLinesFile<T extends Line> {
 
   /**
    * Cuts off the lines of later steps, and what a crash left of a last line.
-   * @throws GantryError E_RUN_DIRECTORY if a line that has to stay is damaged
+   * @throws GantryError E_RUN_DIRECTORY if a line that has to stay is damaged, or may be one that has to; nothing is cut then
    */
   async truncateTo(step: number): Promise<void> {
     let keep = 0;
-    let damaged: number | undefined;
-    for await (const { number, end, value } of linesOf(this.#handle)) {
-      if (!isLine<T>(value)) damaged ??= number;
-      else if (value.step <= step) {
-        // Damage behind the last line to keep is cut away; before it, cutting would lose what was recorded.
-        if (damaged !== undefined) throw damagedLine(this.#path, damaged);
-        keep = end;
-      }
+    let last = 0;
+    for await (const { number, end, value, claimedStep } of linesOf(this.#handle)) {
+      // Steps never fall: behind a later one, all lines are cut off, damaged or not.
+      const isLater = last > step || (claimedStep ?? 0) > step;
+      if (isLineAfter<T>(last, value)) {
+        last = value.step;
+        if (last <= step) keep = end;
+      } else if (value !== undefined || !isLater) throw damagedLine(this.#path, number);
+      else last = Math.max(last, step + 1);
     }
     try {
       await this.#handle.truncate(keep);
@@ -127,45 +121,17 @@ export async function* readLines<T extends Line>(path: string): AsyncGenerator<T
 }
 
 async function* checkedLines<T extends Line>(path: string, handle: FileHandle): AsyncGenerator<T> {
+  let last = 0;
   for await (const { number, value } of linesOf(handle)) {
-    if (!isLine<T>(value)) throw damagedLine(path, number);
+    if (!isLineAfter<T>(last, value)) throw damagedLine(path, number);
+    last = value.step;
     yield value;
   }
 }
 
-/** Lines by number from 1; `end` is the offset behind the newline, `value` undefined where it is not JSON. */
-async function* linesOf(handle: FileHandle): AsyncGenerator<{ number: number; end: number; value: unknown }> {
-  let pending = Buffer.alloc(0);
-  let end = 0;
-  let number = 0;
-  for (let offset = 0; ;) {
-    const chunk = Buffer.alloc(CHUNK_BYTES);
-    const { bytesRead } = await handle.read(chunk, 0, CHUNK_BYTES, offset);
-    if (bytesRead === 0) return;
-    offset += bytesRead;
-    pending = Buffer.concat([pending, chunk.subarray(0, bytesRead)]);
-    for (let newline; (newline = pending.indexOf(NEWLINE)) >= 0;) {
-      const text = pending.toString('utf8', 0, newline);
-      pending = pending.subarray(newline + 1);
-      end += newline + 1;
-      number++;
-      yield { number, end, value: parse(text) };
-    }
-  }
-}
-
-function isLine<T extends Line>(value: unknown): value is T {
-  return typeof value === 'object' && value !== null && 'step' in value && Number.isSafeInteger(value.step);
-}
-
 function damagedLine(path: string, line: number): GantryError {
-  return new GantryError('E_RUN_DIRECTORY', `${path}: line ${line} is damaged; fix or remove it`);
-}
-
-function parse(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
+  return new GantryError(
+    'E_RUN_DIRECTORY',
+    `${path}: line ${line} is damaged: restore the file from a copy, or remove the line`,
+  );
 }

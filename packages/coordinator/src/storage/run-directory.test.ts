@@ -1,11 +1,14 @@
 import { appendFile, mkdir, mkdtemp, readFile, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import { join } from 'node:path';
-import type { RecordedEvent } from '@gantry/core';
+import { GantryError, type RecordedEvent } from '@gantry/core';
 import * as fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { JsonLinesFile } from './json-lines.ts';
 import { RunDirectory } from './run-directory.ts';
 import type { MetricsLine, WorkLine } from './run-lines.ts';
+import { parseSealedJson } from './sealed-json.ts';
+import { sealedLine } from './sealed-line.ts';
 
 const RUN_JSON = { created: '2026-01-01T00:00:00.000Z', config: { seed: 7 } };
 
@@ -48,7 +51,11 @@ async function linesOf(file: string): Promise<RecordedLine[]> {
   return text
     .trimEnd()
     .split('\n')
-    .map((line): RecordedLine => JSON.parse(line));
+    .map((line) => {
+      const { checksum, ...fields } = JSON.parse(line) as RecordedLine & { checksum: string };
+      expect(checksum).toMatch(/^[0-9a-f]{16}$/);
+      return fields;
+    });
 }
 
 const stepsOf = async (file: string) => (await linesOf(file)).map(({ step }) => step);
@@ -74,7 +81,7 @@ async function recordedRun(): Promise<RunDirectory> {
 describe('a new run', () => {
   test('is made with its parents, and holds what is appended at once', async () => {
     const run = await recordedRun();
-    expect(JSON.parse(await readFile(join(path, 'run.json'), 'utf8'))).toEqual(RUN_JSON);
+    expect(JSON.parse(await readFile(join(path, 'run.json'), 'utf8'))).toMatchObject(RUN_JSON);
     expect(await linesOf('metrics.jsonl')).toEqual([1, 2, 3, 4, 5].map(metricsLine));
     expect(await linesOf('work.jsonl')).toEqual(
       [1, 2, 3, 4, 5].flatMap((step) => [workLine(step, 0), workLine(step, 1)]),
@@ -128,11 +135,12 @@ describe('opening', () => {
   test('gives what run.json holds', async () => {
     await (await recordedRun()).close();
     const run = await RunDirectory.open(path);
-    expect(run.runJson).toEqual(RUN_JSON);
+    expect(parseSealedJson(run.runJson)).toEqual({ json: RUN_JSON, seal: 'intact' });
     await run.writeRunJson({ ...RUN_JSON, config: { seed: 7, epochs: 9 } });
     await run.close();
     const again = await RunDirectory.open(path);
-    expect(again.runJson).toEqual({ ...RUN_JSON, config: { seed: 7, epochs: 9 } });
+    const json = { ...RUN_JSON, config: { seed: 7, epochs: 9 } };
+    expect(parseSealedJson(again.runJson)).toEqual({ json, seal: 'intact' });
     await again.close();
   });
 
@@ -141,9 +149,10 @@ describe('opening', () => {
     await expect(stat(path)).rejects.toThrow(/ENOENT/);
   });
 
-  test('a damaged run.json is refused, and the run is free again', async () => {
+  test('a run.json that cannot be read is refused, and the run is free again', async () => {
     await (await recordedRun()).close();
-    await writeFile(join(path, 'run.json'), '{"created"');
+    await rm(join(path, 'run.json'));
+    await mkdir(join(path, 'run.json'));
     for (let i = 0; i < 2; i++) await expect(RunDirectory.open(path)).rejects.toThrow(/run\.json cannot be read: /);
   });
 });
@@ -151,7 +160,7 @@ describe('opening', () => {
 test('events are read whichever version wrote them', async () => {
   await (await recordedRun()).close();
   const line = { time: '2026-01-01T00:00:00.000Z', step: 5, type: 'moved', to: { rack: 2 } };
-  await appendFile(join(path, 'events.jsonl'), `${JSON.stringify(line)}\n{"step":5,"time":7}\n`);
+  for (const each of [line, { step: 5, time: 7 }]) await appendFile(join(path, 'events.jsonl'), sealedLine(each));
   const run = await RunDirectory.open(path);
   const events: RecordedEvent[] = [];
   for await (const event of run.events()) events.push(event);
@@ -160,6 +169,8 @@ test('events are read whichever version wrote them', async () => {
 });
 
 describe('truncateTo', () => {
+  /** Prime, so that all bits of a byte have their turn. */
+  const BIT_STRIDE = 127;
   const FILES = ['metrics.jsonl', 'work.jsonl', 'events.jsonl'] as const;
 
   test.each([0, 1, 3, 5, 9])('leaves the lines up to step %i', async (step) => {
@@ -176,7 +187,7 @@ describe('truncateTo', () => {
     expect(await stepsOf('events.jsonl')).toEqual([0, ...kept, step]);
   });
 
-  test('drops a last line that is torn anywhere, and garbage behind the last line', async () => {
+  test('drops a last line that is torn anywhere, and what else is behind the last newline', async () => {
     await (await recordedRun()).close();
     const originals = new Map<string, Buffer>();
     for (const file of FILES) originals.set(file, await readFile(join(path, file)));
@@ -184,9 +195,11 @@ describe('truncateTo', () => {
       fc.asyncProperty(
         fc.constantFrom(...FILES),
         fc.nat(1000),
-        fc.uint8Array({ maxLength: 40 }),
+        fc.uint8Array({ maxLength: 40 }).map((bytes) => bytes.filter((byte) => byte !== 0x0a)),
         async (file, cut, garbage) => {
           const whole = originals.get(file) ?? Buffer.alloc(0);
+          // One other byte where the newline was is damage, which no killed process leaves.
+          fc.pre(cut % whole.length !== 1 || garbage.length !== 1);
           const torn = Buffer.concat([whole.subarray(0, whole.length - (cut % whole.length)), garbage]);
           await writeFile(join(path, file), torn);
           const run = await RunDirectory.open(path);
@@ -215,6 +228,30 @@ describe('truncateTo', () => {
     await run.truncateTo(2);
     expect(await metricsOf(run)).toEqual([1, 2].map(metricsLine));
     await run.close();
+  });
+
+  test.each([4, 5])('to step %i notices any bit that changes in a line that stays, no other', async (step) => {
+    await (await recordedRun()).close();
+    for (const file of FILES) {
+      const whole = await readFile(join(path, file));
+      const later = whole.indexOf(`"step":${step + 1}`);
+      const kept = later < 0 ? whole : whole.subarray(0, whole.lastIndexOf('\n', later) + 1);
+      for (let bit = 0; bit < whole.length * 8; bit += BIT_STRIDE) {
+        const changed = Buffer.from(whole);
+        changed.writeUInt8(changed.readUInt8(bit >> 3) ^ (1 << (bit & 7)), bit >> 3);
+        await writeFile(join(path, file), changed);
+        const lines = await JsonLinesFile.open(join(path, file));
+        const outcome = await lines.truncateTo(step).catch((error: unknown) => error);
+        await lines.close();
+        const left = await readFile(join(path, file));
+        if (outcome === undefined) expect(left).toEqual(kept);
+        else {
+          expect(outcome).toMatchObject({ code: 'E_RUN_DIRECTORY', message: expect.stringContaining(file) as unknown });
+          expect(left).toEqual(changed);
+        }
+        if (bit >> 3 < kept.length) expect(outcome, `bit ${bit} of ${file}`).toBeInstanceOf(GantryError);
+      }
+    }
   });
 
   test('takes files of many read buffers', async () => {

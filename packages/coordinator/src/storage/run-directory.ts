@@ -13,6 +13,7 @@ import {
 import { JsonLinesFile } from './json-lines.ts';
 import type { MetricsLine, WorkLine } from './run-lines.ts';
 import { RunLock, isLockFile } from './run-lock.ts';
+import { sealedJson } from './sealed-json.ts';
 
 const SAMPLES = 'samples';
 const LINE_FILES = ['metrics.jsonl', 'work.jsonl', 'events.jsonl'] as const;
@@ -25,8 +26,8 @@ const LINE_FILES = ['metrics.jsonl', 'work.jsonl', 'events.jsonl'] as const;
 export class RunDirectory {
   /** Absolute. */
   readonly path: string;
-  /** What run.json held when the run was opened. */
-  readonly runJson: unknown;
+  /** The text of run.json when the run was opened: sealed, unless it is damaged or of another version. */
+  readonly runJson: string;
   readonly #lock: RunLock;
   /** Whether this process made the directory itself. */
   readonly #isMade: boolean;
@@ -34,7 +35,7 @@ export class RunDirectory {
   readonly #work: JsonLinesFile<WorkLine>;
   readonly #events: JsonLinesFile<RecordedEvent>;
 
-  private constructor(path: string, runJson: unknown, lock: RunLock, files: LineFiles, isMade: boolean) {
+  private constructor(path: string, runJson: string, lock: RunLock, files: LineFiles, isMade: boolean) {
     this.path = path;
     this.runJson = runJson;
     this.#lock = lock;
@@ -46,7 +47,7 @@ export class RunDirectory {
    * Makes the directory of a new run; it may exist, if it is empty. Where that fails, all is as before.
    * @throws GantryError E_RUN_DIRECTORY if it holds a run or anything else, is locked or cannot be written
    */
-  static async create(path: string, runJson: unknown): Promise<RunDirectory> {
+  static async create(path: string, record: object): Promise<RunDirectory> {
     const absolute = resolve(path);
     const isMade = await makeDirectory(absolute);
     const create = async (lock: RunLock) => {
@@ -56,8 +57,9 @@ export class RunDirectory {
         throw refusal(`${absolute} holds a run already: go on with it by --resume, or choose another --run`);
       }
       if (names.length > 0) throw refusal(`${absolute} is not empty: choose another --run`);
+      const runJson = sealedJson(record);
       try {
-        await writeFileDurably(join(absolute, 'run.json'), toJson(runJson));
+        await writeFileDurably(runFile(absolute), runJson);
         return new RunDirectory(absolute, runJson, lock, await openLineFiles(absolute), isMade);
       } catch (error) {
         await removeNewRun(absolute);
@@ -78,16 +80,16 @@ export class RunDirectory {
    */
   static async open(path: string): Promise<RunDirectory> {
     const absolute = resolve(path);
-    const file = join(absolute, 'run.json');
+    const file = runFile(absolute);
     try {
       await stat(file);
     } catch (cause) {
       throw new GantryError('E_RUN_DIRECTORY', `${absolute} is not a run: it has no run.json`, { cause });
     }
     return locked(absolute, async (lock) => {
-      let runJson: unknown;
+      let runJson: string;
       try {
-        runJson = JSON.parse(await readFile(file, 'utf8'));
+        runJson = await readFile(file, 'utf8');
       } catch (cause) {
         throw new GantryError('E_RUN_DIRECTORY', `${file} cannot be read: ${messageOf(cause)}`, { cause });
       }
@@ -139,14 +141,14 @@ export class RunDirectory {
     for await (const line of this.#events.read()) yield recordedEvent(line);
   }
 
-  async writeRunJson(runJson: unknown): Promise<void> {
+  async writeRunJson(record: object): Promise<void> {
     this.#lock.check();
-    await writeFileDurably(join(this.path, 'run.json'), toJson(runJson));
+    await writeFileDurably(runFile(this.path), sealedJson(record));
   }
 
   async writeSummary(summary: unknown): Promise<void> {
     this.#lock.check();
-    await writeFileDurably(this.#summary, toJson(summary));
+    await writeFileDurably(this.#summary, `${JSON.stringify(summary, null, 2)}\n`);
   }
 
   /** @param epoch 0 before training @returns the file's path */
@@ -210,6 +212,11 @@ export class RunDirectory {
   }
 }
 
+/** What a run directory is of. */
+export function runFile(path: string): string {
+  return join(path, 'run.json');
+}
+
 /** The record of all steps in a run directory. */
 export function metricsFile(path: string): string {
   return join(path, 'metrics.jsonl');
@@ -239,8 +246,9 @@ async function openLineFiles(path: string): Promise<LineFiles> {
 
 /** Removes what a run has whose training has not begun; `run.json` first, without which it is none. */
 async function removeNewRun(path: string): Promise<void> {
-  const names = ['run.json', ...LINE_FILES, 'checkpoints'].map((name) => join(path, name));
-  for (const name of [...names, ...Object.values(tokenFiles(path))]) await rm(name, { recursive: true, force: true });
+  const names = [...LINE_FILES, 'checkpoints'].map((name) => join(path, name));
+  for (const name of [runFile(path), ...names, ...Object.values(tokenFiles(path))])
+    await rm(name, { recursive: true, force: true });
 }
 
 async function removeIfEmpty(path: string): Promise<void> {
@@ -261,8 +269,4 @@ async function locked(path: string, use: (lock: RunLock) => Promise<RunDirectory
 
 function refusal(message: string): GantryError {
   return new GantryError('E_RUN_DIRECTORY', message);
-}
-
-function toJson(value: unknown): string {
-  return `${JSON.stringify(value, null, 2)}\n`;
 }
