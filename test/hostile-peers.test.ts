@@ -33,7 +33,7 @@ const RUN = [...TINY, '--seed', '7', '--limit', '1014', '--batch', '8', '--shard
 const STEPS_PER_EPOCH = 127;
 const WARM_UP_STEPS = 300;
 const MEASURED_STEPS = 200;
-const SILENT_CONNECTIONS = 1000;
+const SILENT_CONNECTIONS = 100;
 const MIB = 2 ** 20;
 const STALE_PEERS = 10;
 const RESIDENT_TOLERANCE_BYTES = 64 * MIB;
@@ -123,7 +123,14 @@ describe.concurrent('a peer', () => {
   });
 
   it.each<[string, () => Uint8Array | string, string]>([
-    ['another version of the frame', () => helloFrame('old').with(2, PROTOCOL_VERSION - 1).fill(7, 8, 16), 'E_VERSION'],
+    [
+      'another version of the frame',
+      () =>
+        helloFrame('old')
+          .with(2, PROTOCOL_VERSION - 1)
+          .fill(7, 8, 16),
+      'E_VERSION',
+    ],
     ['a hello of another version', () => withProtocol(helloFrame('old'), PROTOCOL_VERSION - 1), 'E_VERSION'],
     ['a header over 64 KiB', () => rawFrame(new Uint8Array(65_544).fill(0x91)), 'E_TOO_LARGE'],
     ['a header of 4 GiB that never comes', () => rawFrame(new Uint8Array(8), 0xffffffff), 'E_TOO_LARGE'],

@@ -1,0 +1,60 @@
+import { once } from 'node:events';
+import net from 'node:net';
+import { join } from 'node:path';
+import type { RecordedEvent } from '@gantry/core';
+import { expect, it } from 'vitest';
+import {
+  GANTRY,
+  Gantry,
+  digestOf,
+  readJsonLines,
+  readToken,
+  temporaryDirectory,
+  trainedDigest,
+} from './support/gantry.ts';
+import { upgradeAnswer } from './support/hostile-peer.ts';
+import { TINY } from './support/tiny.ts';
+
+/** 254 steps with a checkpoint, of several files, after each. */
+const RUN = [...TINY, '--seed', '7', '--epochs', '2', '--limit', '1014', '--batch', '8', '--shard-size', '4'];
+const FILES = 200;
+const STRANGERS = 300;
+
+/** Connects, sends what is given and no more. @returns once it is cut off */
+async function stranger(port: number, bytes: string): Promise<void> {
+  const socket = net.connect(port, '127.0.0.1').resume();
+  // A reset is one of the ways to be cut off.
+  socket.on('error', () => undefined);
+  socket.write(bytes);
+  await once(socket, 'close');
+}
+
+it.skipIf(process.platform === 'win32')(
+  'a run goes on and keeps its checkpoints while more strangers connect than the process may have files',
+  async () => {
+    const path = join(temporaryDirectory(), 'run');
+    const limited = ['sh', '-c', `ulimit -n ${FILES}; exec "$@"`, 'sh', ...GANTRY];
+    const options = ['--listen', '127.0.0.1:0', ...RUN, '--checkpoint-every', '1', '--run', path];
+    const coordinator = new Gantry(['coordinator', ...options], {}, limited);
+    const [, url = ''] = await coordinator.output(/worker\.tgz (ws:\S+)/);
+    const port = Number(new URL(url).port);
+    let isOver = false;
+    void coordinator.finished.then(() => (isOver = true));
+    const strangers = Array.from({ length: STRANGERS }, async (_, i) => {
+      while (!isOver) await stranger(port, i % 2 === 0 ? '' : 'GET /work HTTP/1.1\r\nHost: 127.0.0.1\r\n');
+    });
+    // All of them are there before the worker is.
+    await stranger(port, 'not HTTP\r\n\r\n');
+    const worker = new Gantry(['worker', url, '--threads', '1'], { GANTRY_TOKEN: readToken(path) });
+    await worker.output(/joined run/);
+    expect(await upgradeAnswer(url, {})).toEqual({ status: 401, code: 'E_AUTH' });
+    const { code, stderr } = await coordinator.finished;
+    expect(code, stderr).toBe(0);
+    expect((await worker.finished).code).toBe(0);
+    await Promise.all(strangers);
+    expect(stderr).toMatch(/room for \d+ connections: this process may have 200 files open/);
+    const left = readJsonLines<RecordedEvent>(path, 'events.jsonl').filter(({ type }) => type === 'left');
+    expect(left.map(({ cause }) => cause)).toEqual(['the run is finished']);
+    expect(digestOf(path)).toBe(await trainedDigest(...RUN, '--workers', '0'));
+  },
+);
