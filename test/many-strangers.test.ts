@@ -1,21 +1,13 @@
-import { once } from 'node:events';
 import net from 'node:net';
 import { join } from 'node:path';
 import type { RecordedEvent } from '@gantry/core';
 import { expect, it } from 'vitest';
-import {
-  GANTRY,
-  Gantry,
-  digestOf,
-  readJsonLines,
-  readToken,
-  temporaryDirectory,
-  trainedDigest,
-} from './support/gantry.ts';
+import { Gantry, digestOf, readJsonLines, readToken, temporaryDirectory, trainedDigest } from './support/gantry.ts';
+import { GANTRY } from './support/gantry-process.ts';
 import { upgradeAnswer } from './support/hostile-peer.ts';
 import { TINY } from './support/tiny.ts';
 
-/** 254 steps with a checkpoint, of several files, after each. */
+/** 254 steps with a checkpoint, of several files, after every tenth. */
 const RUN = [...TINY, '--seed', '7', '--epochs', '2', '--limit', '1014', '--batch', '8', '--shard-size', '4'];
 const FILES = 200;
 const STRANGERS = 300;
@@ -26,7 +18,7 @@ async function stranger(port: number, bytes: string): Promise<void> {
   // A reset is one of the ways to be cut off.
   socket.on('error', () => undefined);
   socket.write(bytes);
-  await once(socket, 'close');
+  await new Promise((resolve) => socket.on('close', resolve));
 }
 
 it.skipIf(process.platform === 'win32')(
@@ -34,7 +26,7 @@ it.skipIf(process.platform === 'win32')(
   async () => {
     const path = join(temporaryDirectory(), 'run');
     const limited = ['sh', '-c', `ulimit -n ${FILES}; exec "$@"`, 'sh', ...GANTRY];
-    const options = ['--listen', '127.0.0.1:0', ...RUN, '--checkpoint-every', '1', '--run', path];
+    const options = ['--listen', '127.0.0.1:0', ...RUN, '--checkpoint-every', '10', '--run', path];
     const coordinator = new Gantry(['coordinator', ...options], {}, limited);
     const [, url = ''] = await coordinator.output(/worker\.tgz (ws:\S+)/);
     const port = Number(new URL(url).port);
