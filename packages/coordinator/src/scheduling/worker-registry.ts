@@ -1,3 +1,4 @@
+import { Entitlements } from './entitlements.ts';
 import type { Holder, UnitState } from './unit-state.ts';
 import type { ShardTimes, WorkerLink } from './worker-link.ts';
 
@@ -5,8 +6,6 @@ import type { ShardTimes, WorkerLink } from './worker-link.ts';
 const SPEED_WEIGHT = 0.3;
 /** How much nearer to the others a worker without work is believed to be after each round. */
 const BENEFIT_OF_DOUBT = 0.03;
-/** A worker may answer long after others did; of so many of its assignments that is remembered. */
-const UNANSWERED_REMEMBERED = 4096;
 /** Workers that left and are still shown. */
 const DEPARTED_REMEMBERED = 20;
 
@@ -42,7 +41,9 @@ export class RegisteredWorker implements Holder {
   /** What it was given and still has to answer, oldest first. */
   #held: HeldShard[] = [];
   /** All it was given and has not answered, also what no longer counts. */
-  readonly #unanswered = new Set<string>();
+  readonly #unanswered = new Entitlements();
+  /** All it was given and has not said to have computed. */
+  readonly #unannounced = new Entitlements();
   #msPerSample: number;
   #measuredSinceRound = true;
 
@@ -102,9 +103,8 @@ export class RegisteredWorker implements Holder {
 
   give(shard: UnitState): void {
     this.#held.push({ shard, startedMs: undefined, computed: undefined });
-    this.#unanswered.add(keyOf(shard.work.round, shard.work.index));
-    const [oldest] = this.#unanswered;
-    if (oldest !== undefined && this.#unanswered.size > UNANSWERED_REMEMBERED) this.#unanswered.delete(oldest);
+    this.#unanswered.add(shard.work.round, shard.work.index);
+    this.#unannounced.add(shard.work.round, shard.work.index);
     shard.givenTo(this);
     this.link.assign(shard.work);
   }
@@ -122,7 +122,12 @@ export class RegisteredWorker implements Holder {
 
   /** Whether an answer to this shard was awaited; it no longer is. */
   answered(round: number, index: number): boolean {
-    return this.#unanswered.delete(keyOf(round, index));
+    return this.#unanswered.use(round, index);
+  }
+
+  /** Whether it might say that it has computed this shard; it may not again. */
+  announced(round: number, index: number): boolean {
+    return this.#unannounced.use(round, index);
   }
 
   /** Notes which shards of the round have come to the front, where they are computed. */
@@ -173,10 +178,6 @@ export class WorkerRegistry {
     entry.departure = departure;
     this.#departed = [...this.#departed, entry].slice(-DEPARTED_REMEMBERED);
   }
-}
-
-function keyOf(round: number, index: number): string {
-  return `${round}/${index}`;
 }
 
 /**
