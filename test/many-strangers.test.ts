@@ -30,10 +30,9 @@ it.skipIf(process.platform === 'win32')(
     const coordinator = new Gantry(['coordinator', ...options], {}, limited);
     const [, url = ''] = await coordinator.output(/worker\.tgz (ws:\S+)/);
     const port = Number(new URL(url).port);
-    let isOver = false;
-    void coordinator.finished.then(() => (isOver = true));
     const strangers = Array.from({ length: STRANGERS }, async (_, i) => {
-      while (!isOver) await stranger(port, i % 2 === 0 ? '' : 'GET /work HTTP/1.1\r\nHost: 127.0.0.1\r\n');
+      while (coordinator.process.exitCode === null)
+        await stranger(port, i % 2 === 0 ? '' : 'GET /work HTTP/1.1\r\nHost: 127.0.0.1\r\n');
     });
     // All of them are there before the worker is.
     await stranger(port, 'not HTTP\r\n\r\n');
