@@ -33,9 +33,10 @@ const RUN = [...TINY, '--seed', '7', '--limit', '1014', '--batch', '8', '--shard
 const STEPS_PER_EPOCH = 127;
 const WARM_UP_STEPS = 300;
 const MEASURED_STEPS = 200;
-const SILENT_CONNECTIONS = 1000;
+const SILENT_CONNECTIONS = 100;
 const MIB = 2 ** 20;
 const STALE_PEERS = 10;
+const FLOOD = 10_000;
 const RESIDENT_TOLERANCE_BYTES = 64 * MIB;
 const SIGINT_EXIT_CODE = 130;
 /** WebSocket close codes (RFC 6455, 7.4.1). */
@@ -228,6 +229,15 @@ describe.concurrent('a peer', () => {
       await peer.vanish();
     }
     await expectQuarantined('relapses');
+  });
+
+  it('that floods with news of shards that it was not given is quarantined', async () => {
+    const peer = await HostilePeer.join(target, 'floods');
+    const round = await peer.round();
+    const news = encodeFrame({ type: 'computed', round: round + 1000, index: 0, computeMs: 1, waitMs: 0 });
+    for (let i = 0; i < FLOOD; i++) peer.send(news);
+    expect(await peer.refusal()).toEqual({ code: 'E_QUARANTINED', closeCode: POLICY_VIOLATION });
+    await expectQuarantined('floods');
   });
 
   it('that breaks the protocol three times is quarantined, too', async () => {

@@ -119,6 +119,11 @@ export class HostilePeer {
     this.#socket.send(data);
   }
 
+  /** Sends the first piece of a message that it does not end. */
+  begin(piece: Uint8Array): void {
+    this.#socket.send(piece, { fin: false });
+  }
+
   sendResult(round: number, index: number, options: { level?: number; samples?: number; leaf?: Float32Array } = {}) {
     const { level = 0, samples = 4, leaf = new Float32Array(this.contributionLength) } = options;
     const message = { type: 'result', round, level, index, samples, computeMs: 1, waitMs: 0 } as const;

@@ -10,12 +10,16 @@ import type { Scheduler } from '../scheduling/scheduler.ts';
 import { startServer } from './server.ts';
 import { announce, type Announcement } from './announcement.ts';
 import type { Tokens } from './tokens.ts';
+import { UnfinishedMessages } from './unfinished-messages.ts';
 import { WatchHub } from '../monitoring/watch-hub.ts';
 import { WorkerDownload } from './worker-download.ts';
 import { WorkerConnection, type ConnectionContext } from './worker-connection.ts';
 
 /** Room for a frame's header beside a contribution. */
 const HEADER_ROOM_BYTES = 128 * 1024;
+/** For what has come of messages that are not complete, over all workers; or a few of the largest messages. */
+const UNFINISHED_AT_LEAST_BYTES = 2 ** 28;
+const UNFINISHED_MESSAGES = 4;
 
 export interface ClusterOptions {
   readonly host: string;
@@ -81,7 +85,9 @@ export async function openCluster(options: ClusterOptions): Promise<Cluster> {
   // Most workers need this one: the first shall not wait for it.
   await deliveryFor('cpu');
   const contributionLength = (round: number) => scheme.contributionLength(round);
-  const context: ConnectionContext = { contributionLength, deliveryFor, scheduler, onRefused };
+  const messageBytes = longestContribution(scheme) * 4 + HEADER_ROOM_BYTES;
+  const unfinished = new UnfinishedMessages(Math.max(UNFINISHED_AT_LEAST_BYTES, UNFINISHED_MESSAGES * messageBytes));
+  const context: ConnectionContext = { contributionLength, deliveryFor, scheduler, unfinished, onRefused };
   const connections = new Set<WorkerConnection>();
   const hub = new WatchHub(watch);
   const [page, download] = [await loadPage(pageDirectory()), await WorkerDownload.load()];
@@ -96,7 +102,7 @@ export async function openCluster(options: ClusterOptions): Promise<Cluster> {
     tokens,
     ...(tls && { tls }),
     ...(allowedHosts && { allowedHosts }),
-    maxPayloadBytes: Math.min(MAX_FRAME_BYTES, longestContribution(scheme) * 4 + HEADER_ROOM_BYTES),
+    maxPayloadBytes: Math.min(MAX_FRAME_BYTES, messageBytes),
     onRequest: routes.answer,
     prove: async (nonce, from) => (await announcing?.catch(() => undefined))?.prove(nonce, from),
     onWatcher: (socket) => hub.add(socket),

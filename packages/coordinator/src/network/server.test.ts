@@ -67,7 +67,7 @@ describe('who comes in', () => {
   });
 
   test('a refused peer that keeps its side open takes no place', async () => {
-    const { port, url } = await start({ maxConnections: 1 });
+    const { port, url } = await start({ connections: { total: 1 } });
     const socket = net.connect({ port, host: '127.0.0.1', allowHalfOpen: true }).resume();
     socket.write(`GET /work HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n`);
     await once(socket, 'end');

@@ -14,9 +14,12 @@ import {
   parseAllowedHost,
   admitUpgrade,
   refuseHost,
+  refuseWatcher,
   type Refusal,
 } from './access-control.ts';
 import { NONCE_HEADER, addressOf } from './announcement.ts';
+import { Connections, type ConnectionLimits } from './connections.ts';
+import { connectionsBeside, openFiles, type OpenFiles } from './open-files.ts';
 import type { Tokens } from './tokens.ts';
 
 /** Of all headers of a request together. */
@@ -34,6 +37,12 @@ const CLOSE_ANSWER_MS = 2000;
 const LINGER_MS = 500;
 /** Going away (RFC 6455, 7.4.1). */
 const CLOSE_GOING_AWAY = 1001;
+
+/** Where there are files for so many. */
+const MAX_CONNECTIONS = 1024;
+const DEFAULT_LIMITS = { strangersPerAddress: 128, knownPerAddress: 256 };
+/** With fewer connections, people should know. */
+const FEW_CONNECTIONS = 256;
 
 /** Of a message of one who watches: none is expected. */
 const MAX_WATCHER_BYTES = 1024;
@@ -63,8 +72,8 @@ export interface ServerOptions {
   readonly onRequest?: (request: http.IncomingMessage, response: http.ServerResponse) => void;
   /** Shows local commands that this server is the one whose note they have read. @see Announcement.prove */
   readonly prove?: (nonce: string, address: string) => Promise<string | undefined>;
-  /** TCP connections of any kind; those above are cut at once. Default 1024. */
-  readonly maxConnections?: number;
+  /** Default: 1024, or what the limit of open files leaves beside the run's own; 128 strangers and 256 others per address. */
+  readonly connections?: Partial<ConnectionLimits>;
   /** Largest WebSocket message; a larger one closes its connection with 1009. Default: the largest frame there is. */
   readonly maxPayloadBytes?: number;
 }
@@ -88,8 +97,13 @@ export interface CoordinatorServer {
 export async function startServer(options: ServerOptions): Promise<CoordinatorServer> {
   const extraHosts = (options.allowedHosts ?? []).map(parseAllowedHost);
   const server = createServer(options);
-  server.maxConnections = options.maxConnections ?? 1024;
-  const connections = trackConnections(server);
+  const files = openFiles();
+  const limits = {
+    ...DEFAULT_LIMITS,
+    total: Math.min(MAX_CONNECTIONS, connectionsBeside(files)),
+    ...options.connections,
+  };
+  const connections = new Connections(server, limits);
   const webSockets = {
     work: webSocketServer(options.maxPayloadBytes ?? MAX_FRAME_BYTES),
     watch: webSocketServer(MAX_WATCHER_BYTES),
@@ -100,6 +114,8 @@ export async function startServer(options: ServerOptions): Promise<CoordinatorSe
   server.on('request', (request: http.IncomingMessage, response: http.ServerResponse) => {
     const refusal = refuseHost(request.headers, hosts);
     const isHealthCheck = request.url === '/healthz';
+    // Where there is no room among the known ones, it is answered all the same.
+    if (!refusal && !refuseWatcher(request.headers, options.tokens)) connections.admit(request.socket);
     if (!refusal && !isHealthCheck && options.onRequest) {
       options.onRequest(request, response);
       return;
@@ -118,6 +134,8 @@ export async function startServer(options: ServerOptions): Promise<CoordinatorSe
     if (typeof purpose !== 'string') return refuse(socket, purpose);
     const { onWorker, onWatcher } = options;
     if (purpose === 'watch' && !onWatcher) return refuse(socket, notFound);
+    const full = connections.admit(socket);
+    if (full) return refuse(socket, full);
     webSockets[purpose].handleUpgrade(request, socket, head, (webSocket) => {
       // What a peer did wrong is in the code of the close event that follows.
       webSocket.on('error', () => {});
@@ -136,12 +154,19 @@ export async function startServer(options: ServerOptions): Promise<CoordinatorSe
     host,
     port,
     url: `${options.tls ? 'wss' : 'ws'}://${urlHost(isWildcard(options.host) ? reachableAddress() : options.host)}:${port}`,
-    warnings:
-      options.tls || isLoopback(host)
-        ? []
-        : [`tokens and weights travel in the clear to and from ${host}: use --tls-cert and --tls-key, or a VPN`],
+    warnings: [...clearTextWarning(host, options), ...fewFilesWarning(limits, files)],
     close: () => (closing ??= closeServer(server, Object.values(webSockets), connections)),
   };
+}
+
+function clearTextWarning(host: string, { tls }: ServerOptions): string[] {
+  if (tls || isLoopback(host)) return [];
+  return [`tokens and weights travel in the clear to and from ${host}: use --tls-cert and --tls-key, or a VPN`];
+}
+
+function fewFilesWarning({ total }: ConnectionLimits, { limit, isAssumed }: OpenFiles): string[] {
+  if (total >= FEW_CONNECTIONS || isAssumed) return [];
+  return [`there is room for ${total} connections: this process may have ${limit} files open; raise that by ulimit -n`];
 }
 
 function createServer(options: ServerOptions): http.Server {
@@ -177,16 +202,6 @@ function webSocketServer(maxPayload: number): WebSocketServer {
   return server;
 }
 
-/** The TCP connections that are open, whatever they have become. */
-function trackConnections(server: Server): ReadonlySet<Socket> {
-  const connections = new Set<Socket>();
-  server.on('connection', (socket: Socket) => {
-    connections.add(socket);
-    socket.on('close', () => connections.delete(socket));
-  });
-  return connections;
-}
-
 async function listen(server: Server, { host, port }: ServerOptions): Promise<{ host: string; port: number }> {
   await new Promise<void>((resolve, reject) => {
     // It stays: a connection that cannot be accepted is an error of the server too, and no reason to end.
@@ -208,11 +223,7 @@ function listenError(host: string, port: number, cause: unknown): GantryError {
   return new GantryError('E_CONFIG', `cannot listen on ${urlHost(host)}:${port}: ${reason}`, { cause });
 }
 
-async function closeServer(
-  server: http.Server,
-  webSockets: readonly WebSocketServer[],
-  connections: ReadonlySet<Socket>,
-) {
+async function closeServer(server: http.Server, webSockets: readonly WebSocketServer[], connections: Connections) {
   const closed = Promise.all([
     new Promise<void>((resolve) => {
       server.close(() => resolve());
@@ -229,9 +240,7 @@ async function closeServer(
     webSocket.close(CLOSE_GOING_AWAY, 'the coordinator stops');
   }
   server.closeAllConnections();
-  const deadline = setTimeout(() => {
-    for (const socket of connections) socket.destroy();
-  }, FLUSH_MS);
+  const deadline = setTimeout(() => connections.destroyAll(), FLUSH_MS);
   await closed;
   clearTimeout(deadline);
 }

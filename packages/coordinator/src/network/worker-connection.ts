@@ -13,12 +13,14 @@ import {
   type WorkerMessage,
 } from '@gantry/core';
 import type { WebSocket } from 'ws';
+import { ControlFrames } from './control-frames.ts';
 import { HEARTBEAT_MS, Heartbeat } from './heartbeat.ts';
 import { NewestWeights } from './newest-weights.ts';
 import type { Delivery } from './program-delivery.ts';
 import type { Scheduler } from '../scheduling/scheduler.ts';
 import type { Peer } from './server.ts';
 import type { Traffic, WorkerLink } from '../scheduling/worker-link.ts';
+import type { UnfinishedMessage, UnfinishedMessages } from './unfinished-messages.ts';
 
 /** A connection on which nobody says hello is closed after this time. */
 const HELLO_TIMEOUT_MS = 5000;
@@ -29,6 +31,8 @@ const HEARTBEATS_MISSED = 3;
 /** WebSocket close code "policy violation" (RFC 6455, 7.4.1). */
 const CLOSE_POLICY = 1008;
 const CLOSE_NORMAL = 1000;
+/** What a ping or pong of a client takes beside its data (RFC 6455, 5.2). */
+const CONTROL_FRAME_BYTES = 6;
 
 /** What all connections of a run share. */
 export interface ConnectionContext {
@@ -37,6 +41,7 @@ export interface ConnectionContext {
   /** What a worker computes with depends on its device. */
   readonly deliveryFor: (device: string) => Promise<Delivery>;
   readonly scheduler: Scheduler;
+  readonly unfinished: UnfinishedMessages;
   /** Says what a user should know of a connection that never became a worker. */
   readonly onRefused: (peer: string, error: GantryError) => void;
 }
@@ -47,6 +52,10 @@ export class WorkerConnection {
   readonly #peer: Peer;
   readonly #context: ConnectionContext;
   readonly #assembly = new Assembly<WorkerMessage>();
+  readonly #unfinished: UnfinishedMessage;
+  /** Some frames of a message have come, not all. */
+  #isPartial = false;
+  readonly #controlFrames = new ControlFrames();
   readonly #timers: NodeJS.Timeout[] = [];
   #silence: NodeJS.Timeout | undefined;
   #hello: MessageOf<'hello'> | undefined;
@@ -65,12 +74,21 @@ export class WorkerConnection {
     this.#weights = new NewestWeights(socket, () => {
       if (this.#link) this.#context.scheduler.caughtUp(this.#link);
     });
-    // Any byte is a sign of life: a large frame on a slow network holds up the pongs behind it.
-    peer.socket.on('data', () => this.#heartbeat.heard());
+    this.#unfinished = context.unfinished.of((error) => this.#cut(error));
+    // Before ws has taken messages from it.
+    peer.socket.prependListener('data', (piece: Buffer) => {
+      // Any byte is a sign of life: a large frame on a slow network holds up the pongs behind it.
+      this.#heartbeat.heard();
+      this.#unfinished.received(piece.length);
+    });
+    for (const type of ['ping', 'pong'] as const) socket.on(type, (data: Buffer) => this.#receiveControl(data));
     socket.binaryType = 'nodebuffer';
     socket.on('message', (data, isBinary) => this.#receive(data as Buffer, isBinary));
     socket.on('error', (error) => this.#refuse(webSocketError(error)));
-    socket.on('close', () => this.#closed());
+    socket.on('close', () => {
+      this.#closed();
+      context.unfinished.forget(this.#unfinished);
+    });
     this.#deadline(HELLO_TIMEOUT_MS, 'no hello');
   }
 
@@ -83,7 +101,10 @@ export class WorkerConnection {
   }
 
   #receive(data: Buffer, isBinary: boolean): void {
-    if (this.#ended) return;
+    if (this.#ended) {
+      this.#unfinished.complete();
+      return;
+    }
     try {
       if (!isBinary) throw new GantryError('E_PROTOCOL', 'a text message: frames are binary');
       const received = decodeFromWorker(data, this.#hello && this.#context.contributionLength);
@@ -91,6 +112,8 @@ export class WorkerConnection {
       // Before any memory is taken for it.
       if (type === 'result') this.#linkFor(type);
       const whole = this.#assembly.add(received);
+      if (received.totalBytes > 0) this.#isPartial = !whole;
+      if (!this.#isPartial) this.#unfinished.complete();
       if (whole) this.#handle(whole.message, whole.payload);
       if (type !== 'result') return;
       freeFrame(data);
@@ -99,6 +122,12 @@ export class WorkerConnection {
       if (!(error instanceof GantryError)) throw error;
       this.#refuse(error);
     }
+  }
+
+  #receiveControl(data: Buffer): void {
+    this.#unfinished.discount(CONTROL_FRAME_BYTES + data.length);
+    if (!this.#controlFrames.add()) return;
+    this.#refuse(new GantryError('E_PROTOCOL', 'more pings and pongs in a second than any worker sends'));
   }
 
   #handle(message: WorkerMessage, payload: Uint8Array): void {
@@ -229,6 +258,17 @@ export class WorkerConnection {
     this.#send({ type: 'error', code: error.code, message: error.message });
     this.#closed();
     this.#socket.close(CLOSE_POLICY, error.code);
+  }
+
+  /** Ends a connection that keeps memory in use. That its link is slow is not held against a worker. */
+  #cut(error: GantryError): void {
+    if (this.#ended) {
+      this.#socket.terminate();
+      return;
+    }
+    if (!this.#link) this.#context.onRefused(this.#peer.address, error);
+    this.#send({ type: 'error', code: error.code, message: error.message });
+    this.#terminate(`${error.message} [${error.code}]`);
   }
 
   #terminate(cause: string): void {

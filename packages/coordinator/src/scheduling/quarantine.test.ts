@@ -25,6 +25,54 @@ describe('invalid results', () => {
   });
 });
 
+describe('news of shards that are computed', () => {
+  const news = (index: number, round = 0) => ({ round, index, computeMs: 1, waitMs: 0 });
+  const invalidOf = ({ events }: Run) => events.filter(({ type }) => type === 'invalid');
+
+  it('that the worker was not given are invalid, and the third is one too many', async () => {
+    const run = new Run();
+    const floods = run.join('floods');
+    const honest = run.join('honest');
+    const round = run.round(2);
+    const [others = -1] = run.heldBy(honest);
+    for (const each of [news(others), news(9), news(0, 3), news(0, 4)]) run.scheduler.computed(floods, each);
+    expect(run.scheduler.quarantine.has('floods')).toBe(true);
+    expect(invalidOf(run)).toHaveLength(3);
+    expect(run.scheduler.workers).toEqual([honest]);
+    for (const index of run.heldBy(honest)) run.answer(honest, index, GOOD);
+    expect((await round).root).toEqual(Float32Array.of(2 * GOOD));
+  });
+
+  it('count once for each time that it was given them', () => {
+    const run = new Run();
+    const worker = run.join('repeats');
+    void run.round(2);
+    const [index = -1] = run.heldBy(worker);
+    run.scheduler.computed(worker, news(index));
+    expect(invalidOf(run)).toEqual([]);
+    run.scheduler.computed(worker, news(index));
+    expect(invalidOf(run)).toEqual([expect.objectContaining({ code: 'E_NOT_ASSIGNED' })]);
+  });
+
+  it('that cross with their being taken back, or with the end of the round, are not', async () => {
+    const run = new Run();
+    const slow = run.join('slow');
+    const round = run.round(4);
+    const given = run.heldBy(slow);
+    // It is there for all that the slow one has not begun.
+    const quick = run.join('quick');
+    const stolen = given.filter((index) => !run.heldBy(slow).includes(index));
+    expect(stolen.length).toBeGreaterThan(0);
+    for (const index of stolen) run.scheduler.computed(slow, news(index));
+    while (run.heldBy(quick).length > 0) run.answer(quick, run.heldBy(quick)[0] ?? -1, GOOD);
+    const [last = -1] = run.heldBy(slow);
+    run.answer(slow, last, GOOD);
+    await round;
+    run.scheduler.computed(slow, news(last));
+    expect(invalidOf(run)).toEqual([]);
+  });
+});
+
 describe('a worker that comes back', () => {
   it('has the invalid results that it gave before, of whatever kind', () => {
     const run = new Run();

@@ -154,8 +154,14 @@ export class Scheduler {
   /** A worker has computed a shard that it will answer together with others. */
   computed(link: WorkerLink, { round, index, computeMs, waitMs }: ShardComputed): void {
     const entry = this.#registry.get(link);
+    if (!entry) return;
+    if (!entry.announced(round, index)) {
+      const problem = `${link.name} was not given shard ${index} of round ${round} to compute, or not once more`;
+      this.#invalid(entry, new GantryError('E_NOT_ASSIGNED', problem));
+      return;
+    }
     const current = this.#current;
-    if (!entry || round !== current?.round) return;
+    if (round !== current?.round) return;
     const now = performance.now();
     const shard = entry.computed(round, index, { computeMs, waitMs, atMs: now });
     // Where it was taken back meanwhile, the worker will hear of it.

@@ -1,3 +1,4 @@
+import { Entitlements, keyOf } from './entitlements.ts';
 import type { Holder, UnitState } from './unit-state.ts';
 import type { ShardTimes, WorkerLink } from './worker-link.ts';
 
@@ -7,8 +8,6 @@ const SPEED_MEMORY = 0.7;
 const SUPPOSED_SAMPLES = 0.01;
 /** How much nearer to the others a worker without work is believed to be after each round. */
 const BENEFIT_OF_DOUBT = 0.03;
-/** A worker may answer long after others did; of so many of its assignments that is remembered. */
-const UNANSWERED_REMEMBERED = 4096;
 /** Workers that left and are still shown. */
 const DEPARTED_REMEMBERED = 20;
 
@@ -44,7 +43,9 @@ export class RegisteredWorker implements Holder {
   /** What it was given and still has to answer, oldest first. */
   #held: HeldShard[] = [];
   /** All it was given and has not answered, also what no longer counts. */
-  readonly #unanswered = new Set<string>();
+  readonly #unanswered = new Entitlements();
+  /** All it was given and has not said to have computed. */
+  readonly #unannounced = new Entitlements();
   /** What it has been at for too long, and has not answered since. */
   readonly #lateWith = new Set<string>();
   /** Time that it took for samples, by this process's clock: what it says itself may be wrong. The latest count most. */
@@ -124,9 +125,8 @@ export class RegisteredWorker implements Holder {
 
   give(shard: UnitState): void {
     this.#held.push({ shard, startedMs: undefined, computed: undefined });
-    this.#unanswered.add(keyOf(shard.work.round, shard.work.index));
-    const [oldest] = this.#unanswered;
-    if (oldest !== undefined && this.#unanswered.size > UNANSWERED_REMEMBERED) this.#unanswered.delete(oldest);
+    this.#unanswered.add(shard.work.round, shard.work.index);
+    this.#unannounced.add(shard.work.round, shard.work.index);
     shard.givenTo(this);
     this.link.assign(shard.work);
   }
@@ -144,9 +144,13 @@ export class RegisteredWorker implements Holder {
 
   /** Whether an answer to this shard was awaited; it no longer is. */
   answered(round: number, index: number): boolean {
-    const key = keyOf(round, index);
-    this.#lateWith.delete(key);
-    return this.#unanswered.delete(key);
+    this.#lateWith.delete(keyOf(round, index));
+    return this.#unanswered.use(round, index);
+  }
+
+  /** Whether it might say that it has computed this shard; it may not again. */
+  announced(round: number, index: number): boolean {
+    return this.#unannounced.use(round, index);
   }
 
   /** Notes which shards of the round have come to the front, where they are computed. */
@@ -198,10 +202,6 @@ export class WorkerRegistry {
     entry.departure = departure;
     this.#departed = [...this.#departed, entry].slice(-DEPARTED_REMEMBERED);
   }
-}
-
-function keyOf(round: number, index: number): string {
-  return `${round}/${index}`;
 }
 
 /**
