@@ -1,6 +1,7 @@
 /** Loops over millions of numbers, in AssemblyScript with SIMD: JavaScript takes several times as long for them. */
 export { A, B, BLOCK_BYTES, C, D } from './buffers';
 export { adam } from './adam';
+export { checksumBegin, checksumEnd, checksumStripes } from './checksum';
 export { keepMask } from './dropout';
 export { sgd, sgdMomentum } from './sgd';
 export { add, allWithin, sumOfSquares } from './vectors';

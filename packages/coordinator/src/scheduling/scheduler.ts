@@ -193,8 +193,7 @@ export class Scheduler {
       this.#refuse(entry, this.#heldAmong(entry, round, indices), early);
     }
     // What remains came too late for its round, and that is nobody's fault.
-    // It may be late because of its connection: it gets work once it has these.
-    if (wasLate && !entry.isLate && this.#current) link.setWeights(this.#current.weights, true);
+    if (wasLate) this.#bringUpToDate(entry, round);
     this.#distribute();
   }
 
@@ -203,10 +202,10 @@ export class Scheduler {
     const entry = this.#registry.get(link);
     if (!entry) return;
     const shard = entry.heldShards.find(({ work }) => work.round === round && work.index === index);
-    if (shard) {
-      entry.answered(shard.work.round, shard.work.index);
-      this.#release(entry, [shard], error.message);
-    }
+    const wasLate = entry.isLate;
+    if (round !== undefined && index !== undefined) entry.answered(round, index);
+    if (shard) this.#release(entry, [shard], error.message);
+    if (wasLate && round !== undefined) this.#bringUpToDate(entry, round);
     this.#invalid(entry, error);
     this.#distribute();
   }
@@ -216,6 +215,14 @@ export class Scheduler {
     if (!this.#registry.get(link)) return;
     const quarantined = this.#countInvalid(link, error);
     this.leave(link, `${error.message} [${error.code}]`, quarantined ? 'quarantined' : 'left');
+  }
+
+  /** A worker that was late has answered a shard of a round: it may have no weights of later ones. */
+  #bringUpToDate(entry: RegisteredWorker, round: number): void {
+    const current = this.#current;
+    if (entry.isLate || !current || current.round === round) return;
+    // It may have been late because of its connection: it gets work once it has these.
+    entry.link.setWeights(current.weights, true);
   }
 
   #answer(current: RoundInProgress, shards: readonly UnitState[], entry: RegisteredWorker, result: NodeResult): void {

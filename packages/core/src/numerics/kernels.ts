@@ -9,6 +9,9 @@ interface Exports {
   readonly C: WebAssembly.Global<'i32'>;
   readonly D: WebAssembly.Global<'i32'>;
   add(length: number): void;
+  checksumBegin(): void;
+  checksumStripes(length: number): void;
+  checksumEnd(begin: number, length: number, total: number): bigint;
   sumOfSquares(length: number): number;
   allWithin(length: number, bound: number): number;
   adam(length: number, scale: number, rate: number, gain1: number, gain2: number, epsilon: number): void;
