@@ -1,5 +1,5 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { existsSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, readFileSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { hasCCompiler } from './support/c-compiler.ts';
@@ -49,15 +49,24 @@ describe.skipIf(!isAsked || !hasCCompiler())(title, () => {
   }
 
   beforeAll(() => {
-    const pack = ['pack', '--json', '--pack-destination', folder, '--workspace', 'gantry'];
-    const report = execFileSync('npm', pack, { cwd: ROOT, encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] });
+    // While a package is packed, commands of that checkout would load what is put there: other tests use this one.
+    const checkout = temporaryDirectory();
+    for (const file of ['README.md', 'LICENSE', 'CHANGELOG.md', 'packages/gantry']) {
+      cpSync(join(ROOT, file), join(checkout, file), { recursive: true });
+    }
+    for (const name of readdirSync(join(ROOT, 'packages')).filter((each) => each !== 'gantry')) {
+      symlinkSync(join(ROOT, 'packages', name), join(checkout, 'packages', name));
+    }
+    const place = join(checkout, 'packages/gantry');
+    const pack = ['pack', '--json', '--pack-destination', folder];
+    const report = execFileSync('npm', pack, { cwd: place, encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] });
     const [packed] = JSON.parse(report) as [{ filename: string; files: { path: string }[] }];
     const paths = packed.files.map(({ path }) => path);
     expect(paths.filter((path) => /\.test\.|\/src\/|\.map$|\.tsbuildinfo$/.test(path))).toEqual([]);
     expect(paths).toEqual(expect.arrayContaining(['README.md', 'LICENSE', 'package.json', 'index.d.ts']));
     run('npm', 'install', '--no-audit', '--no-fund', '--prefer-offline', `./${packed.filename}`);
     // What was put there to be packed is gone.
-    expect(existsSync(join(ROOT, 'packages/gantry/node_modules'))).toBe(false);
+    expect(existsSync(join(place, 'node_modules'))).toBe(false);
   });
 
   it('trains by its command, to the bits of the checkout, and draws pictures', async () => {
