@@ -13,6 +13,7 @@ import {
   newContribution,
   phaseAt,
   samplesIn,
+  sealFrame,
   viewOf,
   type DataPlan,
   type ModelManifest,
@@ -211,7 +212,11 @@ describe('a worker that sends frames of a result', () => {
     encodeFrames({ type: 'result', round: 0, level: 0, index, samples: SAMPLES, computeMs: 1, waitMs: 0 }, leaf);
   const [first = leaf, second = leaf, third = leaf] = resultOf(0);
   const [otherFirst = leaf, otherSecond = leaf] = resultOf(1);
-  const cut = (frame: Uint8Array) => frame.subarray(0, frame.length - 4);
+  const cut = (frame: Uint8Array) => {
+    const shorter = frame.slice(0, -4);
+    sealFrame(shorter);
+    return shorter;
+  };
 
   it.each<[string, readonly Uint8Array[], string]>([
     ['without the first', [second], 'E_PROTOCOL'],

@@ -9,6 +9,7 @@ import { WorkerDownload } from '../network/worker-download.ts';
 import { DashboardRoutes } from './dashboard-routes.ts';
 import { loadPage } from './page-files.ts';
 import { gridPng } from '../run/samples.ts';
+import { sealedLine } from '../storage/sealed-line.ts';
 import { startServer, type CoordinatorServer } from '../network/server.ts';
 import { doSteps, metricsLine, watchedRun } from '../testing/watched.ts';
 
@@ -30,7 +31,7 @@ beforeAll(async () => {
   await writeFile(join(directory, 'secret.txt'), 'secret');
   await writeFile(
     join(run, 'metrics.jsonl'),
-    Array.from({ length: STEPS }, (_, i) => `${JSON.stringify(metricsLine(i + 1))}\n`).join(''),
+    Buffer.concat(Array.from({ length: STEPS }, (_, i) => sealedLine(metricsLine(i + 1)))),
   );
   doSteps(watch, 1, STEPS);
   for (const epoch of [0, 1]) {
