@@ -7,6 +7,8 @@ import type { HeldShard, RegisteredWorker } from './worker-registry.ts';
 /** A shard that takes this many times the usual time is given to an idle worker, too. */
 const LATE_FACTOR = 3;
 const LATE_AT_LEAST_MS = 100;
+/** For so long, nobody but who has a shard tries it, as long as no worker has answered anything. */
+const FIRST_ANSWER_MS = 500;
 /** What is late as long as no worker has answered anything: some devices take seconds for a shard. */
 const LATE_AT_FIRST_MS = 10_000;
 
@@ -123,6 +125,26 @@ export function* findLate(
       if (late) yield { holder, shard: held.shard, ...late };
     }
   }
+}
+
+/** Whether a worker can be given something. */
+export function isAvailable(entry: RegisteredWorker): boolean {
+  return !entry.isLate && !entry.link.isBehind();
+}
+
+/** Whether a shard is late with all that have it. Before anything is known of any worker, those that are free try it soon, too. */
+export function needsAnother(shard: UnitState, usual: number | undefined, now: number): boolean {
+  const holders = [...shard.holders];
+  if (usual === undefined) return holders.every((holder) => holder.timeOn(shard, now) > FIRST_ANSWER_MS);
+  return holders.every((holder) => holder.isLateWith(shard));
+}
+
+/** A worker with nothing to do for a shard that is late with others; one that has done something before, if there is one. */
+export function freeFor(shard: UnitState, workers: readonly RegisteredWorker[]): RegisteredWorker | undefined {
+  const isFree = (entry: RegisteredWorker) =>
+    isAvailable(entry) && !shard.holders.has(entry) && entry.toCompute(shard.work.round).length < entry.link.slots;
+  const free = workers.filter(isFree);
+  return free.find(({ accepted }) => accepted.shards > 0) ?? free[0];
 }
 
 /** Who keeps a round from going on, why, and what helps: nobody, as long as somebody takes no longer for a shard than is usual. */

@@ -1,6 +1,6 @@
 import { GantryError, LARGEST_GRADIENT, allUsable, samplesIn, type RunEvent, type Unit } from '@gantry/core';
 import { Arrivals } from './arrivals.ts';
-import { assign, describeStalls, findLate, findTheft } from './assignment.ts';
+import { assign, describeStalls, findLate, findTheft, freeFor, isAvailable, needsAnother } from './assignment.ts';
 import type { PublishedWeights } from './published-weights.ts';
 import { Quarantine } from './quarantine.ts';
 import { refereeLink, type Referee } from './referee.ts';
@@ -11,8 +11,6 @@ import type { SchedulerView } from './scheduler-view.ts';
 import { UnitState } from './unit-state.ts';
 import type { NodeResult, ShardComputed, WorkerLink } from './worker-link.ts';
 
-/** For so long, nobody but who has a shard tries it, as long as no worker has answered anything. */
-const FIRST_ANSWER_MS = 500;
 /** For people. */
 const LIMIT = LARGEST_GRADIENT.toExponential(1);
 /** Of a worker that joins before anything was measured. */
@@ -450,26 +448,6 @@ export class Scheduler {
   #event(event: RunEvent): void {
     this.#onEvent(event);
   }
-}
-
-/** Whether a worker can be given something. */
-function isAvailable(entry: RegisteredWorker): boolean {
-  return !entry.isLate && !entry.link.isBehind();
-}
-
-/** Whether a shard is late with all that have it. Before anything is known of any worker, those that are free try it soon, too. */
-function needsAnother(shard: UnitState, usual: number | undefined, now: number): boolean {
-  const holders = [...shard.holders];
-  if (usual === undefined) return holders.every((holder) => holder.timeOn(shard, now) > FIRST_ANSWER_MS);
-  return holders.every((holder) => holder.isLateWith(shard));
-}
-
-/** A worker with nothing to do for a shard that is late with others; one that has done something before, if there is one. */
-function freeFor(shard: UnitState, workers: readonly RegisteredWorker[]): RegisteredWorker | undefined {
-  const isFree = (entry: RegisteredWorker) =>
-    isAvailable(entry) && !shard.holders.has(entry) && entry.toCompute(shard.work.round).length < entry.link.slots;
-  const free = workers.filter(isFree);
-  return free.find(({ accepted }) => accepted.shards > 0) ?? free[0];
 }
 
 /** The step of shards, from 1, as people count. */
