@@ -1,10 +1,8 @@
 /** Runs one part of the kit and prints a line of JSON for each finding: `run-part.ts NAME [--smoke]`. */
-import { removeTemporaryDirectories } from '../../test/support/gantry-process.ts';
 import { FULL, SMOKE } from './part.ts';
 import { PARTS } from './parts.ts';
 
 const [name = '', size] = process.argv.slice(2);
-process.on('exit', removeTemporaryDirectories);
 const part = PARTS[name];
 if (!part) throw new Error(`no part is named ${name}`);
 for await (const finding of part.run(size === '--smoke' ? SMOKE : FULL)) {

@@ -15,6 +15,7 @@ import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { describeMachine, table } from '@gantry/cli/bench';
+import { removeTemporaryDirectories, temporaryDirectory } from '../../test/support/gantry-process.ts';
 import type { Finding } from './part.ts';
 import { PARTS } from './parts.ts';
 
@@ -57,6 +58,9 @@ const { out, minutes, size } = options();
 mkdirSync(out, { recursive: true });
 const log = createWriteStream(join(out, 'log.txt'));
 const machine = describeMachine();
+// Where all that the parts write goes: one that is killed removes nothing.
+const scratch = temporaryDirectory();
+process.on('exit', removeTemporaryDirectories);
 const begin = performance.now();
 const deadline = begin + minutes * 60_000;
 
@@ -68,6 +72,7 @@ async function runPart(part: string, limitMs: number): Promise<Outcome> {
   const child = spawn(process.execPath, [...process.execArgv, RUN_PART, part, ...size], {
     stdio: ['ignore', 'pipe', 'pipe'],
     detached: true,
+    env: { ...process.env, TMPDIR: scratch },
   });
   const endAll = () => {
     try {
