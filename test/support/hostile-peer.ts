@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import net from 'node:net';
 import {
   Assembly,
@@ -208,6 +209,8 @@ export function helloFrame(name: string): Uint8Array {
     type: 'hello',
     protocol: PROTOCOL_VERSION,
     name,
+    // The same whenever it comes under this name.
+    identity: createHash('sha256').update(name).digest('hex'),
     engine: 'onnx',
     device: 'cpu',
     threads: 1,

@@ -17,6 +17,7 @@ export { RunDirectory } from './storage/run-directory.ts';
 export type { MetricsLine, WorkLine } from './storage/run-lines.ts';
 export { gridPng, writeGif, type Pictures } from './run/samples.ts';
 export { startServer, type CoordinatorServer, type ServerOptions } from './network/server.ts';
+export type { AuditOptions } from './scheduling/audit-options.ts';
 export type { Referee } from './scheduling/referee.ts';
 export { tokenFiles, type Tokens } from './network/tokens.ts';
 export { Scheduler } from './scheduling/scheduler.ts';

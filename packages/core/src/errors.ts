@@ -21,6 +21,7 @@ export const ERROR_CODES = [
   'E_NON_FINITE',
   'E_TIMEOUT',
   'E_QUARANTINED',
+  'E_AUDIT',
 ] as const;
 
 export type ErrorCode = (typeof ERROR_CODES)[number];

@@ -105,5 +105,5 @@ export {
   type BatchInputs,
 } from './model/batch-inputs.ts';
 export { ownNumbers, pictureNumbers, type WeightAverage } from './training/weight-average.ts';
-export { initialState, initialWeights, specOf, type TrainingState } from './training/training-state.ts';
+export { copyState, initialState, initialWeights, specOf, type TrainingState } from './training/training-state.ts';
 export { LARGEST_GRADIENT, addInPlace, allUsable } from './numerics/vectors.ts';

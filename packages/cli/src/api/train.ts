@@ -4,6 +4,7 @@ import {
   tokenFiles,
   train as runTraining,
   type AttachContext,
+  type AuditOptions,
   type Cluster,
   type ConfigSource,
   type GivenConfig,
@@ -46,6 +47,8 @@ export interface TrainOptions {
   /** Default: none; others join by `LiveRun.serving.join`. */
   readonly workers?: LocalWorkers | undefined;
   readonly listen?: Listen | undefined;
+  /** Has a share of the units computed twice, by workers that must not differ in a bit. Default: workers are believed. */
+  readonly audit?: AuditOptions | undefined;
   /** Aborted: the step under way is finished, a checkpoint is written, and the run ends. */
   readonly signal?: AbortSignal | undefined;
   /** Whether the dashboard stays after the end, until `LiveRun.close`. Default: false. */
@@ -60,7 +63,7 @@ export interface TrainOptions {
  */
 export async function train(options: TrainOptions = {}): Promise<LiveRun> {
   const { resume = false, listen = {}, stay = false } = options;
-  const { processes = 0, threads = 0 } = options.workers ?? {};
+  const { processes = 0, threads = 0, engine, device = 'cpu' } = options.workers ?? {};
   if (listen.tls && processes + threads > 0) {
     throw new GantryError('E_CONFIG', 'with TLS, a run starts no workers itself: attach them by the join command');
   }
@@ -116,7 +119,8 @@ export async function train(options: TrainOptions = {}): Promise<LiveRun> {
           modelNamed: options.models ?? modelNamed,
           dataDirectory: options.data,
           attachWorkers,
-          startReferee,
+          startReferee: (programFor) => startReferee(programFor, engine, device === 'cuda' ? 'cuda:0' : device),
+          audit: options.audit,
           observer: observerOf(updates),
           signal: AbortSignal.any([failed.signal, ...(options.signal ? [options.signal] : [])]),
         });

@@ -138,8 +138,9 @@ export class SyntheticWorker {
     const rest = Buffer.from(this.#answer.slice(end + 4), 'latin1');
     this.#answer = 'the connection was closed';
     const { name, threads } = this.#options;
-    const identity = { name, engine: 'synthetic', device: 'none', gantry: '0.1.0' };
-    this.#send({ type: 'hello', protocol: PROTOCOL_VERSION, threads, ...identity });
+    const identity = randomBytes(16).toString('hex');
+    const place = { name, engine: 'synthetic', device: 'none', gantry: '0.1.0' };
+    this.#send({ type: 'hello', protocol: PROTOCOL_VERSION, threads, identity, ...place });
     this.#stream.take(rest);
   }
 

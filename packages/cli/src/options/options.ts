@@ -24,3 +24,10 @@ export function number(text: string): number {
   if (text.trim() === '' || !Number.isFinite(value)) throw new InvalidArgumentError('Expected a number.');
   return value;
 }
+
+/** A parser of shares for commander: above 0, at most 1. */
+export function share(text: string): number {
+  const value = number(text);
+  if (value <= 0 || value > 1) throw new InvalidArgumentError('Expected a number above 0 and at most 1.');
+  return value;
+}

@@ -23,6 +23,8 @@ function writersOf(url: string): Readonly<Record<string, (value: unknown) => str
     allowHost: String,
     tlsCert: path,
     tlsKey: path,
+    audit: String,
+    auditAction: String,
     exit: String,
     json: String,
   };

@@ -1,10 +1,10 @@
 import { MODEL_NAMES } from '@gantry/models/names';
 import { Option, type Command } from 'commander';
-import type { ConfigSource } from '@gantry/coordinator/config';
-import type { TrainConfig } from '@gantry/core';
+import { AUDIT_ACTIONS, type AuditOptions, type ConfigSource } from '@gantry/coordinator/config';
+import { GantryError, type TrainConfig } from '@gantry/core';
 import { configFile } from './config-file.ts';
 import { addOptimizerOptions, optimizerFlagOf, optimizerSettings, type OptimizerFlags } from './optimizer-options.ts';
-import { number, wholeNumber } from './options.ts';
+import { number, share, wholeNumber } from './options.ts';
 import { newRunPath, newestRunPath } from './run-paths.ts';
 
 /** The options that every command has that runs a training. */
@@ -17,6 +17,8 @@ export interface RunFlags extends OptimizerFlags {
   readonly limit?: number;
   readonly ema?: number;
   readonly checkpointEvery?: number;
+  readonly audit?: number;
+  readonly auditAction?: AuditOptions['action'];
   readonly config?: string;
   readonly data?: string;
   readonly run?: string;
@@ -40,6 +42,13 @@ export function addRunOptions(command: Command): Command {
     );
   return addOptimizerOptions(withResult)
     .option('--checkpoint-every <steps>', 'steps between checkpoints (default: 100)', wholeNumber(1))
+    .option('--audit <share>', 'of the units that are computed twice, to find workers that lie, as 0.02', share)
+    .addOption(
+      new Option(
+        '--audit-action <what>',
+        'when one has lied: go back to before, or go on and mark (default: rollback)',
+      ).choices(AUDIT_ACTIONS),
+    )
     .option('--config <file>', 'settings as JSON, with the keys of a run.json, or a whole run.json; options here win')
     .option('--data <dir>', "folder with MNIST's IDX files, plain or .gz (default: the set that comes with Gantry)")
     .option('--run <dir>', 'run directory (default: runs/<date-time>, or with --resume the newest run)')
@@ -50,9 +59,18 @@ export function addRunOptions(command: Command): Command {
 
 /** What training needs to know of them. @throws GantryError E_CONFIG if the file of --config is of no use */
 export async function runSettings(flags: RunFlags) {
-  const { config: file, resume = false, data } = flags;
+  const { config: file, resume = false, data, audit: rate, auditAction: action } = flags;
+  if (action !== undefined && rate === undefined) {
+    throw new GantryError('E_CONFIG', '--audit-action belongs to --audit SHARE: give both or neither');
+  }
   const config = [...(file === undefined ? [] : [await configFile(file)]), commandLine(flags)];
-  return { run: flags.run ?? (resume ? newestRunPath() : newRunPath()), resume, config, data };
+  return {
+    run: flags.run ?? (resume ? newestRunPath() : newRunPath()),
+    resume,
+    config,
+    data,
+    audit: rate === undefined ? undefined : { rate, action },
+  };
 }
 
 function commandLine(flags: RunFlags): ConfigSource {

@@ -1,24 +1,35 @@
 import type { Referee } from '@gantry/coordinator';
 import type { Program } from '@gantry/core';
-import { createEngine, prepareDevice, probeNumericClass } from '@gantry/worker';
-import { InlineEngine } from '@gantry/worker/portable';
+import { EngineThread, prepareDevice, probeNumericClass, type Device, type EngineName } from '@gantry/worker';
 
 /**
- * An engine of this process for a run's program, on the CPU: computing a shard holds everything else up, and is rare.
+ * An engine in a thread of this process, for a run's program.
+ * @param engine default: what this machine's own workers would take
  * @throws GantryError E_ENGINE if no engine can run here
  */
-export async function startReferee(program: Program): Promise<Referee> {
-  const name = await prepareDevice(undefined, 'cpu');
-  const engine = new InlineEngine(await createEngine(name));
-  await engine.load(program);
-  const numericClass = await probeNumericClass(engine, program);
-  return {
-    engine: name,
-    numericClass,
-    compute: async (weights, unit) => {
-      await engine.setWeights(weights);
-      return engine.gradients(unit);
-    },
-    dispose: () => engine.dispose(),
-  };
+export async function startReferee(
+  programFor: (device: string) => Program,
+  engine: EngineName | undefined,
+  device: Device,
+): Promise<Referee> {
+  const name = await prepareDevice(engine, device);
+  const thread = new EngineThread(name, device);
+  try {
+    const program = programFor(device);
+    await thread.load(program);
+    const numericClass = await probeNumericClass(thread, program);
+    return {
+      engine: name,
+      numericClass,
+      compute: async (weights, unit) => {
+        // Calls are carried out in their order: nothing comes between the two.
+        const [, contribution] = await Promise.all([thread.setWeights(weights), thread.gradients(unit)]);
+        return contribution;
+      },
+      dispose: () => thread.dispose(),
+    };
+  } catch (error) {
+    await thread.dispose();
+    throw error;
+  }
 }

@@ -36,6 +36,7 @@ const ROUTINE: ReadonlySet<string> = new Set<RunEvent['type']>(['stolen']);
 
 /** Up to where somebody has seen a run; counts of what there was. */
 export interface Seen {
+  readonly rewinds: number;
   readonly metrics: number;
   readonly events: number;
   readonly timeline: number;
@@ -64,11 +65,12 @@ export interface RunWatchParts {
  */
 export class RunWatch {
   readonly #parts: RunWatchParts;
-  readonly #history = new DownsampledHistory<MetricsLine>(HISTORY_LINES);
+  #history = new DownsampledHistory<MetricsLine>(HISTORY_LINES);
   readonly #metrics = new Ring<MetricsLine>(UPDATE_STEPS);
   readonly #events = new Ring<RecordedEvent>(EVENTS);
-  readonly #timeline = new Ring<RecentStep>(TIMELINE_STEPS);
-  readonly #samples: number[] = [];
+  #timeline = new Ring<RecentStep>(TIMELINE_STEPS);
+  #rewinds = 0;
+  #samples: number[] = [];
   readonly #numericClasses = new Set<string>();
   #last: MetricsLine | undefined;
   /** Work of this process. */
@@ -90,9 +92,27 @@ export class RunWatch {
       // What each of them computed is not looked for: the record of all work is long.
       if (event?.type === 'joined') this.#computedBy(event.class);
     }
-    const epochs = epochsAfter(this.#last?.step ?? 0, this.#parts.plan);
+    this.#samples = await this.#samplesIn(directory, this.#last);
+  }
+
+  /** The run went back: takes over what its directory records by now. Those who watch need a snapshot. */
+  async rewind(directory: RunDirectory): Promise<void> {
+    const history = new DownsampledHistory<MetricsLine>(HISTORY_LINES);
+    let last: MetricsLine | undefined;
+    for await (const line of directory.metrics()) history.add((last = line));
+    const samples = await this.#samplesIn(directory, last);
+    // At once: a snapshot in between would be of two times.
+    this.#rewinds++;
+    this.#history = history;
+    this.#timeline = new Ring(TIMELINE_STEPS);
+    this.#last = last;
+    this.#samples = samples;
+  }
+
+  async #samplesIn(directory: RunDirectory, last: MetricsLine | undefined): Promise<number[]> {
+    const epochs = epochsAfter(last?.step ?? 0, this.#parts.plan);
     // Later ones are of steps that will be done again.
-    this.#samples.push(...(await directory.sampleEpochs()).filter((epoch) => epoch <= epochs));
+    return (await directory.sampleEpochs()).filter((epoch) => epoch <= epochs);
   }
 
   /** @param commands attach a worker; without a token */
@@ -143,6 +163,7 @@ export class RunWatch {
   /** All there is at present. */
   get seen(): Seen {
     return {
+      rewinds: this.#rewinds,
       metrics: this.#metrics.count,
       events: this.#events.count,
       timeline: this.#timeline.count,

@@ -93,7 +93,9 @@ export class WatchHub {
   #send(viewers: Iterable<Viewer>): void {
     const updates = new Map<string, Message>();
     for (const viewer of viewers) {
-      const { socket, seen } = viewer;
+      const { socket } = viewer;
+      // Nobody can go on from what is no longer so.
+      const seen = viewer.seen?.rewinds === this.#watch.seen.rewinds ? viewer.seen : undefined;
       if (socket.bufferedAmount > (seen ? MAX_UNREAD_BYTES : 0)) {
         viewer.seen = undefined;
         continue;

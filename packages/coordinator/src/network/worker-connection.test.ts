@@ -50,8 +50,8 @@ async function welcomed(name: string): Promise<WebSocket> {
   // What follows is the close event.
   socket.on('error', () => undefined);
   await once(socket, 'open');
-  const [engine, device, gantry] = ['onnx', 'cpu', '0.1.0'];
-  socket.send(encodeFrame({ type: 'hello', protocol: PROTOCOL_VERSION, name, engine, device, gantry, threads: 1 }));
+  const worker = { name, identity: 'i'.repeat(32), engine: 'onnx', device: 'cpu', gantry: '0.1.0', threads: 1 };
+  socket.send(encodeFrame({ type: 'hello', protocol: PROTOCOL_VERSION, ...worker }));
   const [frame] = (await once(socket, 'message')) as [Buffer];
   expect(decodeFromCoordinator(frame, undefined).message.type).toBe('welcome');
   return socket;

@@ -175,7 +175,7 @@ export class WorkerConnection {
         `protocol version ${hello.protocol}, this coordinator speaks ${PROTOCOL_VERSION}`,
       );
     }
-    if (this.#context.scheduler.quarantine.has(this.#identity(hello))) {
+    if (this.#context.scheduler.quarantine.has(hello.identity)) {
       throw new GantryError(
         'E_QUARANTINED',
         `${hello.name} gave invalid results before; restart the coordinator to let it in`,
@@ -207,31 +207,29 @@ export class WorkerConnection {
     if (ready.manifest !== hashes.manifest || ready.program !== hashes.program) {
       throw new GantryError('E_MANIFEST', 'the worker has other parameters or another program than the run');
     }
+    const refusal = scheduler.refusalOf(ready.numericClass);
+    if (refusal) throw refusal;
     this.#clearTimers();
     this.#startHeartbeat();
     const taken = new Set(scheduler.workers.map(({ name }) => name));
     this.#link = {
       name: uniqueName(hello.name, taken),
-      identity: this.#identity(hello),
+      identity: hello.identity,
       numericClass: ready.numericClass,
       slots: hello.threads,
       place: { address: this.#peer.address, engine: hello.engine, device: hello.device },
       traffic: () => this.#traffic(),
       setWeights: (weights, isSlow) => this.#weights.send(weights, isSlow),
       isBehind: () => this.#weights.isBehind,
-      assign: (work) => this.#sendShard(work),
+      assign: (work, isAlone) => this.#sendShard(work, isAlone),
       cancel: (round, index) => this.#send({ type: 'cancel', round, index }),
       refuse: (error) => this.#send({ type: 'error', code: error.code, message: error.message }),
       drop: (error) => this.#refuse(error),
       dismiss: (cause) => this.bye('dropped', cause),
+      restart: (cause) => this.bye('stopped', cause),
     };
     scheduler.arrivals.end(hello);
     scheduler.join(this.#link);
-  }
-
-  /** A worker is known by its name and where it comes from, not by its port. */
-  #identity({ name }: MessageOf<'hello'>): string {
-    return `${name}@${this.#peer.address}`;
   }
 
   #traffic(): Traffic {
@@ -240,8 +238,14 @@ export class WorkerConnection {
     return { bytesIn, bytesOut, roundTripMs, lastSeenMs };
   }
 
-  #sendShard({ round, index, batches, data }: Unit): void {
-    const message: MessageOf<'assign'> = { type: 'assign', round, index, batches: [...batches] };
+  #sendShard({ round, index, batches, data }: Unit, isAlone: boolean): void {
+    const message: MessageOf<'assign'> = {
+      type: 'assign',
+      round,
+      index,
+      batches: [...batches],
+      ...(isAlone && { alone: true }),
+    };
     for (const frame of encodeFrames(message, data)) this.#socket.send(frame);
   }
 

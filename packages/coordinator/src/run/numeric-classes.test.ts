@@ -13,12 +13,11 @@ const node = (numericClass: string, device: string) => ({
 });
 const kind = (numericClass: string, device: string) => ({ class: numericClass, engine: 'onnx', device });
 
-it('keeps what computed, and says when a class comes that the run did not have', async () => {
+it('keeps what computed, and says when a class comes that the run did not have', () => {
   const written: object[] = [];
-  const classes = new NumericClasses({ numericClasses: [kind('aa', 'cpu')], bitIdentical: true }, (record) => {
-    written.push(record);
-    return Promise.resolve();
-  });
+  const classes = new NumericClasses({ numericClasses: [kind('aa', 'cpu')], bitIdentical: true }, (record) =>
+    written.push(record),
+  );
   expect(classes.computed([node('aa', 'cpu')])).toBeUndefined();
   expect(classes.computed([node('aa', 'cpu'), node('aa', 'wasm')])).toBeUndefined();
   expect(classes.computed([node('bb', 'webgpu'), node('aa', 'cpu')])).toMatchObject({
@@ -26,7 +25,6 @@ it('keeps what computed, and says when a class comes that the run did not have',
     classes: ['aa', 'bb'],
   });
   expect(classes.computed([node('bb', 'webgpu')])).toBeUndefined();
-  await classes.settled();
   const kinds = [kind('aa', 'cpu'), kind('aa', 'wasm'), kind('bb', 'webgpu')];
   expect(written).toEqual([
     { numericClasses: kinds.slice(0, 2), bitIdentical: true },
@@ -36,7 +34,7 @@ it('keeps what computed, and says when a class comes that the run did not have',
 
 it('says it once more when a mixed run is resumed', () => {
   const numericClasses = [kind('aa', 'cpu'), kind('bb', 'webgpu')];
-  const classes = new NumericClasses({ numericClasses, bitIdentical: false }, () => Promise.resolve());
+  const classes = new NumericClasses({ numericClasses, bitIdentical: false }, () => undefined);
   expect(classes.computed([node('aa', 'cpu')])).toMatchObject({ type: 'classes-mixed', classes: ['aa', 'bb'] });
   expect(classes.computed([node('aa', 'cpu')])).toBeUndefined();
 });

@@ -7,17 +7,15 @@ type ClassRecord = Pick<RunJson, 'numericClasses' | 'bitIdentical'>;
 /** The numeric classes whose work is in a run's weights, with the engines and devices that made them, as run.json keeps them. */
 export class NumericClasses {
   #kinds: ClassRecord['numericClasses'];
-  readonly #keep: (record: ClassRecord) => Promise<void>;
-  /** One after another, so that the last one stays. */
-  #kept: Promise<void> = Promise.resolve();
+  readonly #keep: (record: ClassRecord) => void;
   /** Of how many classes it was said that they differ: one alone needs no word. */
   #said = 1;
 
   /**
    * @param record what the run had before
-   * @param keep writes run.json, and never rejects
+   * @param keep has it written to run.json
    */
-  constructor({ numericClasses }: ClassRecord, keep: (record: ClassRecord) => Promise<void>) {
+  constructor({ numericClasses }: ClassRecord, keep: (record: ClassRecord) => void) {
     this.#kinds = numericClasses;
     this.#keep = keep;
   }
@@ -37,16 +35,11 @@ export class NumericClasses {
     const numericClasses = this.#kinds;
     const classes = [...new Set(numericClasses.map((kind) => kind.class))];
     if (numericClasses.length > before) {
-      this.#kept = this.#kept.then(() => this.#keep({ numericClasses, bitIdentical: classes.length === 1 }));
+      this.#keep({ numericClasses, bitIdentical: classes.length === 1 });
     }
     if (classes.length <= this.#said) return undefined;
     this.#said = classes.length;
     const cause = 'numeric classes differ: the bits of the result now depend on which worker computes what';
     return { type: 'classes-mixed', classes, cause };
-  }
-
-  /** Once what was taken down is written. */
-  settled(): Promise<void> {
-    return this.#kept;
   }
 }

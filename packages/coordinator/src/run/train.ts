@@ -26,9 +26,11 @@ import { trainingPrograms } from './programs.ts';
 import type { ConfigSource } from './given-config.ts';
 import { RUN_FORMAT, newConfig, parseRunJson, resumedConfig, version, type RunJson } from './run-config.ts';
 import { RunControl } from './run-control.ts';
+import { RunRecord } from './run-record.ts';
 import { RunDirectory, runFile } from '../storage/run-directory.ts';
 import { checkTokens, tokenMarks } from './token-marks.ts';
 import { RunWatch } from '../monitoring/run-watch.ts';
+import type { AuditOptions } from '../scheduling/audit-options.ts';
 import type { Referee } from '../scheduling/referee.ts';
 import { Scheduler } from '../scheduling/scheduler.ts';
 import { TrainingRun, type RunObserver, type Summary } from './training-run.ts';
@@ -47,8 +49,10 @@ export interface TrainOptions {
   /** Lets workers join the scheduler, from now on and until it is closed. */
   readonly attachWorkers: (context: AttachContext) => Promise<AttachedWorkers>;
   readonly observer: RunObserver;
-  /** Starts an engine in this process, for shards at which workers fail strangely. @throws GantryError E_ENGINE if there is none */
-  readonly startReferee?: (program: Program) => Promise<Referee>;
+  /** Starts an engine for shards on which workers contradict each other. @throws GantryError E_ENGINE if there is none */
+  readonly startReferee?: (programFor: (device: string) => Program) => Promise<Referee>;
+  /** Absent: workers are believed. */
+  readonly audit?: AuditOptions | undefined;
   /** Aborted: finish the step, write a checkpoint and return. */
   readonly signal: AbortSignal;
 }
@@ -80,13 +84,12 @@ export async function train(options: TrainOptions): Promise<Summary | undefined>
   const { observer, signal } = options;
   // Everything that can be refused is checked before anything is written.
   const open = options.resume ? openRun : createRun;
-  const { directory, tokens, record, model, data, checkpoints, state } = await open(options);
-  const { config } = record;
+  const { directory, tokens, record: opened, model, data, checkpoints, state } = await open(options);
+  const { config } = opened;
   // What is recorded while nobody waits for it ends the run as what the training itself writes does.
   const unwritable = new AbortController();
-  const classes = new NumericClasses(record, (noted) =>
-    directory.writeRunJson({ ...record, ...noted }).catch((error: unknown) => unwritable.abort(error)),
-  );
+  const record = new RunRecord(directory, opened, (error) => unwritable.abort(error));
+  const classes = new NumericClasses(opened, (noted) => record.keep(noted));
   let renderer: PictureRenderer | undefined;
   let scheduler: Scheduler | undefined;
   let workers: AttachedWorkers | undefined;
@@ -102,20 +105,28 @@ export async function train(options: TrainOptions): Promise<Summary | undefined>
         const line = directory.appendEvent({ step: state.step, ...event });
         watch.happened(line);
         observer.event(line);
+        if (event.type !== 'tainted') return;
+        const { worker, first, last } = event;
+        record.keep({ tainted: [...(record.present.tainted ?? []), { worker, first, last }] });
       } catch (error) {
         unwritable.abort(error);
       }
     };
-    scheduler = new Scheduler(note, startReferee && (() => startReferee(programFor('cpu'))));
+    const programFor = trainingPrograms(model, plan, config.seed);
+    scheduler = new Scheduler(note, {
+      startReferee: startReferee && (() => startReferee(programFor)),
+      audit: options.audit,
+    });
     const control = new RunControl(scheduler);
     const reports = reportsOf(model);
     const watch = new RunWatch({ name: basename(directory.path), config, plan, reports, scheduler, control });
     await watch.load(directory);
+    // Whoever could not be audited need not come.
+    await scheduler.prepare();
     const { seed, optimizers, ema } = config;
     const average = ema === undefined ? undefined : { network: model.preview.network, decay: ema };
     const samples = { count: data.images.count, bytes: data.images.pixels };
     const scheme = new Synchronous({ manifest, seed, plan, samples, optimizers, average });
-    const programFor = trainingPrograms(model, plan, seed);
     const { path } = directory;
     workers = await options.attachWorkers({ scheme, programFor, scheduler, watch, control, path, tokens });
     hasBegun = true;
@@ -125,6 +136,7 @@ export async function train(options: TrainOptions): Promise<Summary | undefined>
       reports,
       scheme,
       state,
+      initialState: () => firstState(model, manifest, config),
       directory,
       checkpoints,
       renderer,
@@ -142,7 +154,7 @@ export async function train(options: TrainOptions): Promise<Summary | undefined>
       await scheduler?.dispose();
       await renderer?.dispose();
       disposeModel(model);
-      await classes.settled();
+      await record.settled();
     } finally {
       await (hasBegun ? directory.close() : directory.discard());
     }
@@ -271,7 +283,7 @@ function runJson(
   config: TrainConfig,
   data: DataSet,
   manifest: ModelManifest,
-): Omit<RunJson, 'created' | 'numericClasses' | 'bitIdentical' | 'tokens'> {
+): Omit<RunJson, 'created' | 'numericClasses' | 'bitIdentical' | 'tainted' | 'tokens'> {
   return {
     format: RUN_FORMAT,
     config,

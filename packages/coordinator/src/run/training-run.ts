@@ -1,5 +1,6 @@
 import {
   GantryError,
+  copyState,
   epochsAfter,
   imagesAfter,
   training,
@@ -15,6 +16,7 @@ import {
   type TrainingState,
 } from '@gantry/core';
 import type { RunWatch } from '../monitoring/run-watch.ts';
+import { TaintedError } from '../scheduling/audit.ts';
 import { WeightsPublisher } from '../scheduling/published-weights.ts';
 import { joined, timesOf, type RoundResult } from '../scheduling/round-result.ts';
 import type { Scheduler } from '../scheduling/scheduler.ts';
@@ -50,6 +52,8 @@ export interface TrainingRunParts {
   readonly reports: readonly Report[];
   readonly scheme: Scheme;
   readonly state: TrainingState;
+  /** The state before the first step. */
+  readonly initialState: () => TrainingState;
   readonly directory: RunDirectory;
   readonly checkpoints: CheckpointStore;
   readonly renderer: PictureRenderer;
@@ -125,14 +129,41 @@ export class TrainingRun {
   /** The rounds that are left, until the run is aborted; between two steps it obeys those who steer it. */
   async *#rounds(signal: AbortSignal): AsyncGenerator<RoundDone<RoundResult>> {
     const { scheme, state } = this.#parts;
-    const rounds = training(scheme, state, (round) => this.#compute(round, signal));
+    const begin = () => training(scheme, state, (round) => this.#compute(round, signal));
+    let rounds = begin();
     for (;;) {
-      const next = await this.#savingOnDivergence(() => rounds.next());
+      let next: IteratorResult<RoundDone<RoundResult>>;
+      try {
+        next = await this.#savingOnDivergence(() => rounds.next());
+      } catch (error) {
+        if (!(error instanceof TaintedError)) throw error;
+        await this.#goBack(error);
+        rounds = begin();
+        continue;
+      }
       if (next.done) return;
       this.#results.push(next.value.sum);
       this.#clock.applied(next.value.applyMs);
       yield next.value;
     }
+  }
+
+  /** Goes back to before the steps in which a worker may have lied. */
+  async #goBack({ taint, message: cause }: TaintedError): Promise<void> {
+    const { state, initialState, directory, checkpoints, watch, scheduler } = this.#parts;
+    const { step: done } = state;
+    const sound = (await checkpoints.goBackTo(taint.first - 1)) ?? initialState();
+    // What workers have and what they owe is of rounds that come again.
+    for (const link of scheduler.workers) {
+      scheduler.leave(link, 'the run goes back');
+      link.restart(`the run goes back: ${taint.worker} lied`);
+    }
+    await directory.truncateTo(sound.step);
+    copyState(sound, state);
+    this.#results.length = 0;
+    this.#clock = new StepClock();
+    await watch.rewind(directory);
+    this.#event({ type: 'rolled-back', ...taint, lost: done - sound.step, cause });
   }
 
   readonly #steered = {

@@ -78,7 +78,7 @@ export function findTheft(
   const expectedMs = (victim: RegisteredWorker) => (victim.isLate ? Infinity : victim.expectedMs(round));
   for (const victim of [...workers].toSorted((a, b) => (expectedMs(b) < expectedMs(a) ? -1 : 1))) {
     const shard = victim.heldOf(round).findLast(({ startedMs }) => startedMs === undefined)?.shard;
-    if (!shard || victim === thief || shard.holders.has(thief) || shard.wasNonFiniteAt(thief.link)) continue;
+    if (!shard || victim === thief || !shard.isNewTo(thief) || shard.wasNonFiniteAt(thief.link)) continue;
     if (thief.expectedMs(round, shard.samples) < expectedMs(victim)) return { victim, shard };
   }
   return undefined;
@@ -142,7 +142,7 @@ export function needsAnother(shard: UnitState, usual: number | undefined, now: n
 /** A worker with nothing to do for a shard that is late with others; one that has done something before, if there is one. */
 export function freeFor(shard: UnitState, workers: readonly RegisteredWorker[]): RegisteredWorker | undefined {
   const isFree = (entry: RegisteredWorker) =>
-    isAvailable(entry) && !shard.holders.has(entry) && entry.toCompute(shard.work.round).length < entry.link.slots;
+    isAvailable(entry) && shard.isNewTo(entry) && entry.toCompute(shard.work.round).length < entry.link.slots;
   const free = workers.filter(isFree);
   return free.find(({ accepted }) => accepted.shards > 0) ?? free[0];
 }

@@ -34,6 +34,11 @@ export class Quarantine {
     this.#damaged.delete(identity);
   }
 
+  /** Keeps a worker out at once. */
+  ban(identity: string): void {
+    while (!this.has(identity)) this.count(identity);
+  }
+
   /** Whether this worker is kept out. */
   has(identity: string): boolean {
     return (this.#invalidResults.get(identity) ?? 0) > INVALID_RESULTS_ALLOWED;

@@ -28,5 +28,6 @@ export function refereeLink({ engine, numericClass }: Referee): WorkerLink {
     refuse: nothing,
     drop: nothing,
     dismiss: nothing,
+    restart: nothing,
   };
 }

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { ReductionTree, type GantryError } from '@gantry/core';
+import { ReductionTree, type GantryError, type TreeNode } from '@gantry/core';
 import type { Wait } from './arrivals.ts';
 import type { PublishedWeights } from './published-weights.ts';
 import type { UnitState } from './unit-state.ts';
@@ -19,8 +19,11 @@ export class RoundInProgress {
   /** Rejects with what `fail` is given. */
   readonly result: Promise<RoundResult>;
   readonly #tree: ReductionTree;
-  readonly #work: AcceptedWork[] = [];
-  readonly #nodes: AcceptedNode[] = [];
+  /** Contributions that can be taken back until the last one is there; undefined where they are added as they come. */
+  readonly #apart: Apart[] | undefined;
+  readonly #free: Float32Array[];
+  #work: AcceptedWork[] = [];
+  #nodes: AcceptedNode[] = [];
   readonly #beginMs = performance.now();
   #reduceMs = 0;
   #lastProgressMs = this.#beginMs;
@@ -30,10 +33,15 @@ export class RoundInProgress {
   #resolve!: (result: RoundResult) => void;
   #reject!: (error: GantryError) => void;
 
-  /** @param free vectors whose memory the sums use */
-  constructor(weights: PublishedWeights, shards: readonly UnitState[], free: Float32Array[]) {
+  /**
+   * @param free vectors whose memory the sums use
+   * @param isApart whether contributions are kept apart until all are there
+   */
+  constructor(weights: PublishedWeights, shards: readonly UnitState[], free: Float32Array[], isApart: boolean) {
     this.weights = weights;
     this.shards = shards;
+    this.#free = free;
+    this.#apart = isApart ? [] : undefined;
     this.#tree = new ReductionTree(shards.length, free);
     this.result = new Promise((resolve, reject) => {
       this.#resolve = resolve;
@@ -46,7 +54,7 @@ export class RoundInProgress {
   }
 
   get isComplete(): boolean {
-    return this.#tree.missing === 0;
+    return this.shards.every(({ accepted }) => accepted);
   }
 
   /** Since something got done, or could have. */
@@ -90,7 +98,8 @@ export class RoundInProgress {
     times: ReadonlyMap<UnitState, ComputedShard | undefined>,
     receivedMs: number,
   ): void {
-    this.#tree.add({ level, index }, sum);
+    if (this.#apart) this.#apart.push({ entry, shards, node: { level, index }, sum, samples });
+    else this.#tree.add({ level, index }, sum);
     const { name: worker, numericClass, place } = entry.link;
     for (const shard of shards) {
       shard.accept(entry, () => (level === 0 ? hashOf(sum) : undefined));
@@ -120,6 +129,10 @@ export class RoundInProgress {
     this.#reduceMs += performance.now() - receivedMs;
     this.progressed();
     if (!this.isComplete) return;
+    for (const apart of this.#apart ?? []) {
+      this.#tree.add(apart.node, apart.sum);
+      this.#free.push(apart.sum);
+    }
     this.#resolve({
       root: this.#tree.root(),
       work: this.#work,
@@ -129,9 +142,39 @@ export class RoundInProgress {
     });
   }
 
+  /**
+   * Takes back what was accepted of a worker, where contributions are kept apart.
+   * @returns the shards that wait for another one
+   */
+  retract(identity: string): readonly UnitState[] {
+    const all = this.#apart ?? [];
+    const taken = all.filter(({ entry }) => entry.link.identity === identity);
+    const shards = taken.flatMap((each) => each.shards);
+    for (const shard of shards) shard.retract();
+    for (const each of taken) {
+      all.splice(all.indexOf(each), 1);
+      each.entry.accepted.shards -= each.shards.length;
+      each.entry.accepted.samples -= each.samples;
+    }
+    const isTaken = (index: number) => shards.some(({ work }) => work.index === index);
+    this.#work = this.#work.filter(({ shard }) => !isTaken(shard));
+    // What is apart is of one shard each.
+    this.#nodes = this.#nodes.filter(({ index }) => !isTaken(index));
+    return shards;
+  }
+
   fail(error: GantryError): void {
     this.#reject(error);
   }
+}
+
+/** A contribution that is not added up yet. */
+interface Apart {
+  readonly entry: RegisteredWorker;
+  readonly shards: readonly UnitState[];
+  readonly node: TreeNode;
+  readonly sum: Float32Array;
+  readonly samples: number;
 }
 
 export function hashOf(contribution: Float32Array): string {

@@ -1,10 +1,13 @@
-import { GantryError, LARGEST_GRADIENT, allUsable, samplesIn, type RunEvent, type Unit } from '@gantry/core';
+import { GantryError, LARGEST_GRADIENT, allUsable, type RunEvent, type Unit } from '@gantry/core';
 import { Arrivals } from './arrivals.ts';
 import { assign, describeStalls, findLate, findTheft, freeFor, isAvailable, needsAnother } from './assignment.ts';
+import { Audit } from './audit.ts';
+import type { AuditOptions } from './audit-options.ts';
+import { Court } from './court.ts';
 import type { PublishedWeights } from './published-weights.ts';
 import { Quarantine } from './quarantine.ts';
-import { refereeLink, type Referee } from './referee.ts';
-import { RecentPace, RegisteredWorker, WorkerRegistry } from './worker-registry.ts';
+import type { Referee } from './referee.ts';
+import { RecentPace, WorkerRegistry, type RegisteredWorker } from './worker-registry.ts';
 import type { RoundResult } from './round-result.ts';
 import { RoundInProgress, hashOf } from './round-in-progress.ts';
 import type { SchedulerView } from './scheduler-view.ts';
@@ -17,6 +20,13 @@ const LIMIT = LARGEST_GRADIENT.toExponential(1);
 const SUPPOSED_MS_PER_SAMPLE = 1;
 /** How often lateness and stalls are looked for. */
 const WATCH_MS = 50;
+
+export interface SchedulerOptions {
+  /** Starts whoever has the last word where workers contradict each other, or find that training has diverged. */
+  readonly startReferee?: (() => Promise<Referee>) | undefined;
+  /** Absent: workers are believed. */
+  readonly audit?: AuditOptions | undefined;
+}
 
 /**
  * Distributes the shards of each round over whatever workers there are and reduces what comes back. Workers may join,
@@ -31,8 +41,8 @@ export class Scheduler {
   readonly #registry = new WorkerRegistry();
   readonly #pace = new RecentPace();
   readonly #onEvent: (event: RunEvent) => void;
-  readonly #startReferee: (() => Promise<Referee>) | undefined;
-  #referee: Promise<Referee> | undefined;
+  readonly #audit: Audit | undefined;
+  readonly #court: Court;
   #current: RoundInProgress | undefined;
   /** Rounds begun. */
   #round = 0;
@@ -42,15 +52,37 @@ export class Scheduler {
   readonly #freeVectors: Float32Array[] = [];
   #root: Float32Array | undefined;
 
-  /** @param startReferee starts whoever has the last word where workers find that training has diverged */
-  constructor(onEvent: (event: RunEvent) => void, startReferee?: () => Promise<Referee>) {
+  constructor(onEvent: (event: RunEvent) => void, { startReferee, audit }: SchedulerOptions = {}) {
     this.#onEvent = onEvent;
-    this.#startReferee = startReferee;
+    this.#audit = audit && new Audit(audit);
+    this.#court = new Court({
+      audit: this.#audit,
+      startReferee,
+      onEvent,
+      isCurrent: (round) => round === this.#current,
+      accept: (...accepted) => this.#accept(...accepted),
+      give: (entry, shard) => this.#give(entry, shard),
+      invalid: (entry, error) => this.#invalid(entry, error),
+      expel: (identity, error) => this.#expel(identity, error),
+      distribute: () => this.#distribute(),
+    });
+  }
+
+  /**
+   * Gets ready to audit workers, where that is wanted; before the first one joins.
+   * @throws GantryError E_ENGINE if the coordinator cannot compute
+   */
+  async prepare(): Promise<void> {
+    await this.#court.prepare();
+  }
+
+  /** Why workers of a numeric class cannot take part; undefined if they can. */
+  refusalOf(numericClass: string): GantryError | undefined {
+    return this.#court.refusalOf(numericClass);
   }
 
   async dispose(): Promise<void> {
-    const referee = await this.#referee?.catch(() => undefined);
-    await referee?.dispose();
+    await this.#court.dispose();
   }
 
   get workers(): readonly WorkerLink[] {
@@ -108,7 +140,7 @@ export class Scheduler {
    * Computes one round. One round at a time.
    * @param ahead the shards of the next round, for workers that have nothing else to do
    * @throws GantryError E_DIVERGED if a shard's gradients are not finite, and a second answer and the referee confirm it; E_TIMEOUT if
-   *   `signal` aborts while there is no worker
+   *   `signal` aborts while there is no worker; TaintedError if a worker has lied, and may have in an earlier round
    */
   async runRound(
     weights: PublishedWeights,
@@ -119,10 +151,11 @@ export class Scheduler {
     if (this.#root) this.#freeVectors.push(this.#root);
     this.#root = undefined;
     const prepared = this.#ahead;
-    this.#ahead = ahead.map((work) => new UnitState(work));
+    const stateOf = (work: Unit) => new UnitState(work, this.#audit?.picks(work));
+    this.#ahead = ahead.map(stateOf);
     this.#round = weights.round;
-    const states = shards.map((work) => prepared.find((shard) => sameShard(shard.work, work)) ?? new UnitState(work));
-    const current = new RoundInProgress(weights, states, this.#freeVectors);
+    const states = shards.map((work) => prepared.find((shard) => sameShard(shard.work, work)) ?? stateOf(work));
+    const current = new RoundInProgress(weights, states, this.#freeVectors, this.#audit !== undefined);
     this.#current = current;
     const watch = setInterval(() => this.#watch(current, signal), WATCH_MS);
     try {
@@ -244,11 +277,28 @@ export class Scheduler {
       this.#compare(covered, entry, sum);
       return;
     }
+    if (this.#audit && level > 0) {
+      this.#refuse(entry, shards, new GantryError('E_NOT_ASSIGNED', 'a sum of shards that were asked for one by one'));
+      return;
+    }
     if (covered) {
       this.#release(entry, shards, `it was in a sum with shard ${covered.work.index}, which another worker answered`);
       return;
     }
-    current.accept(entry, shards, result, times, receivedMs);
+    const [shard] = shards;
+    if (this.#audit && shard) {
+      // What came belongs to the connection.
+      const own = { ...result, sum: sum.slice() };
+      const opinion = { worker: entry, result: own, computed: times.get(shard), receivedMs };
+      if (shard.isAudited) this.#court.hear(current, shard, opinion);
+      else this.#court.trust(current, shard, opinion);
+      return;
+    }
+    this.#accept(current, entry, shards, result, times, receivedMs);
+  }
+
+  #accept(current: RoundInProgress, ...[entry, ...accepted]: Parameters<RoundInProgress['accept']>): void {
+    current.accept(entry, ...accepted);
     this.quarantine.accepted(entry.link.identity);
     if (current.isComplete) this.#current = undefined;
   }
@@ -283,42 +333,7 @@ export class Scheduler {
     });
     for (const shard of shards) shard.nonFinite(entry.link);
     this.#refuse(entry, shards, new GantryError('E_NON_FINITE', `a gradient that is not finite, or beyond ${LIMIT}`));
-    for (const shard of confirmed) if (!shard.accepted) void this.#settle(current, shard);
-  }
-
-  /** Two answers say that training has diverged. They may be of one liar: the referee has the last word. */
-  async #settle(current: RoundInProgress, shard: UnitState): Promise<void> {
-    const workers = shard.nonFiniteAt;
-    const diverged = (who: string) =>
-      new GantryError(
-        'E_DIVERGED',
-        `training diverged in step ${stepOf([shard])}: ${who} found gradients that are not finite`,
-      );
-    let referee: Referee;
-    let sum: Float32Array;
-    try {
-      this.#referee ??= this.#startReferee?.();
-      if (!this.#referee) throw diverged(workers.join(' and '));
-      referee = await this.#referee;
-      sum = await referee.compute(current.weights.values, shard.work);
-    } catch {
-      // Nothing can compute here: workers are all there is to believe.
-      current.fail(diverged(workers.join(' and ')));
-      return;
-    }
-    if (current !== this.#current || shard.accepted) return;
-    if (!allUsable(sum)) {
-      current.fail(diverged([...workers, 'the coordinator'].join(', ')));
-      return;
-    }
-    const cause = `${workers.join(' and ')} found gradients that are not finite, and the coordinator did not`;
-    this.#event({ type: 'overruled', shard: shard.work.index, workers, cause });
-    const { round, index } = shard.work;
-    const answer = { round, level: 0, index, sum, samples: samplesIn(shard.work), computeMs: 0, waitMs: 0 };
-    const judge = new RegisteredWorker(refereeLink(referee), SUPPOSED_MS_PER_SAMPLE);
-    current.accept(judge, [shard], answer, new Map(), performance.now());
-    if (current.isComplete) this.#current = undefined;
-    this.#distribute();
+    for (const shard of confirmed) if (!shard.accepted) void this.#court.judge(current, shard);
   }
 
   /** Does not accept an answer: the shards go to other workers. */
@@ -335,6 +350,16 @@ export class Scheduler {
     }
     this.leave(link, 'quarantined', 'quarantined');
     link.drop(quarantined);
+  }
+
+  /** Keeps a worker out for what it did, under all names that it has. */
+  #expel(identity: string, error: GantryError): void {
+    this.quarantine.ban(identity);
+    for (const link of this.workers.filter((each) => each.identity === identity)) {
+      this.#event({ type: 'quarantined', worker: link.name, cause: error.message });
+      this.leave(link, 'quarantined', 'quarantined');
+      link.drop(error);
+    }
   }
 
   /** @returns why the worker is kept out from now on, if it is */
@@ -372,8 +397,9 @@ export class Scheduler {
     const entries = [...this.#registry.values()].filter(isAvailable);
     const current = this.#current;
     if (current) {
-      const orphans = current.shards.filter(({ accepted, holders }) => !accepted && holders.size === 0);
-      for (const [entry, shards] of assign(entries, orphans)) for (const shard of shards) entry.give(shard);
+      const free = current.shards.filter(({ isFree }) => isFree);
+      for (const [entry, shards] of assign(entries, free)) for (const shard of shards) this.#give(entry, shard);
+      for (const shard of current.shards) if (shard.lacksSecond) this.#court.giveSecond(current, shard, entries);
       for (const entry of entries) this.#steal(entry, current.round);
     }
     for (const entry of entries) {
@@ -382,10 +408,14 @@ export class Scheduler {
         // Who would get none gets one all the same: it has nothing else to do, and its speed would never be measured.
         const shard = assign(entries, free).get(entry)?.[0] ?? free.at(-1);
         if (!shard) break;
-        entry.give(shard);
+        this.#give(entry, shard);
       }
       entry.noteStarts(current?.round ?? -1, performance.now());
     }
+  }
+
+  #give(entry: RegisteredWorker, shard: UnitState): void {
+    entry.give(shard, this.#audit !== undefined);
   }
 
   /** Keeps a worker busy with what others have not begun. */
@@ -397,7 +427,7 @@ export class Scheduler {
       victim.take(shard);
       victim.link.cancel(round, shard.work.index);
       this.#event({ type: 'stolen', shard: shard.work.index, from: victim.link.name, worker: thief.link.name });
-      thief.give(shard);
+      this.#give(thief, shard);
     }
   }
 
@@ -428,7 +458,10 @@ export class Scheduler {
       const [from] = shard.holders;
       if (!from || shard.accepted || !needsAnother(shard, usual, now)) continue;
       const helper = freeFor(shard, workers);
-      if (!helper) continue;
+      if (!helper) {
+        if (shard.opinions.length > 0) void this.#court.judge(current, shard);
+        continue;
+      }
       const elapsed = (from.timeOn(shard, now) / 1000).toFixed(1);
       const expected =
         usual === undefined ? 'nobody has answered yet' : `${((shard.samples * usual) / 1000).toFixed(1)} s is usual`;
@@ -440,7 +473,7 @@ export class Scheduler {
         cause: `no answer for ${elapsed} s where ${expected}`,
       });
       shard.duplicate();
-      helper.give(shard);
+      this.#give(helper, shard);
       helper.noteStarts(current.round, now);
     }
   }

@@ -1,4 +1,5 @@
 import { samplesIn, type Unit } from '@gantry/core';
+import type { Opinion } from './opinion.ts';
 import type { WorkerLink } from './worker-link.ts';
 
 /** A worker that units are given to. */
@@ -23,14 +24,20 @@ interface Accepted {
 export class UnitState {
   readonly work: Unit;
   readonly samples: number;
+  /** Whether two answers have to have the same bits before it counts. */
+  readonly isAudited: boolean;
+  /** Whether the coordinator is computing it. */
+  isJudged = false;
   readonly #holders = new Set<Holder>();
   readonly #nonFinite = new Map<string, string>();
+  #opinions: readonly Opinion[] = [];
   #accepted: Accepted | undefined;
   #requeued = false;
   #duplicated = false;
 
-  constructor(work: Unit) {
+  constructor(work: Unit, isAudited = false) {
     this.work = work;
+    this.isAudited = isAudited;
     this.samples = samplesIn(work);
   }
 
@@ -41,6 +48,28 @@ export class UnitState {
 
   get accepted(): Accepted | undefined {
     return this.#accepted;
+  }
+
+  /** Answers that do not count yet, for want of another one with the same bits. */
+  get opinions(): readonly Opinion[] {
+    return this.#opinions;
+  }
+
+  /** Nobody has answered it, and nobody is about to. */
+  get isFree(): boolean {
+    return !this.#accepted && this.#holders.size === 0 && this.#opinions.length === 0;
+  }
+
+  /** It is audited, and nobody but one worker has it. */
+  get lacksSecond(): boolean {
+    return this.isAudited && !this.#accepted && this.#holders.size + this.#opinions.length === 1;
+  }
+
+  /** Whether a worker has neither answered it nor is about to. */
+  isNewTo(worker: Holder): boolean {
+    return (
+      !this.#holders.has(worker) && !this.#opinions.some((each) => each.worker.link.identity === worker.link.identity)
+    );
   }
 
   /** A holder was lost, or failed at it. */
@@ -86,8 +115,24 @@ export class UnitState {
     this.#nonFinite.set(identity, name);
   }
 
+  addOpinion(opinion: Opinion): void {
+    this.#opinions = [...this.#opinions, opinion];
+  }
+
+  /** Forgets the answers of one worker, or of all. */
+  dropOpinions(identity?: string): void {
+    this.#opinions = this.#opinions.filter(({ worker }) => identity !== undefined && worker.link.identity !== identity);
+  }
+
+  /** The answer that counted does not any more: it waits for another one. */
+  retract(): void {
+    this.#accepted = undefined;
+    this.#requeued = true;
+  }
+
   /** An answer counts. @param hash of it, asked for where other holders may answer, too */
   accept(worker: Holder, hash: () => string | undefined): void {
     this.#accepted = { worker, hash: this.#holders.size > 0 ? hash() : undefined };
+    this.#opinions = [];
   }
 }

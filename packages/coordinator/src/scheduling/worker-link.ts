@@ -44,8 +44,11 @@ export interface WorkerLink {
   setWeights(weights: PublishedWeights, isSlow?: boolean): void;
   /** Whether the weights of the round wait for earlier ones, or did: `Scheduler.caughtUp` says when they have left. */
   isBehind(): boolean;
-  /** Hands over a shard; it is computed once the weights of its round are there. */
-  assign(shard: Unit): void;
+  /**
+   * Hands over a shard; it is computed once the weights of its round are there.
+   * @param isAlone whether the answer is to be of this shard alone
+   */
+  assign(shard: Unit, isAlone: boolean): void;
   /** Says that a shard's result is no longer wanted; it may come all the same. */
   cancel(round: number, shard: number): void;
   /** Says that an answer was not accepted. */
@@ -54,6 +57,8 @@ export interface WorkerLink {
   drop(cause: GantryError): void;
   /** Ends the relation at a user's wish; it does not come back by itself. */
   dismiss(cause: string): void;
+  /** Ends the relation; it comes back by itself, with nothing of before. */
+  restart(cause: string): void;
 }
 
 /** How long a worker took for one shard. */

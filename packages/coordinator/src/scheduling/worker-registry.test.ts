@@ -23,6 +23,7 @@ function link(name: string): WorkerLink {
     refuse: nothing,
     drop: nothing,
     dismiss: nothing,
+    restart: nothing,
   };
 }
 
@@ -60,7 +61,7 @@ test('nobody is late where answers take long for everyone', () => {
   for (let i = 0; i < 8; i++) pace.record(1000 / SAMPLES);
   const entry = new RegisteredWorker(link('one of them'), 1);
   const held = shard();
-  entry.give(held);
+  entry.give(held, false);
   entry.noteStarts(0, 0);
   expect(entry.timeOn(held, 1500)).toBe(1500);
   const [holding] = entry.heldOf(0);

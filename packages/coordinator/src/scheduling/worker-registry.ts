@@ -123,12 +123,13 @@ export class RegisteredWorker implements Holder {
     return this.#held.find((held) => held.shard === shard)?.computed;
   }
 
-  give(shard: UnitState): void {
+  /** @param isAlone as of `WorkerLink.assign` */
+  give(shard: UnitState, isAlone: boolean): void {
     this.#held.push({ shard, startedMs: undefined, computed: undefined });
     this.#unanswered.add(shard.work.round, shard.work.index);
     this.#unannounced.add(shard.work.round, shard.work.index);
     shard.givenTo(this);
-    this.link.assign(shard.work);
+    this.link.assign(shard.work, isAlone);
   }
 
   /** Time since it is thought to have begun with a shard that it holds, in ms. */

@@ -106,6 +106,23 @@ export class CheckpointStore {
     return { state, skipped };
   }
 
+  /**
+   * Goes back to the newest valid checkpoint of `step` steps or fewer; later ones are removed.
+   * @returns undefined if there is none
+   * @throws GantryError E_CHECKPOINT, E_RUN_DIRECTORY
+   */
+  async goBackTo(step: number): Promise<TrainingState | undefined> {
+    await this.#last.catch(() => undefined);
+    const steps = await stepsIn(this.#path);
+    try {
+      for (const later of steps.filter((each) => each > step)) await this.#remove(later);
+      await syncDirectory(this.#path);
+    } catch (cause) {
+      throw diskError(this.#path, cause);
+    }
+    return (await this.restore())?.state;
+  }
+
   async #write(step: number, files: ReadonlyMap<string, string | Uint8Array>): Promise<void> {
     const target = join(this.#path, nameOf(step));
     const aside = this.#aside(step, 'new');

@@ -27,6 +27,7 @@ export class ScheduledRun {
       refuse: () => undefined,
       drop: () => undefined,
       dismiss: () => undefined,
+      restart: () => undefined,
     };
     this.#held.set(link, held);
     this.scheduler.join(link);

@@ -23,6 +23,9 @@ const KINDS: Readonly<Record<EventType, EventKind>> = {
   compared: 'work',
   'bits-differ': 'faults',
   overruled: 'faults',
+  lied: 'faults',
+  tainted: 'faults',
+  'rolled-back': 'faults',
   'classes-mixed': 'faults',
   'workers-idle': 'workers',
   waiting: 'workers',
@@ -51,6 +54,9 @@ const ON_TERMINAL: Readonly<Record<EventType, 'line' | 'warning' | undefined>> =
   compared: undefined,
   'bits-differ': 'warning',
   overruled: 'warning',
+  lied: 'warning',
+  tainted: 'warning',
+  'rolled-back': 'warning',
   'classes-mixed': 'warning',
   'workers-idle': 'warning',
   waiting: 'line',
@@ -119,6 +125,12 @@ function wordsOf(event: EventLine): string {
     }
     case 'overruled':
       return `the coordinator computed shard ${event.shard} itself: ${event.cause}`;
+    case 'lied':
+      return `${event.worker} lied, and may have from step ${event.first} to ${event.last}: ${event.cause}`;
+    case 'tainted':
+      return `the steps ${event.first} to ${event.last} are in doubt: ${event.worker} may have had a hand in them`;
+    case 'rolled-back':
+      return `the run went back ${event.lost} steps, to step ${event.step}: ${event.worker} lied, ${event.cause}`;
     case 'bits-differ':
     case 'classes-mixed':
     case 'workers-idle':

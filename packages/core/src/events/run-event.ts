@@ -68,6 +68,33 @@ export type RunEvent =
       readonly workers: readonly string[];
       readonly cause: string;
     }
+  | {
+      readonly type: 'lied';
+      readonly worker: string;
+      /** To which it gave a false answer. */
+      readonly shard: number;
+      /** The steps, from 1, in which it may have had a hand since an audit has confirmed its work. */
+      readonly first: number;
+      readonly last: number;
+      readonly cause: string;
+    }
+  | {
+      readonly type: 'tainted';
+      readonly worker: string;
+      /** As of `lied`: the run goes on with what it may have done there. */
+      readonly first: number;
+      readonly last: number;
+    }
+  | {
+      readonly type: 'rolled-back';
+      readonly worker: string;
+      /** As of `lied`. */
+      readonly first: number;
+      readonly last: number;
+      /** Steps that were done, and have to be done again. */
+      readonly lost: number;
+      readonly cause: string;
+    }
   | { readonly type: 'classes-mixed'; readonly classes: readonly string[]; readonly cause: string }
   | { readonly type: 'workers-idle'; readonly cause: string }
   | {

@@ -102,6 +102,7 @@ const messages: { [Type in Message['type']]: fc.Arbitrary<MessageOf<Type>> } = {
     type: is('hello'),
     protocol,
     name: text(64),
+    identity: fc.stringMatching(/^[\w-]{22,64}$/),
     engine: fc.stringMatching(/^[a-z0-9-]{1,32}$/),
     device: text(32),
     threads: fc.integer({ min: 1, max: 1024 }),
@@ -144,7 +145,16 @@ const messages: { [Type in Message['type']]: fc.Arbitrary<MessageOf<Type>> } = {
     return { type: 'program', phase: name, samples };
   }),
   weights: fc.record({ type: is('weights'), round }),
-  assign: fc.record({ type: is('assign'), round, index, batches: fc.array(batch, { minLength: 1, maxLength: 1 }) }),
+  assign: fc.record(
+    {
+      type: is('assign'),
+      round,
+      index,
+      batches: fc.array(batch, { minLength: 1, maxLength: 1 }),
+      alone: fc.constant(true as const),
+    },
+    { requiredKeys: ['type', 'round', 'index', 'batches'] },
+  ),
   cancel: fc.record({ type: is('cancel'), round, index }),
   bye: fc.record({ type: is('bye'), reason: fc.constantFrom('finished', 'stopped', 'dropped'), message: explanation }),
   error: fc.record({ type: is('error'), code: errorCode, message: explanation }),

@@ -82,6 +82,8 @@ const hello = z.strictObject({
   protocol,
   /** How people call the worker. */
   name: text(64),
+  /** A secret that the worker has made up: by it the coordinator knows the worker again over all its connections. */
+  identity: z.string().regex(/^[\w-]{22,64}$/),
   /** Engine in use, such as `onnx`. */
   engine: z.string().regex(/^[a-z0-9-]{1,32}$/),
   /** Device in use, such as `cpu` or `cuda:0`. */
@@ -198,6 +200,8 @@ const assign = z.strictObject({
   round,
   index,
   batches: z.array(batch).length(1),
+  /** Its contribution is to come by itself, in no sum; absent: it may come in one. */
+  alone: z.exactOptional(z.literal(true)),
   offset,
 });
 

@@ -61,3 +61,18 @@ export function initialState(
     average: network && firstAverage(ownNumbers({ weights, movingStatistics }, network)),
   };
 }
+
+/** Makes a state of a run equal to another state of it. @param into changed in place */
+export function copyState(from: TrainingState, into: TrainingState): void {
+  into.step = from.step;
+  into.weights.set(from.weights);
+  into.movingStatistics.set(from.movingStatistics);
+  for (const [network, { moments, scalars }] of Object.entries(from.optimizers)) {
+    const own = into.optimizers[network];
+    for (const [name, moment] of Object.entries(moments)) own?.moments[name]?.set(moment);
+    Object.assign(own?.scalars ?? {}, scalars);
+  }
+  if (!from.average) return;
+  into.average?.weights.set(from.average.weights);
+  into.average?.statistics.set(from.average.statistics);
+}

@@ -40,16 +40,22 @@ interface Times {
   readonly waitMs: number;
 }
 
+/** A unit as it was assigned. */
+export interface Assigned extends Unit {
+  /** Whether its contribution is to come in no sum. */
+  readonly alone: boolean;
+}
+
 /** A shard that a thread computes. */
 interface Job {
-  readonly work: Unit;
+  readonly work: Assigned;
   cancelled: boolean;
 }
 
 /** Computes the shards that one connection brings; answers are `computed`, `result` and `failure` messages. */
 export class ShardRunner {
   readonly #options: ShardRunnerOptions;
-  readonly #queue = new WorkQueue<EngineSlot>();
+  readonly #queue = new WorkQueue<EngineSlot, Assigned>();
   readonly #jobs = new Set<Job>();
   readonly #startedAt = performance.now();
   #weights: { readonly round: number; readonly values: Float32Array<SharedArrayBuffer> } | undefined;
@@ -85,9 +91,9 @@ export class ShardRunner {
     this.#startShards();
   }
 
-  assign({ round, index, batches }: MessageOf<'assign'>, data: Uint8Array): void {
+  assign({ round, index, batches, alone }: MessageOf<'assign'>, data: Uint8Array): void {
     const current = this.#weights?.round ?? -1;
-    const work: Unit = { round, index, batches, data };
+    const work: Assigned = { round, index, batches, data, alone: alone ?? false };
     try {
       if (round < current) throw new GantryError('E_STALE_STEP', `the weights here are of round ${current} already`);
       this.#queue.add(work);
@@ -130,7 +136,7 @@ export class ShardRunner {
     }
   }
 
-  async #compute(slot: EngineSlot, work: Unit, weights: Float32Array): Promise<void> {
+  async #compute(slot: EngineSlot, work: Assigned, weights: Float32Array): Promise<void> {
     const job: Job = { work, cancelled: false };
     const started = performance.now();
     const waitMs = started - Math.max(slot.idleSince, this.#startedAt);
@@ -157,20 +163,20 @@ export class ShardRunner {
     return at < 0 ? undefined : this.#recycled.splice(at, 1)[0];
   }
 
-  /** Whether a shard of the round of the weights is still to be computed here. */
+  /** Whether a shard of the round of the weights is still to be computed here, and can be part of a sum. */
   readonly #isPending = (index: number): boolean => {
     const round = this.#weights?.round;
-    const isIt = (work: Unit) => work.round === round && work.index === index;
+    const isIt = (work: Assigned) => work.round === round && work.index === index && !work.alone;
     return this.#queue.some(isIt) || [...this.#jobs].some(({ work, cancelled }) => !cancelled && isIt(work));
   };
 
   /** Sends what a shard completes, or says that it is computed and kept. */
-  #keep(unit: Unit, contribution: Float32Array<ArrayBuffer>, times: Times): void {
+  #keep(unit: Assigned, contribution: Float32Array<ArrayBuffer>, times: Times): void {
     const { tally, observer, send } = this.#options;
     const { round, index } = unit;
     const samples = samplesIn(unit);
     const node = { level: 0, index, sum: contribution, samples };
-    if (round !== this.#weights?.round) this.#sendResult(round, node, times);
+    if (unit.alone || round !== this.#weights?.round) this.#sendResult(round, node, times);
     else {
       this.#recycled.push(...this.#sums.add(node));
       const ready = this.#sums.takeReady(this.#isPending);

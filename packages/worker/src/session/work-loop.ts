@@ -9,23 +9,26 @@ import { WorkerSession } from './worker-session.ts';
 const FIRST_BACKOFF_MS = 200;
 const MAX_BACKOFF_MS = 10_000;
 const WAITING_INTERVAL_MS = 10_000;
+/** Nobody guesses so many. */
+const IDENTITY_BYTES = 16;
 
 /**
  * Works for a coordinator until the run is finished, the coordinator drops this worker, or the signal is aborted; then
  * resolves within two seconds. Reconnects for ever, unless `giveUpAfterMs` is given; the engines stay loaded meanwhile.
- * @throws GantryError E_AUTH, E_VERSION, E_MANIFEST or E_QUARANTINED if the coordinator refuses this worker for good;
+ * @throws GantryError E_AUTH, E_VERSION, E_MANIFEST, E_QUARANTINED or E_AUDIT if the coordinator refuses this worker for good;
  *   E_ENGINE if the engine cannot run here or keeps dying; E_TIMEOUT if it gives up
  */
 export async function work(options: WorkOptions, platform: Platform): Promise<void> {
   const { threads, signal, observer, giveUpAfterMs = Infinity } = options;
   const pool = new EnginePool(platform.startEngine, threads, (text) => observer.notice(text));
   const tally = new ShardTally();
+  const identity = newIdentity();
   let failures = 0;
   let lastSaid = -Infinity;
   let aloneSince = performance.now();
   try {
     while (!signal.aborted) {
-      const { over, wasReady, reason } = await new WorkerSession(options, { platform, pool, tally }).ended;
+      const { over, wasReady, reason } = await new WorkerSession(options, { platform, pool, tally, identity }).ended;
       if (over) {
         if (!signal.aborted) observer.notice(reason);
         return;
@@ -49,6 +52,12 @@ export async function work(options: WorkOptions, platform: Platform): Promise<vo
   } finally {
     await pool.dispose();
   }
+}
+
+/** In hexadecimal; a browser has no Buffer. */
+function newIdentity(): string {
+  const bytes = crypto.getRandomValues(new Uint8Array(IDENTITY_BYTES));
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
 }
 
 /** Doubles with each failure, up to a cap; random, so that the workers of a restarted coordinator do not come at once. */

@@ -4,18 +4,18 @@ const MAX_QUEUED = 4096;
 /** Shards that one slot prepares at most; its thread keeps no more. */
 const MAX_PREPARED_PER_SLOT = 4;
 
-interface Entry<Slot> {
-  readonly work: Unit;
+interface Entry<Slot, Work> {
+  readonly work: Work;
   /** The slot that prepares the shard. */
   slot: Slot | undefined;
 }
 
 /** Shards that wait to be computed, in order of arrival. */
-export class WorkQueue<Slot> {
-  #entries: Entry<Slot>[] = [];
+export class WorkQueue<Slot, Work extends Unit = Unit> {
+  #entries: Entry<Slot, Work>[] = [];
 
   /** @throws GantryError E_TOO_LARGE if too many are waiting */
-  add(work: Unit): void {
+  add(work: Work): void {
     if (this.#entries.length >= MAX_QUEUED) {
       throw new GantryError('E_TOO_LARGE', `more than ${MAX_QUEUED} shards are waiting here`);
     }
@@ -33,7 +33,7 @@ export class WorkQueue<Slot> {
   }
 
   /** Takes the next shard of a round for a slot: one that it has prepared, else one that nobody has, else any. */
-  takeFor(slot: Slot, round: number): Unit | undefined {
+  takeFor(slot: Slot, round: number): Work | undefined {
     const ofRound = this.#entries.filter(({ work }) => work.round === round);
     const chosen =
       ofRound.find((entry) => entry.slot === slot) ?? ofRound.find((entry) => entry.slot === undefined) ?? ofRound[0];
@@ -41,7 +41,7 @@ export class WorkQueue<Slot> {
     return chosen?.work;
   }
 
-  some(predicate: (work: Unit) => boolean): boolean {
+  some(predicate: (work: Work) => boolean): boolean {
     return this.#entries.some(({ work }) => predicate(work));
   }
 

@@ -27,7 +27,7 @@ import type { WorkOptions } from './worker-options.ts';
 const WELCOME_TIMEOUT_MS = 10_000;
 const PROGRAMS_TIMEOUT_MS = 60_000;
 /** Refusals that trying again cannot change. */
-const FINAL_REFUSALS: readonly ErrorCode[] = ['E_AUTH', 'E_VERSION', 'E_MANIFEST', 'E_QUARANTINED'];
+const FINAL_REFUSALS: readonly ErrorCode[] = ['E_AUTH', 'E_VERSION', 'E_MANIFEST', 'E_QUARANTINED', 'E_AUDIT'];
 
 /** How a session ended. */
 export interface SessionEnd {
@@ -42,6 +42,8 @@ export interface SessionTools {
   readonly platform: Platform;
   readonly pool: EnginePool;
   readonly tally: ShardTally;
+  /** Shown with each connection. */
+  readonly identity: string;
 }
 
 /** The worker's part in one connection to a coordinator. */
@@ -88,6 +90,7 @@ export class WorkerSession {
       type: 'hello',
       protocol: PROTOCOL_VERSION,
       name,
+      identity: this.#tools.identity,
       engine,
       device,
       threads,
