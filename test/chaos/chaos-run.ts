@@ -1,9 +1,11 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { RecordedEvent } from '@gantry/core';
 import { Gantry, temporaryDirectory } from '../support/gantry-process.ts';
 import { digestOf, lineCount, readJsonLines, readToken, whenFiles } from '../support/run-files.ts';
+import { isProvided } from '../support/requirements.ts';
+import { SmallDisk } from '../support/small-disk.ts';
 import { TINY, TINY_DATA } from '../support/tiny.ts';
 import { within } from '../support/within.ts';
 import { checkRun, type CheckedRun } from './check-run.ts';
@@ -21,6 +23,8 @@ const LINKS = 2;
 /** Epochs of 64 steps; their last batches of 6 are cut into shards of 4 and 2. */
 const SIZES = [...TINY, '--limit', '1014', '--batch', '16', '--shard-size', '4'];
 const STEPS_PER_EPOCH = 64;
+/** Ample for the run's record. */
+const DISK_SIZE = '512m';
 /** Checkpoints are not at the ends of epochs alone. */
 const CHECKPOINTS = ['--checkpoint-every', '5'];
 const ENDLESS = ['--epochs', '100000'];
@@ -58,7 +62,9 @@ export class ChaosRun {
   /** What went wrong, a line each. */
   readonly violations: string[] = [];
   readonly #options: ChaosOptions;
-  readonly #path = join(this.directory, 'run');
+  /** Where the run is; undefined where this machine permits none. */
+  readonly #disk = isProvided('mount', () => SmallDisk.isAvailable) ? new SmallDisk(DISK_SIZE) : undefined;
+  readonly #path = join(this.#disk?.path ?? this.directory, 'run');
   readonly #beginMs = performance.now();
   readonly #failure = new AbortController();
   readonly #processes = new Map<string, Gantry>();
@@ -85,7 +91,7 @@ export class ChaosRun {
     const token = readToken(this.#path);
     const workers = this.#launchWorkers([port, ...links.map((link) => link.port)], token);
     const target = { url: `ws://127.0.0.1:${port}`, token };
-    const cluster = new ChaosCluster(this.#context, { coordinator, workers, links, target });
+    const cluster = new ChaosCluster(this.#context, { coordinator, workers, links, target, disk: this.#disk });
     await within(FIRST_STEP_LIMIT_MS, 'the first step', this.#unlessFailed(whenFiles(() => this.#steps > 0)));
     await this.#disturb(cluster);
     this.#say('all is healed');
@@ -111,7 +117,13 @@ export class ChaosRun {
     const logs = join(this.directory, 'logs');
     mkdirSync(logs, { recursive: true });
     for (const [name, { stderr }] of this.#processes) writeFileSync(join(logs, `${name}.log`), stderr);
+    if (this.#disk && existsSync(this.#path)) cpSync(this.#path, join(this.directory, 'run'), { recursive: true });
     return logs;
+  }
+
+  /** Gives the disk back, with what is on it. */
+  unmount(): void {
+    this.#disk?.remove();
   }
 
   get #seed(): string[] {

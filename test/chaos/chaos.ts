@@ -48,16 +48,6 @@ function report({
   console.log(`undisturbed:  ${referenceDigest}`);
 }
 
-// Whatever ends this process, no other one stays.
-process.on('exit', killAll);
-for (const [signal, exitCode] of Object.entries(EXIT_CODES)) {
-  process.on(signal, () => {
-    killAll();
-    removeTemporaryDirectories();
-    process.exit(exitCode);
-  });
-}
-
 const options = new Command('chaos')
   .description('train under random faults and check that nothing of it can be seen in the result')
   .option('--minutes <n>', 'how long faults strike', parseMinutes, 2)
@@ -65,6 +55,21 @@ const options = new Command('chaos')
   .parse()
   .opts<ChaosOptions>();
 const chaos = new ChaosRun(options);
+
+// Whatever ends this process, no other one stays.
+process.on('exit', () => {
+  killAll();
+  chaos.unmount();
+});
+for (const [signal, exitCode] of Object.entries(EXIT_CODES)) {
+  process.on(signal, () => {
+    killAll();
+    chaos.unmount();
+    removeTemporaryDirectories();
+    process.exit(exitCode);
+  });
+}
+
 try {
   report(await chaos.run());
 } catch (error) {
@@ -73,6 +78,7 @@ try {
 killAll();
 if (chaos.violations.length === 0) {
   console.log('verdict:      passed');
+  chaos.unmount();
   removeTemporaryDirectories();
 } else {
   for (const violation of new Set(chaos.violations)) console.log(`violation:    ${violation}`);

@@ -1,9 +1,10 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Target } from '../support/hostile-peer.ts';
+import type { SmallDisk } from '../support/small-disk.ts';
 import type { CoordinatorSlot } from './coordinator-slot.ts';
 import { Dice } from './dice.ts';
 import { describeFault, type Fault, type FaultKind } from './faults.ts';
-import { attackAsRogue } from './rogue.ts';
+import { attackAsRogue, hang } from './rogue.ts';
 import type { ChaosContext } from './slot.ts';
 import type { SlowLink } from './slow-link.ts';
 import type { WorkerSlot } from './worker-slot.ts';
@@ -14,6 +15,8 @@ export interface ClusterParts {
   readonly links: readonly SlowLink[];
   /** The coordinator itself, without a link. */
   readonly target: Target;
+  /** Where the run is; absent where this machine permits none that tests can fill. */
+  readonly disk: SmallDisk | undefined;
 }
 
 /**
@@ -59,7 +62,7 @@ export class ChaosCluster {
   #laneOf(fault: Fault): string {
     if ('worker' in fault) return `worker ${fault.worker}`;
     if ('link' in fault) return `link ${fault.link}`;
-    return fault.kind === 'rogue' ? `rogue ${++this.#rogues}` : 'coordinator';
+    return fault.kind === 'rogue' || fault.kind === 'hung-peers' ? `rogue ${++this.#rogues}` : 'coordinator';
   }
 
   async #happen(fault: Fault, lane: string): Promise<void> {
@@ -89,6 +92,17 @@ export class ChaosCluster {
         const outcome = await attackAsRogue(fault.attack, fault.seed, this.#parts.target, lane);
         return this.#context.say(`${lane}, ${fault.attack}: ${outcome}`);
       }
+      case 'hung-peers':
+        await hang(fault, this.#parts.target, lane, this.#context.signal);
+        return;
+      case 'liar':
+        return coordinator.expose(fault.downMs, this.#parts.target);
+      case 'full-disk':
+        return this.#parts.disk
+          ? coordinator.fill(this.#parts.disk, fault.downMs)
+          : this.#context.say('no disk to fill: mount is not permitted here');
+      case 'intruder':
+        return coordinator.repel();
       case 'coordinator-kill':
         return coordinator.kill(fault.downMs);
       case 'coordinator-kill-twice':

@@ -1,4 +1,8 @@
-import type { Finished, Gantry } from '../support/gantry-process.ts';
+import { containersAreAvailable, inContainer } from '../support/containers.ts';
+import { GANTRY, Gantry, type Finished } from '../support/gantry-process.ts';
+import type { Target } from '../support/hostile-peer.ts';
+import { LyingRelay } from '../support/lying-relay.ts';
+import type { SmallDisk } from '../support/small-disk.ts';
 import { within } from '../support/within.ts';
 import { TINY_DATA } from '../support/tiny.ts';
 import { Slot, type ChaosContext } from './slot.ts';
@@ -6,6 +10,10 @@ import { Slot, type ChaosContext } from './slot.ts';
 const READY_LIMIT_MS = 120_000;
 const LISTENS = /^attach workers with/m;
 const SIGINT_EXIT_CODE = 130;
+/** It joins, computes one shard, and somebody else computes that, too: whatever else strikes meanwhile. */
+const LIAR_LIMIT_MS = 120_000;
+/** Until something is to be written. */
+const END_OF_ROOM_LIMIT_MS = 120_000;
 
 export interface CoordinatorPlace {
   /** Run directory. */
@@ -90,9 +98,53 @@ export class CoordinatorSlot {
     if (finished.code !== 0) this.#context.fail(`the run did not finish: ${lastWords(finished)}`);
   }
 
-  async #resume(downMs: number): Promise<void> {
+  /** Resumes it with audits, and lets a worker join that lies: it has to be found out at once. */
+  async expose(downMs: number, target: Target): Promise<void> {
+    await this.stop();
+    await this.#resume(downMs, '--audit', '1');
+    await this.ready();
+    const relay = await LyingRelay.open(target.url, () => true);
+    const args = ['worker', relay.url, '--threads', '1', '--name', 'liar'];
+    const liar = new Gantry(args, { GANTRY_TOKEN: target.token });
+    this.#context.started(`liar-${this.#launched.length}`, liar);
+    try {
+      const finished = await within(LIAR_LIMIT_MS, 'the end of a liar', liar.finished);
+      if (!finished.stderr.includes('E_QUARANTINED')) {
+        this.#context.fail(`a liar was not found out: ${lastWords(finished)}`);
+      }
+    } finally {
+      relay.close();
+    }
+  }
+
+  /** Fills the disk under the run: it ends in one line, and goes on once there is room. */
+  async fill(disk: SmallDisk, downMs: number): Promise<void> {
+    await this.ready();
+    this.#slot.mayEnd();
+    disk.fill();
+    const finished = await this.#slot.ended(END_OF_ROOM_LIMIT_MS);
+    if (finished.code !== 1 || !finished.stderr.includes('E_RUN_DIRECTORY')) {
+      this.#context.fail(`a full disk did not end the coordinator in one line: ${lastWords(finished)}`);
+    }
+    disk.free();
+    await this.#resume(downMs);
+  }
+
+  /** A second one, that sees no process of the first, must not get the run. */
+  async repel(): Promise<void> {
+    await this.ready();
+    const args = ['coordinator', '--resume', ...TINY_DATA, '--listen', '127.0.0.1:0', '--run', this.#place.run];
+    const second = new Gantry(args, {}, containersAreAvailable() ? inContainer('elsewhere', GANTRY) : GANTRY);
+    this.#context.started(`second-${this.#launched.length}`, second);
+    const finished = await within(READY_LIMIT_MS, 'the end of a second coordinator', second.finished);
+    if (finished.code !== 1 || !finished.stderr.includes('is being written by')) {
+      this.#context.fail(`a second coordinator was not refused: ${lastWords(finished)}`);
+    }
+  }
+
+  async #resume(downMs: number, ...options: string[]): Promise<void> {
     await this.#slot.wait(downMs);
-    this.launch('--resume', ...TINY_DATA);
+    this.launch('--resume', ...TINY_DATA, ...options);
   }
 }
 

@@ -19,7 +19,7 @@ it('plans thirty faults and three kills of the coordinator for two minutes, what
 it('plans every kind of fault, and several at once', () => {
   const kinds = new Set(plan(1).map(({ fault }) => fault.kind));
   for (const seed of SEEDS) expect(new Set(plan(seed).map(({ fault }) => fault.kind))).toEqual(kinds);
-  expect(kinds.size).toBe(14);
+  expect(kinds.size).toBe(18);
   const times = plan(1).map(({ atMs }) => atMs);
   expect(new Set(times).size).toBeLessThan(times.length);
   expect(times).toEqual(times.toSorted((a, b) => a - b));

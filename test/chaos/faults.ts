@@ -34,6 +34,14 @@ export type Fault =
   /** One bit changes on its way. */
   | { readonly kind: 'link-flip'; readonly link: number; readonly towards: Towards; readonly seed: number }
   | { readonly kind: 'rogue'; readonly attack: Attack; readonly seed: number }
+  /** Strangers with the right token that take work, answer pings or do not even read, and never answer. */
+  | { readonly kind: 'hung-peers'; readonly count: number; readonly isReading: boolean; readonly ms: number }
+  /** The run goes on with audits, and a worker joins that lies until it is found out. */
+  | { readonly kind: 'liar'; readonly downMs: number }
+  /** Nothing more can be written; after the coordinator has ended of it and `downMs` more, there is room again. */
+  | { readonly kind: 'full-disk'; readonly downMs: number }
+  /** A second coordinator, as from another container, tries to take the run over. */
+  | { readonly kind: 'intruder' }
   /** SIGKILL; after `downMs` the run is resumed. */
   | { readonly kind: 'coordinator-kill'; readonly downMs: number }
   /** SIGKILL, and again `upMs` after the run was resumed: where it may be anywhere in its start. */
@@ -43,6 +51,7 @@ export type Fault =
   /** SIGSTOP and SIGCONT; its workers may have given it up by then. */
   | { readonly kind: 'coordinator-freeze'; readonly ms: number };
 export type FaultKind = Fault['kind'];
+export type FaultOf<K extends FaultKind> = Extract<Fault, { readonly kind: K }>;
 export type Towards = 'coordinator' | 'worker';
 
 export interface PlannedFault {
@@ -72,6 +81,10 @@ const DECK: readonly FaultKind[] = [
   'link-flip',
   'rogue',
   'rogue',
+  'hung-peers',
+  'liar',
+  'full-disk',
+  'intruder',
   'coordinator-kill',
   'coordinator-kill-twice',
   'coordinator-stop',
@@ -123,6 +136,12 @@ function newFault(kind: FaultKind, dice: Dice, workers: number, links: number): 
       return { kind, link, towards: dice.pick(['coordinator', 'worker']), seed };
     case 'rogue':
       return { kind, attack: dice.pick(ATTACKS), seed };
+    case 'hung-peers':
+      return { kind, count: dice.between(1, 4), isReading: dice.pick([true, false]), ms: dice.between(3000, 15_000) };
+    case 'intruder':
+      return { kind };
+    case 'liar':
+    case 'full-disk':
     case 'coordinator-kill':
     case 'coordinator-stop':
       return { kind, downMs: dice.between(0, 2500) };
@@ -155,6 +174,16 @@ export function describeFault(fault: Fault): string {
       return `link ${fault.link + 1}: one bit changes on its way to the ${fault.towards}`;
     case 'rogue':
       return `a rogue attacks: ${fault.attack}`;
+    case 'hung-peers': {
+      const who = `${fault.count} peer${fault.count === 1 ? '' : 's'} that ${fault.isReading ? 'answer pings only' : 'read nothing'}`;
+      return `${who} for ${seconds(fault.ms)}`;
+    }
+    case 'liar':
+      return `coordinator: SIGINT, resumed with audits in ${seconds(fault.downMs)}, and a liar joins`;
+    case 'full-disk':
+      return `the disk is full; the coordinator is resumed ${seconds(fault.downMs)} after its end`;
+    case 'intruder':
+      return 'a second coordinator, from another container, wants the run';
     case 'coordinator-kill':
       return `coordinator: SIGKILL, resumed in ${seconds(fault.downMs)}`;
     case 'coordinator-kill-twice':

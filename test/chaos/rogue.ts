@@ -3,7 +3,7 @@ import { encodeFrame } from '@gantry/core';
 import { HostilePeer, helloFrame, rawFrame, type Target } from '../support/hostile-peer.ts';
 import { within } from '../support/within.ts';
 import { Dice } from './dice.ts';
-import type { Attack } from './faults.ts';
+import type { Attack, FaultOf } from './faults.ts';
 
 const ATTACK_LIMIT_MS = 30_000;
 /** A shard that no step of the run has, and steps ahead that nobody was given. */
@@ -64,6 +64,23 @@ async function act(attack: Attack, peer: HostilePeer, dice: Dice, name: string):
       return `kept shard ${index} of step ${round + 1} and vanished`;
     }
   }
+}
+
+/** Strangers with the right token that take work and keep it. */
+export async function hang(
+  { count, isReading, ms }: FaultOf<'hung-peers'>,
+  target: Target,
+  name: string,
+  signal: AbortSignal,
+): Promise<void> {
+  const hung = Array.from({ length: count }, async (_, i) => {
+    // A coordinator that is down, or that throws it out, has not been harmed.
+    const peer = await HostilePeer.join(target, `${name}-${i}`).catch(() => undefined);
+    if (!isReading) peer?.stopReading();
+    await delay(ms, undefined, { signal });
+    await peer?.vanish();
+  });
+  await Promise.all(hung);
 }
 
 function failureFrame(): Uint8Array {

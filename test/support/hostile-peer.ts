@@ -197,6 +197,11 @@ export class HostilePeer {
     return { code: error?.code, closeCode };
   }
 
+  /** From now on nothing is taken from the connection: pings get no answer. */
+  stopReading(): void {
+    this.#socket.pause();
+  }
+
   /** Goes away without a word, as after a crash. */
   async vanish(): Promise<void> {
     this.#socket.terminate();

@@ -17,10 +17,12 @@ export class SmallDisk {
 
   /** Leaves room for no further page; what begins in a page may still end in it. */
   fill(): void {
-    try {
-      for (;;) writeFileSync(this.#ballast, Buffer.alloc(4096), { flag: 'a' });
-    } catch (error) {
-      if (!(error instanceof Error && error.message.startsWith('ENOSPC'))) throw error;
+    for (const bytes of [2 ** 20, 4096]) {
+      try {
+        for (;;) writeFileSync(this.#ballast, Buffer.alloc(bytes), { flag: 'a' });
+      } catch (error) {
+        if (!(error instanceof Error && error.message.startsWith('ENOSPC'))) throw error;
+      }
     }
   }
 

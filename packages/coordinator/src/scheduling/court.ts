@@ -6,6 +6,7 @@ import type { PublishedWeights } from './published-weights.ts';
 import { refereeLink, type Referee } from './referee.ts';
 import type { RoundInProgress } from './round-in-progress.ts';
 import type { UnitState } from './unit-state.ts';
+import type { WorkerLink } from './worker-link.ts';
 import { RegisteredWorker } from './worker-registry.ts';
 
 /** As many digits of a numeric class as people are shown. */
@@ -75,6 +76,11 @@ export class Court {
     if (!first || !second) return;
     if (agree(first, second)) this.#rule(current, shard, first);
     else void this.judge(current, shard);
+  }
+
+  /** A worker has answered an audited shard after its answer was known, and with something else. @param other who gave that */
+  convict(current: RoundInProgress, shard: UnitState, liar: RegisteredWorker, other: WorkerLink): void {
+    this.#options.expel(liar.link.identity, this.#takeBack(current, shard, liar, other));
   }
 
   /** Has an audited shard computed once more: by any other worker, or where there is none, by the coordinator. */
@@ -151,18 +157,18 @@ export class Court {
     const liars = opinions.filter((each) => !honest.includes(each)).map(({ worker }) => worker);
     for (const { worker } of honest) audit?.confirmed(worker.link.identity);
     // Before this shard may complete the round.
-    const lies = liars.map((liar) => this.#takeBack(current, shard, liar, truth.worker));
+    const lies = liars.map((liar) => [liar, this.#takeBack(current, shard, liar, truth.worker.link)] as const);
     this.#count(current, shard, honest[0] ?? truth);
-    for (const { liar, error } of lies) this.#options.expel(liar.link.identity, error);
+    for (const [{ link }, error] of lies) this.#options.expel(link.identity, error);
   }
 
   /** A worker has lied: what is known of it does not count any more, or the run has to go back. */
-  #takeBack(current: RoundInProgress, shard: UnitState, liar: RegisteredWorker, other: RegisteredWorker) {
+  #takeBack(current: RoundInProgress, shard: UnitState, liar: RegisteredWorker, other: WorkerLink): GantryError {
     const { audit, onEvent } = this.#options;
     const { identity, name: worker } = liar.link;
     const step = stepOf(shard);
     const since = audit?.unconfirmedSince(identity) ?? { round: current.round, step: step - 1 };
-    const cause = `its answer to shard ${shard.work.index} of step ${step} is not what ${other.link.name} computed`;
+    const cause = `its answer to shard ${shard.work.index} of step ${step} is not what ${other.name} computed`;
     const taint = { worker, first: since.step + 1, last: step };
     onEvent({ type: 'lied', ...taint, shard: shard.work.index, cause });
     for (const each of current.shards) each.dropOpinions(identity);
@@ -171,7 +177,7 @@ export class Court {
       if (audit?.options.action === 'mark') onEvent({ type: 'tainted', ...taint });
       else current.fail(new TaintedError(taint, cause));
     }
-    return { liar, error: new GantryError('E_QUARANTINED', cause) };
+    return new GantryError('E_QUARANTINED', cause);
   }
 
   /** Nobody can tell which of the answers to a shard is right: others have to give new ones. */

@@ -274,7 +274,7 @@ export class Scheduler {
     for (const shard of shards) entry.take(shard);
     const covered = shards.find(({ accepted }) => accepted);
     if (covered && level === 0) {
-      this.#compare(covered, entry, sum);
+      this.#compare(current, covered, entry, sum);
       return;
     }
     if (this.#audit && level > 0) {
@@ -313,13 +313,16 @@ export class Scheduler {
   }
 
   /** A second answer to a shard: between workers of one numeric class it must have the same bits. */
-  #compare(shard: UnitState, entry: RegisteredWorker, contribution: Float32Array): void {
+  #compare(current: RoundInProgress, shard: UnitState, entry: RegisteredWorker, contribution: Float32Array): void {
     const { worker: first, hash } = shard.accepted ?? {};
     if (!first || hash === undefined) return;
     const equal = hash === hashOf(contribution);
     const workers = [first.link.name, entry.link.name];
     this.#event({ type: 'compared', shard: shard.work.index, workers, equal });
-    if (!equal && first.link.numericClass === entry.link.numericClass) {
+    if (equal) return;
+    // What it should have been was confirmed.
+    if (shard.isAudited) this.#court.convict(current, shard, entry, first.link);
+    else if (first.link.numericClass === entry.link.numericClass) {
       const cause = `${workers.join(' and ')} are of one numeric class and gave different bits: one of them computes wrongly`;
       this.#event({ type: 'bits-differ', shard: shard.work.index, workers, cause });
     }
