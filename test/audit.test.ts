@@ -33,7 +33,7 @@ interface LyingRun {
   readonly path: string;
   /** How the liar's worker ended. */
   readonly code: number | null;
-  events(type: string): RecordedEvent[];
+  readonly events: (type: string) => RecordedEvent[];
 }
 
 /** Trains with a liar and, once that is there, with honest workers; to the end. @param auditing options */
