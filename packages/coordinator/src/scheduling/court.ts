@@ -35,6 +35,8 @@ export interface CourtOptions {
 export class Court {
   readonly #options: CourtOptions;
   #referee: Promise<Referee> | undefined;
+  /** Of the shards that need confirmation. */
+  readonly #opinions = new WeakMap<UnitState, readonly Opinion[]>();
   /** What all workers have to compute like, where they are audited. */
   #model: Referee | undefined;
 
@@ -70,11 +72,12 @@ export class Court {
 
   /** An answer to a shard that is audited: it counts once another one has the same bits, or the coordinator finds them. */
   hear(current: RoundInProgress, shard: UnitState, opinion: Opinion): void {
-    shard.addOpinion(opinion);
+    const [first] = this.#opinionsOn(shard);
+    this.#opinions.set(shard, [...this.#opinionsOn(shard), opinion]);
+    shard.hears(opinion.worker.link.identity);
     current.progressed();
-    const [first, second] = shard.opinions;
-    if (!first || !second) return;
-    if (agree(first, second)) this.#rule(current, shard, first);
+    if (!first) return;
+    if (agree(first, opinion)) this.#rule(current, shard, first);
     else void this.judge(current, shard);
   }
 
@@ -89,7 +92,7 @@ export class Court {
     // Nobody shall be able to foresee whose answer is compared with whose.
     const second = others.length > 0 ? others[randomInt(others.length)] : undefined;
     if (second) this.#options.give(second, shard);
-    else if (shard.opinions.length > 0) void this.judge(current, shard);
+    else if (shard.isHeard) void this.judge(current, shard);
   }
 
   /** Has the coordinator compute a shard on which workers contradict each other, or find that training has diverged. */
@@ -116,6 +119,18 @@ export class Court {
   async dispose(): Promise<void> {
     const referee = await this.#referee?.catch(() => undefined);
     await referee?.dispose();
+  }
+
+  #opinionsOn(shard: UnitState): readonly Opinion[] {
+    return this.#opinions.get(shard) ?? [];
+  }
+
+  #forget(shard: UnitState, identity: string): void {
+    this.#opinions.set(
+      shard,
+      this.#opinionsOn(shard).filter(({ worker }) => worker.link.identity !== identity),
+    );
+    shard.forgets(identity);
   }
 
   async #getReferee(): Promise<Referee | undefined> {
@@ -152,13 +167,14 @@ export class Court {
   /** What is true of a shard is known: it counts, and whoever has said something else has lied. */
   #rule(current: RoundInProgress, shard: UnitState, truth: Opinion): void {
     const { audit } = this.#options;
-    const { opinions } = shard;
+    const opinions = this.#opinionsOn(shard);
     const honest = opinions.filter((each) => agree(each, truth));
     const liars = opinions.filter((each) => !honest.includes(each)).map(({ worker }) => worker);
     for (const { worker } of honest) audit?.confirmed(worker.link.identity);
     // Before this shard may complete the round.
     const lies = liars.map((liar) => [liar, this.#takeBack(current, shard, liar, truth.worker.link)] as const);
     this.#count(current, shard, honest[0] ?? truth);
+    this.#opinions.delete(shard);
     for (const [{ link }, error] of lies) this.#options.expel(link.identity, error);
   }
 
@@ -171,7 +187,7 @@ export class Court {
     const cause = `its answer to shard ${shard.work.index} of step ${step} is not what ${other.name} computed`;
     const taint = { worker, first: since.step + 1, last: step };
     onEvent({ type: 'lied', ...taint, shard: shard.work.index, cause });
-    for (const each of current.shards) each.dropOpinions(identity);
+    for (const each of current.shards) this.#forget(each, identity);
     current.retract(identity);
     if (since.round < current.round) {
       if (audit?.options.action === 'mark') onEvent({ type: 'tainted', ...taint });
@@ -182,10 +198,12 @@ export class Court {
 
   /** Nobody can tell which of the answers to a shard is right: others have to give new ones. */
   #dismiss(shard: UnitState): void {
-    const { opinions } = shard;
-    shard.dropOpinions();
+    const opinions = this.#opinionsOn(shard);
     const error = new GantryError('E_AUDIT', 'two answers differ, and the coordinator cannot compute the shard itself');
-    for (const { worker } of opinions) this.#options.invalid(worker, error);
+    for (const { worker } of opinions) {
+      this.#forget(shard, worker.link.identity);
+      this.#options.invalid(worker, error);
+    }
   }
 }
 

@@ -462,7 +462,7 @@ export class Scheduler {
       if (!from || shard.accepted || !needsAnother(shard, usual, now)) continue;
       const helper = freeFor(shard, workers);
       if (!helper) {
-        if (shard.opinions.length > 0) void this.#court.judge(current, shard);
+        if (shard.isHeard) void this.#court.judge(current, shard);
         continue;
       }
       const elapsed = (from.timeOn(shard, now) / 1000).toFixed(1);

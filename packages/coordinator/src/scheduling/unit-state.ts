@@ -1,5 +1,4 @@
 import { samplesIn, type Unit } from '@gantry/core';
-import type { Opinion } from './opinion.ts';
 import type { WorkerLink } from './worker-link.ts';
 
 /** A worker that units are given to. */
@@ -30,7 +29,8 @@ export class UnitState {
   isJudged = false;
   readonly #holders = new Set<Holder>();
   readonly #nonFinite = new Map<string, string>();
-  #opinions: readonly Opinion[] = [];
+  /** Who has given an answer that does not count yet, by identity. */
+  readonly #heard = new Set<string>();
   #accepted: Accepted | undefined;
   #requeued = false;
   #duplicated = false;
@@ -50,26 +50,24 @@ export class UnitState {
     return this.#accepted;
   }
 
-  /** Answers that do not count yet, for want of another one with the same bits. */
-  get opinions(): readonly Opinion[] {
-    return this.#opinions;
+  /** Whether it has answers that do not count yet, for want of another one with the same bits. */
+  get isHeard(): boolean {
+    return this.#heard.size > 0;
   }
 
   /** Nobody has answered it, and nobody is about to. */
   get isFree(): boolean {
-    return !this.#accepted && this.#holders.size === 0 && this.#opinions.length === 0;
+    return !this.#accepted && this.#holders.size === 0 && !this.isHeard;
   }
 
   /** It is audited, and nobody but one worker has it. */
   get lacksSecond(): boolean {
-    return this.isAudited && !this.#accepted && this.#holders.size + this.#opinions.length === 1;
+    return this.isAudited && !this.#accepted && this.#holders.size + this.#heard.size === 1;
   }
 
   /** Whether a worker has neither answered it nor is about to. */
   isNewTo(worker: Holder): boolean {
-    return (
-      !this.#holders.has(worker) && !this.#opinions.some((each) => each.worker.link.identity === worker.link.identity)
-    );
+    return !this.#holders.has(worker) && !this.#heard.has(worker.link.identity);
   }
 
   /** A holder was lost, or failed at it. */
@@ -115,13 +113,14 @@ export class UnitState {
     this.#nonFinite.set(identity, name);
   }
 
-  addOpinion(opinion: Opinion): void {
-    this.#opinions = [...this.#opinions, opinion];
+  /** It has an answer that does not count yet. */
+  hears(identity: string): void {
+    this.#heard.add(identity);
   }
 
-  /** Forgets the answers of one worker, or of all. */
-  dropOpinions(identity?: string): void {
-    this.#opinions = this.#opinions.filter(({ worker }) => identity !== undefined && worker.link.identity !== identity);
+  /** Such an answer is not believed any more. */
+  forgets(identity: string): void {
+    this.#heard.delete(identity);
   }
 
   /** The answer that counted does not any more: it waits for another one. */
@@ -133,6 +132,6 @@ export class UnitState {
   /** An answer counts. @param hash of it, asked for where other holders may answer, too */
   accept(worker: Holder, hash: () => string | undefined): void {
     this.#accepted = { worker, hash: this.#holders.size > 0 ? hash() : undefined };
-    this.#opinions = [];
+    this.#heard.clear();
   }
 }
