@@ -7,10 +7,12 @@ import type { MetricsLine, WorkLine } from '@gantry/coordinator';
 import type { RecordedEvent } from '@gantry/core';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { freePort } from './chaos/free-port.ts';
+import { SlowLink } from './chaos/slow-link.ts';
 import { SOFTWARE_WEBGPU, chromiumExists, launchChromium, listenTo } from './support/chromium.ts';
 import { expectCloseMetrics } from './support/close-metrics.ts';
 import { Dashboard } from './support/dashboard.ts';
-import { Gantry, digestOf, readJsonLines, temporaryDirectory, whenFiles } from './support/gantry.ts';
+import { Gantry, digestOf, lineCount, readJsonLines, temporaryDirectory, whenFiles } from './support/gantry.ts';
 import { isProvided } from './support/requirements.ts';
 import { softwareGpuExists } from './support/software-gpu.ts';
 import { TINY } from './support/tiny.ts';
@@ -20,6 +22,8 @@ const SIZES = [...TINY, '--batch', '16', '--shard-size', '8', '--limit', '1024',
 /** Enough to close a tab in the middle. */
 const FOUR_EPOCHS = [...SIZES, '--epochs', '4'];
 const STEPS = 256;
+const STEPS_PER_EPOCH = 64;
+const FLIPS = 4;
 const ENDLESS = ['--epochs', '100000'];
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 
@@ -131,6 +135,40 @@ describe.skipIf(!hasChromium)(`workers in a browser${hasChromium ? '' : ' (skipp
       }
     },
   );
+
+  it('a bit that changes on the way to or from a tab is noticed, and changes nothing', async () => {
+    const port = await freePort();
+    const link = await SlowLink.open(port);
+    const run = join(temporaryDirectory(), 'run');
+    const places = ['--listen', `127.0.0.1:${port}`, '--allow-host', `127.0.0.1:${link.port}`];
+    const coordinator = new Gantry(['coordinator', ...places, ...SIZES, ...ENDLESS, '--exit', '--run', run]);
+    const [, printed = ''] = await coordinator.output(/browser's tab: (.*)/);
+    const tab = await openTab(withToken(printed).replace(`:${port}/`, `:${link.port}/`));
+    const steps = () => lineCount(run, 'metrics.jsonl');
+    for (let i = 0; i < FLIPS; i++) {
+      const [before, left] = [steps(), events(run, 'left').length];
+      await whenFiles(() => steps() > before);
+      link.flip(i % 2 === 0 ? 'coordinator' : 'worker', i * 7919);
+      await whenFiles(() => events(run, 'left').length > left);
+    }
+    expect(events(run, 'damaged').length).toBeGreaterThan(0);
+    expect(events(run, 'quarantined')).toEqual([]);
+    await tab.close();
+    link.close();
+    coordinator.process.kill('SIGINT');
+    await coordinator.finished;
+    // A tab rounds in its own way: only another one can say what the bits should have been.
+    const epochs = String(Math.ceil(steps() / STEPS_PER_EPOCH));
+    const undisturbed = await start([...SIZES, '--epochs', epochs]);
+    const other = await openTab(undisturbed.link);
+    expect((await undisturbed.coordinator.finished).code).toBe(0);
+    await other.close();
+    const found = (path: string) =>
+      readJsonLines<MetricsLine>(path, 'metrics.jsonl').map(({ step, generatorLoss, discriminatorLoss }) => {
+        return [step, generatorLoss, discriminatorLoss];
+      });
+    expect(found(run)).toEqual(found(undisturbed.run).slice(0, steps()));
+  });
 
   it("trains the tutorial's model, leaves when it is told to, and comes back", async () => {
     const { run, link } = await start(['--batch', '8', '--shard-size', '4', '--limit', '32', ...ENDLESS]);
