@@ -168,12 +168,14 @@ export class HostilePeer {
   ): Promise<{ code: string; shard: MessageOf<'assign'> }> {
     let current = -1;
     let answered: MessageOf<'assign'> | undefined;
+    /** The round may be over before the refusal comes. */
+    let last: MessageOf<'assign'> | undefined;
     const held: MessageOf<'assign'>[] = [];
     for (;;) {
       const message = await this.next('weights', 'assign', 'error');
       if (message.type === 'error') {
-        if (!answered) throw new Error(`refused before anything was sent: ${message.message}`);
-        return { code: message.code, shard: answered };
+        if (!last) throw new Error(`refused before anything was sent: ${message.message}`);
+        return { code: message.code, shard: last };
       }
       if (message.type === 'assign') {
         held.push(message);
@@ -185,6 +187,7 @@ export class HostilePeer {
       const shard = held.find(({ round }) => round === current);
       if (shard && !answered) {
         answered = shard;
+        last = shard;
         answer(shard);
       }
     }

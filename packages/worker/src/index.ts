@@ -9,5 +9,6 @@ export { KEEPING_MALLOC } from './session/malloc.ts';
 export { probeNumericClass } from './engines/numeric-class.ts';
 export { ShardRunner, type ShardRunnerOptions } from './session/shard-runner.ts';
 export { ShardTally } from './session/shard-tally.ts';
+export { newIdentity } from './session/work-loop.ts';
 export { runWorker } from './session/worker.ts';
 export type { ShardDone, WorkerObserver, WorkerOptions } from './session/worker-options.ts';

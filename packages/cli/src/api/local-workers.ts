@@ -3,6 +3,7 @@ import { GantryError } from '@gantry/core';
 import {
   dealGpus,
   gpuAt,
+  newIdentity,
   prepareDevice,
   requireFit,
   runWorker,
@@ -62,13 +63,13 @@ export async function prepareWorkers(workers: LocalWorkers): Promise<PreparedWor
   return {
     description: inside ? threadsText(threads, inside) : processesText(places),
     start({ cluster, tokens, notice, noneLeft }) {
-      const children = new WorkerProcesses(cluster.url, tokens.work, notice, noneLeft);
+      const children = new WorkerProcesses(cluster, tokens.work, notice, noneLeft);
       places.forEach(({ engine, device, gpu }, i) => children.start(`local-${i + 1}`, engine, device, gpu));
       const leave = new AbortController();
       let working = inside ? 1 : 0;
       const own =
         inside &&
-        workInside(inside, threads, cluster.url, tokens.work, leave.signal, notice)
+        workInside(inside, threads, cluster, tokens.work, leave.signal, notice)
           .catch(noneLeft)
           .finally(() => (working = 0));
       return {
@@ -119,15 +120,18 @@ function processesText(places: readonly Place[]): string | undefined {
 async function workInside(
   { engine, device }: Place,
   threads: number,
-  url: string,
+  cluster: Cluster,
   token: string,
   signal: AbortSignal,
   notice: (text: string) => void,
 ): Promise<void> {
   const nothing = () => undefined;
+  const identity = newIdentity();
+  cluster.trust(identity);
   try {
     await runWorker({
-      url,
+      url: cluster.url,
+      identity,
       token,
       engine,
       device,

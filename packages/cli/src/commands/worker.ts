@@ -74,6 +74,8 @@ async function runWorkerCommand(url: string, flags: WorkerFlags): Promise<void> 
       device,
       threads,
       name,
+      // Set by a run for the workers that it starts itself.
+      identity: process.env['GANTRY_IDENTITY'],
       tlsCa,
       giveUpAfterMs: flags.giveUpAfter === undefined ? undefined : flags.giveUpAfter * 1000,
       signal,

@@ -1,7 +1,8 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
+import type { Cluster } from '@gantry/coordinator';
 import { GantryError } from '@gantry/core';
-import { KEEPING_MALLOC, type Device, type EngineName } from '@gantry/worker';
+import { KEEPING_MALLOC, newIdentity, type Device, type EngineName } from '@gantry/worker';
 import { failureIn } from '../errors.ts';
 
 const GANTRY = fileURLToPath(new URL('../../bin/gantry.js', import.meta.url));
@@ -12,7 +13,7 @@ const GOODBYE_MS = 3000;
 
 /** Worker processes on this machine, one thread each; one that dies is replaced. */
 export class WorkerProcesses {
-  readonly #url: string;
+  readonly #cluster: Pick<Cluster, 'url' | 'trust'>;
   readonly #token: string;
   readonly #notice: (text: string) => void;
   readonly #noneLeft: (error: GantryError) => void;
@@ -20,8 +21,13 @@ export class WorkerProcesses {
   #closing = false;
 
   /** @param noneLeft called when the last worker has ended for good, with its reason */
-  constructor(url: string, token: string, notice: (text: string) => void, noneLeft: (error: GantryError) => void) {
-    this.#url = url;
+  constructor(
+    cluster: Pick<Cluster, 'url' | 'trust'>,
+    token: string,
+    notice: (text: string) => void,
+    noneLeft: (error: GantryError) => void,
+  ) {
+    this.#cluster = cluster;
     this.#token = token;
     this.#notice = notice;
     this.#noneLeft = noneLeft;
@@ -30,13 +36,16 @@ export class WorkerProcesses {
   /** @param gpu the only one that the worker sees, as CUDA_VISIBLE_DEVICES names it */
   start(name: string, engine: EngineName, device: Device, gpu?: string): void {
     const begin = performance.now();
+    const identity = newIdentity();
+    this.#cluster.trust(identity);
     // The IPC channel carries nothing: it closes when this process dies, and the worker then ends, too.
     const options = ['--threads', '1', '--name', name, '--engine', engine, '--device', device];
-    const child = spawn(process.execPath, [GANTRY, 'worker', this.#url, ...options], {
+    const child = spawn(process.execPath, [GANTRY, 'worker', this.#cluster.url, ...options], {
       env: {
         ...process.env,
         ...KEEPING_MALLOC,
         GANTRY_TOKEN: this.#token,
+        GANTRY_IDENTITY: identity,
         ...(gpu !== undefined && { CUDA_VISIBLE_DEVICES: gpu }),
       },
       stdio: ['ignore', 'ignore', 'pipe', 'ipc'],

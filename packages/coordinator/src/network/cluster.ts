@@ -60,6 +60,8 @@ export interface Cluster {
   readonly warnings: readonly string[];
   /** @param tokens as they shall stand there */
   links(tokens: Tokens): Links;
+  /** @param identity of a worker that the run starts itself, and need not be wary of */
+  trust(identity: string): void;
   /** Says goodbye to all workers, which have left when this returns; the dashboard stays. */
   dismiss(reason: 'finished' | 'stopped'): void;
   /** Stops listening. */
@@ -87,7 +89,8 @@ export async function openCluster(options: ClusterOptions): Promise<Cluster> {
   const contributionLength = (round: number) => scheme.contributionLength(round);
   const messageBytes = longestContribution(scheme) * 4 + HEADER_ROOM_BYTES;
   const unfinished = new UnfinishedMessages(Math.max(UNFINISHED_AT_LEAST_BYTES, UNFINISHED_MESSAGES * messageBytes));
-  const context: ConnectionContext = { contributionLength, deliveryFor, scheduler, unfinished, onRefused };
+  const trusted = new Set<string>();
+  const context: ConnectionContext = { contributionLength, deliveryFor, scheduler, unfinished, trusted, onRefused };
   const connections = new Set<WorkerConnection>();
   const hub = new WatchHub(watch);
   const [page, download] = [await loadPage(pageDirectory()), await WorkerDownload.load()];
@@ -144,6 +147,7 @@ export async function openCluster(options: ClusterOptions): Promise<Cluster> {
       joinUrl: `${address}/join#token=${work}`,
       dashboardUrl: `${address}/#token=${watching}`,
     }),
+    trust: (identity) => void trusted.add(identity),
     dismiss: (reason) => {
       over = reason;
       for (const connection of connections) connection.bye(reason, `the run is ${reason}`);

@@ -33,6 +33,7 @@ beforeEach(async () => {
     deliveryFor: () => delivery,
     scheduler: new Scheduler(() => undefined),
     unfinished,
+    trusted: new Set<string>(),
     onRefused: (_: string, { code }: { code: string }) => void refused.push(code),
   };
   server = await startServer({

@@ -42,6 +42,8 @@ export interface ConnectionContext {
   readonly deliveryFor: (device: string) => Promise<Delivery>;
   readonly scheduler: Scheduler;
   readonly unfinished: UnfinishedMessages;
+  /** Identities of the workers that the run starts itself. */
+  readonly trusted: ReadonlySet<string>;
   /** Says what a user should know of a connection that never became a worker. */
   readonly onRefused: (peer: string, error: GantryError) => void;
 }
@@ -215,6 +217,7 @@ export class WorkerConnection {
     this.#link = {
       name: uniqueName(hello.name, taken),
       identity: hello.identity,
+      isTrusted: this.#context.trusted.has(hello.identity),
       numericClass: ready.numericClass,
       slots: hello.threads,
       place: { address: this.#peer.address, engine: hello.engine, device: hello.device },

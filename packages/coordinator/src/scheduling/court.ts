@@ -1,6 +1,7 @@
 import { randomInt } from 'node:crypto';
 import { GantryError, allUsable, samplesIn, type RunEvent } from '@gantry/core';
 import { TaintedError, type Audit } from './audit.ts';
+import { areAlike, type Answer } from './probation.ts';
 import { agree, type Opinion } from './opinion.ts';
 import type { PublishedWeights } from './published-weights.ts';
 import { refereeLink, type Referee } from './referee.ts';
@@ -114,6 +115,37 @@ export class Court {
       this.#rule(current, shard, truth);
     }
     this.#options.distribute();
+  }
+
+  /** A newcomer and a worker whose answer counts contradict each other: what the coordinator finds decides whose fault it is. */
+  async settle(
+    current: RoundInProgress,
+    shard: UnitState,
+    newcomer: RegisteredWorker,
+    own: Answer,
+    counted: Answer,
+  ): Promise<void> {
+    const { onEvent, invalid, expel, isCurrent } = this.#options;
+    const truth = await this.#opinionOn(shard, current.weights);
+    if (!truth) {
+      const workers = [own.link.name, counted.link.name];
+      const cause = `${workers.join(' and ')} gave different answers, and nothing can compute here to tell which is right`;
+      onEvent({ type: 'bits-differ', shard: shard.work.index, workers, cause });
+      return;
+    }
+    const found = { link: truth.worker.link, sum: truth.result.sum };
+    if (!areAlike(own, found) || areAlike(counted, found)) {
+      const problem = `its first answer, to shard ${shard.work.index}, is not what the coordinator computed`;
+      invalid(newcomer, new GantryError('E_AUDIT', problem));
+      return;
+    }
+    const [worker, step] = [counted.link.name, stepOf(shard)];
+    const cause = `its answer to shard ${shard.work.index} of step ${step} is not what the coordinator computed`;
+    const taint = { worker, first: step, last: step };
+    onEvent({ type: 'lied', ...taint, shard: shard.work.index, cause });
+    if (isCurrent(current)) current.fail(new TaintedError(taint, cause));
+    else onEvent({ type: 'tainted', ...taint });
+    expel(counted.link.identity, new GantryError('E_QUARANTINED', cause));
   }
 
   async dispose(): Promise<void> {

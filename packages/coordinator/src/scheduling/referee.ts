@@ -17,6 +17,7 @@ export function refereeLink({ engine, numericClass }: Referee): WorkerLink {
   return {
     name: 'coordinator',
     identity: 'coordinator',
+    isTrusted: true,
     numericClass,
     slots: 1,
     place: { address: 'here', engine, device: 'cpu' },

@@ -7,6 +7,7 @@ import { Court } from './court.ts';
 import type { PublishedWeights } from './published-weights.ts';
 import { Quarantine } from './quarantine.ts';
 import type { Referee } from './referee.ts';
+import { Probation, areAlike, type Trial } from './probation.ts';
 import { RecentPace, WorkerRegistry, type RegisteredWorker } from './worker-registry.ts';
 import type { RoundResult } from './round-result.ts';
 import { RoundInProgress, hashOf } from './round-in-progress.ts';
@@ -43,6 +44,7 @@ export class Scheduler {
   readonly #onEvent: (event: RunEvent) => void;
   readonly #audit: Audit | undefined;
   readonly #court: Court;
+  readonly #probation = new Probation();
   #current: RoundInProgress | undefined;
   /** Rounds begun. */
   #round = 0;
@@ -104,7 +106,10 @@ export class Scheduler {
   /** A worker is ready for work. */
   join(link: WorkerLink): void {
     const isFirst = this.workers.length === 0;
-    this.#registry.add(link, this.#pace.medianMsPerSample ?? SUPPOSED_MS_PER_SAMPLE);
+    const known = [...this.#registry.values()].some((each) => !this.#probation.has(each));
+    const entry = this.#registry.add(link, this.#pace.medianMsPerSample ?? SUPPOSED_MS_PER_SAMPLE);
+    // The first one has nobody to be compared with.
+    if (known && !link.isTrusted) this.#probation.begin(entry);
     this.arrivals.came();
     const { engine, device } = link.place;
     const { name: worker, numericClass, slots } = link;
@@ -122,6 +127,7 @@ export class Scheduler {
     const entry = this.#registry.get(link);
     if (!entry) return;
     this.#registry.remove(entry, { state, cause });
+    this.#probation.end(entry);
     this.#event({ type: 'left', worker: link.name, cause });
     this.#release(entry, entry.heldShards, cause);
     this.#distribute();
@@ -216,7 +222,8 @@ export class Scheduler {
       const shards = `shard${wrong.length > 1 ? 's' : ''} ${wrong.slice(0, 4).join(', ')}`;
       this.#release(entry, this.#heldAmong(entry, round, indices), 'it was in a sum with a shard of someone else');
       this.#invalid(entry, new GantryError(code, `${link.name} was not given ${shards} of round ${round}`));
-    } else if (round === current?.round) {
+    } else if (level === 0 && this.#probation.shardOf(entry, round, index)) this.#tried(entry, result);
+    else if (round === current?.round) {
       const shards = indices.flatMap((shard) => current.shards[shard] ?? []);
       this.#answer(current, shards, entry, result);
     } else if (round > this.#round) {
@@ -236,6 +243,7 @@ export class Scheduler {
     const wasLate = entry.isLate;
     if (round !== undefined && index !== undefined) entry.answered(round, index);
     if (shard) this.#release(entry, [shard], error.message);
+    if (this.#probation.shardOf(entry, round, index)) this.#probation.tries(entry);
     if (wasLate && round !== undefined) this.#bringUpToDate(entry, round);
     this.#invalid(entry, error);
     this.#distribute();
@@ -277,7 +285,7 @@ export class Scheduler {
       this.#compare(current, covered, entry, sum);
       return;
     }
-    if (this.#audit && level > 0) {
+    if (level > 0 && (this.#audit || shards.some(({ isShared }) => isShared))) {
       this.#refuse(entry, shards, new GantryError('E_NOT_ASSIGNED', 'a sum of shards that were asked for one by one'));
       return;
     }
@@ -297,10 +305,45 @@ export class Scheduler {
     this.#accept(current, entry, shards, result, times, receivedMs);
   }
 
-  #accept(current: RoundInProgress, ...[entry, ...accepted]: Parameters<RoundInProgress['accept']>): void {
-    current.accept(entry, ...accepted);
+  #accept(current: RoundInProgress, ...[entry, shards, result, ...more]: Parameters<RoundInProgress['accept']>): void {
+    for (const shard of shards.filter(({ isShared }) => isShared)) {
+      const counted = { link: entry.link, sum: result.sum.slice() };
+      for (const [newcomer, trial] of this.#probation.counted(shard, counted)) this.#compareTrial(newcomer, trial);
+    }
+    current.accept(entry, shards, result, ...more);
     this.quarantine.accepted(entry.link.identity);
     if (current.isComplete) this.#current = undefined;
+  }
+
+  /** A newcomer has answered its first shard. */
+  #tried(entry: RegisteredWorker, { round, index, samples, sum }: NodeResult): void {
+    const shard = this.#probation.shardOf(entry, round, index);
+    let error: GantryError | undefined;
+    if (samples !== shard?.samples)
+      error = new GantryError('E_BAD_SHAPE', `${samples} samples where the shard has ${shard?.samples}`);
+    else if (!allUsable(sum)) {
+      shard.nonFinite(entry.link);
+      error = new GantryError('E_NON_FINITE', `a gradient that is not finite, or beyond ${LIMIT}`);
+    }
+    if (error) {
+      this.#probation.tries(entry);
+      this.#invalid(entry, error);
+      return;
+    }
+    const trial = this.#probation.answered(entry, { link: entry.link, sum: sum.slice() });
+    if (trial) this.#compareTrial(entry, trial);
+  }
+
+  #compareTrial(entry: RegisteredWorker, { shard, own, counted }: Trial): void {
+    if (!own || !counted) return;
+    if (areAlike(own, counted)) {
+      this.#probation.end(entry);
+      return;
+    }
+    // It needs another chance, with somebody else perhaps.
+    this.#probation.tries(entry);
+    const current = this.#current;
+    if (shard.work.round === current?.round) void this.#court.settle(current, shard, entry, own, counted);
   }
 
   #measure(entry: RegisteredWorker, shard: UnitState, now: number): void {
@@ -397,13 +440,15 @@ export class Scheduler {
   }
 
   #distribute(): void {
-    const entries = [...this.#registry.values()].filter(isAvailable);
     const current = this.#current;
+    const entries = this.#ordinary(current);
+    if (this.#probation.waiting.length > 0) this.#share(current);
     if (current) {
       const free = current.shards.filter(({ isFree }) => isFree);
       for (const [entry, shards] of assign(entries, free)) for (const shard of shards) this.#give(entry, shard);
       for (const shard of current.shards) if (shard.lacksSecond) this.#court.giveSecond(current, shard, entries);
       for (const entry of entries) this.#steal(entry, current.round);
+      this.#tryNewcomers(current);
     }
     for (const entry of entries) {
       while (entry.toCompute().length < entry.link.slots) {
@@ -418,7 +463,35 @@ export class Scheduler {
   }
 
   #give(entry: RegisteredWorker, shard: UnitState): void {
-    entry.give(shard, this.#audit !== undefined);
+    entry.give(shard, shard.isShared || this.#audit !== undefined);
+  }
+
+  /** Who can be given what counts: newcomers, where others cannot. */
+  #ordinary(current: RoundInProgress | undefined): readonly RegisteredWorker[] {
+    const available = [...this.#registry.values()].filter(isAvailable);
+    const known = available.filter((entry) => !this.#probation.has(entry));
+    const isHopeless = (shard: UnitState) => shard.isFree && known.every(({ link }) => shard.wasNonFiniteAt(link));
+    if (known.length > 0 && !current?.shards.some(isHopeless)) return known;
+    const [newcomer] = available.filter((entry) => this.#probation.has(entry));
+    if (newcomer) this.#probation.end(newcomer);
+    return newcomer ? [...known, newcomer] : known;
+  }
+
+  /** Chooses the next shard that newcomers compute, too, before somebody is given it. */
+  #share(current: RoundInProgress | undefined): void {
+    const shards = [...(current?.shards ?? []), ...this.#ahead];
+    if (shards.some(({ isShared, accepted }) => isShared && !accepted)) return;
+    const chosen = shards.find(({ isFree }) => isFree);
+    if (chosen) chosen.isShared = true;
+  }
+
+  #tryNewcomers(current: RoundInProgress): void {
+    const shared = current.shards.find(({ isShared, accepted }) => isShared && !accepted);
+    if (!shared) return;
+    for (const entry of this.#probation.waiting.filter(isAvailable)) {
+      this.#probation.tries(entry, shared);
+      entry.try(shared);
+    }
   }
 
   /** Keeps a worker busy with what others have not begun. */
@@ -460,7 +533,7 @@ export class Scheduler {
     for (const shard of current.shards) {
       const [from] = shard.holders;
       if (!from || shard.accepted || !needsAnother(shard, usual, now)) continue;
-      const helper = freeFor(shard, workers);
+      const helper = this.#helperFor(shard, workers);
       if (!helper) {
         if (shard.isHeard) void this.#court.judge(current, shard);
         continue;
@@ -479,6 +552,17 @@ export class Scheduler {
       this.#give(helper, shard);
       helper.noteStarts(current.round, now);
     }
+  }
+
+  /** Who is free to compute a late shard, too; a newcomer, where nobody else is. */
+  #helperFor(shard: UnitState, workers: readonly RegisteredWorker[]): RegisteredWorker | undefined {
+    const known = freeFor(
+      shard,
+      workers.filter((entry) => !this.#probation.has(entry)),
+    );
+    const helper = known ?? freeFor(shard, workers);
+    if (helper) this.#probation.end(helper);
+    return helper;
   }
 
   #event(event: RunEvent): void {

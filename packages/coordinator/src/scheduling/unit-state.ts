@@ -25,6 +25,8 @@ export class UnitState {
   readonly samples: number;
   /** Whether two answers have to have the same bits before it counts. */
   readonly isAudited: boolean;
+  /** Whether newcomers compute it, too: its answer has to come by itself. */
+  isShared = false;
   /** Whether the coordinator is computing it. */
   isJudged = false;
   readonly #holders = new Set<Holder>();

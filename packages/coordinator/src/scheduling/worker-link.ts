@@ -27,6 +27,8 @@ export interface WorkerLink {
   readonly name: string;
   /** Who it is: the same over all its connections, which `name` need not be. */
   readonly identity: string;
+  /** Whether it need not show first that it computes what others do: the run has started it itself. */
+  readonly isTrusted: boolean;
   /** Workers of one numeric class give the same bits for the same shard. */
   readonly numericClass: string;
   /** Shards it computes at the same time. */

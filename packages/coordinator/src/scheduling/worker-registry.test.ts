@@ -12,6 +12,7 @@ function link(name: string): WorkerLink {
   return {
     name,
     identity: name,
+    isTrusted: true,
     numericClass: 'a',
     slots: 1,
     place: { address: '', engine: '', device: '' },

@@ -132,6 +132,12 @@ export class RegisteredWorker implements Holder {
     this.link.assign(shard.work, isAlone);
   }
 
+  /** Gives a shard that another worker holds: whatever becomes of this answer, it does not count. */
+  try(shard: UnitState): void {
+    this.#unanswered.add(shard.work.round, shard.work.index);
+    this.link.assign(shard.work, true);
+  }
+
   /** Time since it is thought to have begun with a shard that it holds, in ms. */
   timeOn(shard: UnitState, now: number): number {
     return now - (this.#held.find((held) => held.shard === shard)?.startedMs ?? now);
@@ -192,10 +198,12 @@ export class WorkerRegistry {
   }
 
   /** @param msPerSample how fast it is supposed to be */
-  add(link: WorkerLink, msPerSample: number): void {
-    this.#present.set(link, new RegisteredWorker(link, msPerSample));
+  add(link: WorkerLink, msPerSample: number): RegisteredWorker {
+    const entry = new RegisteredWorker(link, msPerSample);
+    this.#present.set(link, entry);
     // It is back, and its name is the one that people know.
-    this.#departed = this.#departed.filter((entry) => entry.link.name !== link.name);
+    this.#departed = this.#departed.filter((gone) => gone.link.name !== link.name);
+    return entry;
   }
 
   remove(entry: RegisteredWorker, departure: Departure): void {

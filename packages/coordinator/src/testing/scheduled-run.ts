@@ -1,5 +1,5 @@
 import type { RunEvent, Unit } from '@gantry/core';
-import { Scheduler } from '../scheduling/scheduler.ts';
+import { Scheduler, type SchedulerOptions } from '../scheduling/scheduler.ts';
 import type { WorkerLink } from '../scheduling/worker-link.ts';
 
 const SAMPLES = 2;
@@ -7,15 +7,20 @@ const SAMPLES = 2;
 /** A scheduler whose workers answer when the test says so. */
 export class ScheduledRun {
   readonly events: RunEvent[] = [];
-  readonly scheduler = new Scheduler((event) => this.events.push(event));
+  readonly scheduler: Scheduler;
   readonly #held = new Map<WorkerLink, number[]>();
 
+  constructor(options: SchedulerOptions = {}) {
+    this.scheduler = new Scheduler((event) => this.events.push(event), options);
+  }
+
   /** @param identity who it is; there may be several links of it, one after another */
-  join(identity: string): WorkerLink {
+  join(identity: string, different: Partial<WorkerLink> = {}): WorkerLink {
     const held: number[] = [];
     const link: WorkerLink = {
       name: identity,
       identity,
+      isTrusted: true,
       numericClass: '0',
       slots: 1,
       place: { address: 'here', engine: 'none', device: 'none' },
@@ -28,6 +33,7 @@ export class ScheduledRun {
       drop: () => undefined,
       dismiss: () => undefined,
       restart: () => undefined,
+      ...different,
     };
     this.#held.set(link, held);
     this.scheduler.join(link);

@@ -19,10 +19,9 @@ const IDENTITY_BYTES = 16;
  *   E_ENGINE if the engine cannot run here or keeps dying; E_TIMEOUT if it gives up
  */
 export async function work(options: WorkOptions, platform: Platform): Promise<void> {
-  const { threads, signal, observer, giveUpAfterMs = Infinity } = options;
+  const { threads, signal, observer, giveUpAfterMs = Infinity, identity = newIdentity() } = options;
   const pool = new EnginePool(platform.startEngine, threads, (text) => observer.notice(text));
   const tally = new ShardTally();
-  const identity = newIdentity();
   let failures = 0;
   let lastSaid = -Infinity;
   let aloneSince = performance.now();
@@ -55,7 +54,7 @@ export async function work(options: WorkOptions, platform: Platform): Promise<vo
 }
 
 /** In hexadecimal; a browser has no Buffer. */
-function newIdentity(): string {
+export function newIdentity(): string {
   const bytes = crypto.getRandomValues(new Uint8Array(IDENTITY_BYTES));
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
 }

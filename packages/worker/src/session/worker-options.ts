@@ -36,6 +36,8 @@ export interface WorkOptions {
   readonly threads: number;
   /** How people call the worker, 1–64 characters. */
   readonly name: string;
+  /** By which the coordinator knows it again: 22–64 letters, digits, `_` and `-` that nobody guesses. Default: made up. */
+  readonly identity?: string | undefined;
   /** Ends with an error when no coordinator has taken this worker for so long; absent: never. */
   readonly giveUpAfterMs?: number | undefined;
   /** Once aborted, the worker leaves. */
