@@ -1,8 +1,7 @@
 import { randomInt } from 'node:crypto';
 import { GantryError, allUsable, samplesIn, type RunEvent } from '@gantry/core';
 import { TaintedError, type Audit } from './audit.ts';
-import { areAlike, type Answer } from './probation.ts';
-import { agree, type Opinion } from './opinion.ts';
+import { areAlike, opinionOf, type Answer, type Opinion } from './answers.ts';
 import type { PublishedWeights } from './published-weights.ts';
 import { refereeLink, type Referee } from './referee.ts';
 import type { RoundInProgress } from './round-in-progress.ts';
@@ -78,7 +77,7 @@ export class Court {
     shard.hears(opinion.worker.link.identity);
     current.progressed();
     if (!first) return;
-    if (agree(first, opinion)) this.#rule(current, shard, first);
+    if (areAlike(first, opinion)) this.#rule(current, shard, first);
     else void this.judge(current, shard);
   }
 
@@ -106,7 +105,7 @@ export class Court {
     const workers = shard.nonFiniteAt;
     if (!truth && workers.length === 0) this.#dismiss(shard);
     else if (!truth) current.fail(diverged(shard, workers));
-    else if (!allUsable(truth.result.sum)) current.fail(diverged(shard, [...workers, 'the coordinator']));
+    else if (!allUsable(truth.sum)) current.fail(diverged(shard, [...workers, 'the coordinator']));
     else {
       if (workers.length > 0) {
         const cause = `${workers.join(' and ')} found gradients that are not finite, and the coordinator did not`;
@@ -133,8 +132,7 @@ export class Court {
       onEvent({ type: 'bits-differ', shard: shard.work.index, workers, cause });
       return;
     }
-    const found = { link: truth.worker.link, sum: truth.result.sum };
-    if (!areAlike(own, found) || areAlike(counted, found)) {
+    if (!areAlike(own, truth) || areAlike(counted, truth)) {
       const problem = `its first answer, to shard ${shard.work.index}, is not what the coordinator computed`;
       invalid(newcomer, new GantryError('E_AUDIT', problem));
       return;
@@ -179,12 +177,8 @@ export class Court {
       if (!referee) return undefined;
       const sum = await referee.compute(weights.values, work);
       const { round, index } = work;
-      return {
-        worker: new RegisteredWorker(refereeLink(referee), 0),
-        result: { round, level: 0, index, sum, samples: samplesIn(work), computeMs: 0, waitMs: 0 },
-        computed: undefined,
-        receivedMs: performance.now(),
-      };
+      const result = { round, level: 0, index, sum, samples: samplesIn(work), computeMs: 0, waitMs: 0 };
+      return opinionOf(new RegisteredWorker(refereeLink(referee), 0), result, undefined, performance.now());
     } catch {
       return undefined;
     } finally {
@@ -200,7 +194,7 @@ export class Court {
   #rule(current: RoundInProgress, shard: UnitState, truth: Opinion): void {
     const { audit } = this.#options;
     const opinions = this.#opinionsOn(shard);
-    const honest = opinions.filter((each) => agree(each, truth));
+    const honest = opinions.filter((each) => areAlike(each, truth));
     const liars = opinions.filter((each) => !honest.includes(each)).map(({ worker }) => worker);
     for (const { worker } of honest) audit?.confirmed(worker.link.identity);
     // Before this shard may complete the round.

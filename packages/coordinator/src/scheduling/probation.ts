@@ -1,88 +1,151 @@
+import { GantryError, allUsable } from '@gantry/core';
+import { areAlike, type Answer } from './answers.ts';
+import { isAvailable } from './assignment.ts';
 import type { UnitState } from './unit-state.ts';
-import type { WorkerLink } from './worker-link.ts';
+import type { NodeResult, WorkerLink } from './worker-link.ts';
 import type { RegisteredWorker } from './worker-registry.ts';
 
-/** Between numeric classes, how far apart two answers to one shard may be: the norm of what differs to that of the answer. */
-const CLASSES_DIFFER_BY = 0.01;
-
-/** An answer to a shard. */
-export interface Answer {
-  readonly link: WorkerLink;
-  readonly sum: Float32Array;
-}
-
-/** The first shard of a newcomer: another worker computes it, too, and it is that one's answer that counts. */
-export interface Trial {
+/** The first shard of a newcomer. */
+interface Trial {
   readonly shard: UnitState;
-  readonly own: Answer | undefined;
-  readonly counted: Answer | undefined;
+  /** The newcomer's. */
+  own?: Answer;
+  /** The one that counts. */
+  counted?: Answer;
 }
 
-/** The workers that are new, and have not shown yet that they compute what others do. */
+export interface ProbationOptions {
+  /** Counts an invalid result. */
+  readonly invalid: (entry: RegisteredWorker, error: GantryError) => void;
+  /** A newcomer's answer to a shard is another one than that which counts. */
+  readonly contradicted: (entry: RegisteredWorker, shard: UnitState, own: Answer, counted: Answer) => void;
+}
+
+/**
+ * The workers that are new. The first shard of each is computed by another worker, too, and it is that one's answer that counts:
+ * only when both agree, or where nobody else can do the work, a newcomer is given shards of its own.
+ */
 export class Probation {
+  readonly #options: ProbationOptions;
   readonly #newcomers = new Map<RegisteredWorker, Trial | undefined>();
 
-  begin(entry: RegisteredWorker): void {
-    this.#newcomers.set(entry, undefined);
+  constructor(options: ProbationOptions) {
+    this.#options = options;
   }
 
-  /** It has shown it, has to do without, or is gone. */
-  end(entry: RegisteredWorker): void {
+  /** A worker has come. @param others who were there before: the first one has nobody to be compared with */
+  join(entry: RegisteredWorker, others: readonly RegisteredWorker[]): void {
+    if (!entry.link.isTrusted && others.some((other) => !this.#newcomers.has(other))) {
+      this.#newcomers.set(entry, undefined);
+    }
+  }
+
+  leave(entry: RegisteredWorker): void {
     this.#newcomers.delete(entry);
   }
 
-  has(entry: RegisteredWorker): boolean {
-    return this.#newcomers.has(entry);
+  /**
+   * Who of some workers can be given what counts: newcomers only where there is nobody else, or all others have failed.
+   * @param shards of the round under way
+   */
+  ordinary(available: readonly RegisteredWorker[], shards: readonly UnitState[]): readonly RegisteredWorker[] {
+    const known = available.filter((entry) => !this.#newcomers.has(entry));
+    const isHopeless = (shard: UnitState) => shard.isFree && known.every(({ link }) => shard.wasNonFiniteAt(link));
+    if (known.length > 0 && !shards.some(isHopeless)) return known;
+    const newcomer = available.find((entry) => this.#newcomers.has(entry));
+    if (!newcomer) return known;
+    this.#newcomers.delete(newcomer);
+    return [...known, newcomer];
   }
 
-  /** Those that have no shard to show it by. */
-  get waiting(): readonly RegisteredWorker[] {
+  /** Who helps with a shard that is late. @param find chooses among some workers */
+  helper(
+    workers: readonly RegisteredWorker[],
+    find: (among: readonly RegisteredWorker[]) => RegisteredWorker | undefined,
+  ): RegisteredWorker | undefined {
+    const helper = find(workers.filter((entry) => !this.#newcomers.has(entry))) ?? find(workers);
+    if (helper) this.#newcomers.delete(helper);
+    return helper;
+  }
+
+  /** Chooses the shard that newcomers compute, too, before somebody is given it. @param shards in the order in which they are given */
+  share(shards: readonly UnitState[]): void {
+    if (this.#waiting.length === 0 || shards.some(isShared)) return;
+    const chosen = shards.find(({ isFree }) => isFree);
+    if (chosen) chosen.isShared = true;
+  }
+
+  /** Gives newcomers their first shard. @param shards of the round under way */
+  give(shards: readonly UnitState[]): void {
+    const shard = shards.find(isShared);
+    if (!shard) return;
+    for (const entry of this.#waiting.filter(isAvailable)) {
+      this.#newcomers.set(entry, { shard });
+      entry.try(shard);
+    }
+  }
+
+  /** A worker has answered a shard. @returns whether that was a newcomer's first one, and is dealt with */
+  answered(entry: RegisteredWorker, { round, level, index, samples, sum }: NodeResult): boolean {
+    const trial = this.#trialOf(entry, round, index);
+    if (!trial || level > 0) return false;
+    const { shard } = trial;
+    if (samples !== shard.samples) {
+      this.#failed(entry, new GantryError('E_BAD_SHAPE', `${samples} samples where the shard has ${shard.samples}`));
+    } else if (!allUsable(sum)) {
+      shard.nonFinite(entry.link);
+      this.#failed(entry, new GantryError('E_NON_FINITE', 'a gradient that is not finite, or far too large'));
+    } else {
+      trial.own = { link: entry.link, sum: sum.slice() };
+      this.#compare(entry, trial);
+    }
+    return true;
+  }
+
+  /** A worker could not compute a shard: if that was a newcomer's first one, it needs another. */
+  gaveUp(entry: RegisteredWorker, round: number | undefined, index: number | undefined): void {
+    if (this.#trialOf(entry, round, index)) this.#newcomers.set(entry, undefined);
+  }
+
+  /** An answer to a shard counts. @param sum is not kept */
+  counted(shard: UnitState, link: WorkerLink, sum: Float32Array): void {
+    const concerned = [...this.#newcomers].filter(([, trial]) => trial?.shard === shard);
+    if (concerned.length === 0) return;
+    const counted = { link, sum: sum.slice() };
+    for (const [entry, trial] of concerned) {
+      if (!trial) continue;
+      trial.counted = counted;
+      this.#compare(entry, trial);
+    }
+  }
+
+  /** Those that have no first shard. */
+  get #waiting(): readonly RegisteredWorker[] {
     return [...this.#newcomers].filter(([, trial]) => !trial).map(([entry]) => entry);
   }
 
-  /** A newcomer was given a shard; absent: it needs another one. */
-  tries(entry: RegisteredWorker, shard?: UnitState): void {
-    this.#newcomers.set(entry, shard && { shard, own: undefined, counted: undefined });
-  }
-
-  /** The shard that a newcomer was given, if it is this one. */
-  shardOf(entry: RegisteredWorker, round: number | undefined, index: number | undefined): UnitState | undefined {
-    const shard = this.#newcomers.get(entry)?.shard;
-    return shard?.work.round === round && shard?.work.index === index ? shard : undefined;
-  }
-
-  /** A newcomer has answered its shard. @returns what there is to compare */
-  answered(entry: RegisteredWorker, own: Answer): Trial | undefined {
-    return this.#update(entry, { own });
-  }
-
-  /** An answer to a shard counts. @returns what there is to compare, of all newcomers that were given it */
-  counted(shard: UnitState, counted: Answer): readonly (readonly [RegisteredWorker, Trial])[] {
-    const concerned = [...this.#newcomers].filter(([, trial]) => trial?.shard === shard);
-    return concerned.flatMap(([entry]) => {
-      const trial = this.#update(entry, { counted });
-      return trial ? [[entry, trial] as const] : [];
-    });
-  }
-
-  #update(entry: RegisteredWorker, answers: Partial<Trial>): Trial | undefined {
+  #trialOf(entry: RegisteredWorker, round: number | undefined, index: number | undefined): Trial | undefined {
     const trial = this.#newcomers.get(entry);
-    if (!trial) return undefined;
-    const updated = { ...trial, ...answers };
-    this.#newcomers.set(entry, updated);
-    return updated;
+    return trial?.shard.work.round === round && trial?.shard.work.index === index ? trial : undefined;
+  }
+
+  #failed(entry: RegisteredWorker, error: GantryError): void {
+    this.#newcomers.set(entry, undefined);
+    this.#options.invalid(entry, error);
+  }
+
+  #compare(entry: RegisteredWorker, { shard, own, counted }: Trial): void {
+    if (!own || !counted) return;
+    if (areAlike(own, counted)) {
+      this.#newcomers.delete(entry);
+      return;
+    }
+    // It has another chance, with somebody else perhaps.
+    this.#newcomers.set(entry, undefined);
+    this.#options.contradicted(entry, shard, own, counted);
   }
 }
 
-/** Whether two answers to one shard are the same: bit by bit within a numeric class, to within rounding between two. */
-export function areAlike(a: Answer, b: Answer): boolean {
-  const bytes = ({ sum }: Answer) => Buffer.from(sum.buffer, sum.byteOffset, sum.byteLength);
-  if (a.link.numericClass === b.link.numericClass) return bytes(a).equals(bytes(b));
-  let [differing, whole] = [0, 0];
-  for (let i = 0; i < a.sum.length; i++) {
-    const [one = 0, other = 0] = [a.sum[i], b.sum[i]];
-    differing += (one - other) ** 2;
-    whole += other ** 2;
-  }
-  return differing <= CLASSES_DIFFER_BY ** 2 * whole;
+function isShared({ isShared: shared, accepted }: UnitState): boolean {
+  return shared && !accepted;
 }

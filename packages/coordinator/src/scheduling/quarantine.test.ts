@@ -7,7 +7,7 @@ const GOOD = 1;
 
 describe('invalid results', () => {
   it('are counted for each worker, and the third is one too many', () => {
-    const quarantine = new Quarantine();
+    const quarantine = new Quarantine(() => undefined);
     expect([quarantine.count('bad'), quarantine.count('bad'), quarantine.count('other')]).toEqual([1, 2, 1]);
     expect(quarantine.has('bad')).toBe(false);
     expect(quarantine.count('bad')).toBe(3);
@@ -16,7 +16,7 @@ describe('invalid results', () => {
   });
 
   it('of workers that always come under new names take no memory without bound', () => {
-    const quarantine = new Quarantine();
+    const quarantine = new Quarantine(() => undefined);
     for (let i = 0; i < 3; i++) quarantine.count('bad');
     for (let i = 0; i < 9999; i++) quarantine.count(`name ${i}`);
     expect(quarantine.has('bad')).toBe(true);

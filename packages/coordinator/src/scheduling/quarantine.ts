@@ -1,3 +1,6 @@
+import { GantryError, type RunEvent } from '@gantry/core';
+import type { WorkerLink } from './worker-link.ts';
+
 /** With one invalid result more, a worker is kept out. */
 const INVALID_RESULTS_ALLOWED = 2;
 /** More workers than any cluster has: a bound for peers that come under ever new names. */
@@ -5,9 +8,30 @@ const WORKERS_REMEMBERED = 10_000;
 
 /** Counts the invalid results of workers over all their connections, for as long as the coordinator lives. */
 export class Quarantine {
+  readonly #onEvent: (event: RunEvent) => void;
   readonly #invalidResults = new Map<string, number>();
   /** Workers to or from which something was damaged, and of which nothing was accepted since. */
   readonly #damaged = new Set<string>();
+
+  constructor(onEvent: (event: RunEvent) => void) {
+    this.#onEvent = onEvent;
+  }
+
+  /**
+   * Counts what a worker has done wrong; damage on the way is nobody's fault at first.
+   * @returns why it is kept out from now on, if it is
+   */
+  blame({ identity, name: worker }: WorkerLink, { code, message: cause }: GantryError): GantryError | undefined {
+    if (code === 'E_CHECKSUM') {
+      this.#onEvent({ type: 'damaged', worker, cause });
+      if (this.forgives(identity)) return undefined;
+    } else this.#onEvent({ type: 'invalid', worker, code, cause });
+    const count = this.count(identity);
+    if (!this.has(identity)) return undefined;
+    const reason = `${count} invalid results, the last: ${cause}`;
+    this.#onEvent({ type: 'quarantined', worker, cause: reason });
+    return new GantryError('E_QUARANTINED', reason);
+  }
 
   /** @returns how many invalid results this worker has given, with this one */
   count(identity: string): number {

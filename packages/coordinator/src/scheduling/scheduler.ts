@@ -1,4 +1,5 @@
 import { GantryError, LARGEST_GRADIENT, allUsable, type RunEvent, type Unit } from '@gantry/core';
+import { opinionOf } from './answers.ts';
 import { Arrivals } from './arrivals.ts';
 import { assign, describeStalls, findLate, findTheft, freeFor, isAvailable, needsAnother } from './assignment.ts';
 import { Audit } from './audit.ts';
@@ -7,7 +8,7 @@ import { Court } from './court.ts';
 import type { PublishedWeights } from './published-weights.ts';
 import { Quarantine } from './quarantine.ts';
 import type { Referee } from './referee.ts';
-import { Probation, areAlike, type Trial } from './probation.ts';
+import { Probation } from './probation.ts';
 import { RecentPace, WorkerRegistry, type RegisteredWorker } from './worker-registry.ts';
 import type { RoundResult } from './round-result.ts';
 import { RoundInProgress, hashOf } from './round-in-progress.ts';
@@ -37,14 +38,14 @@ export interface SchedulerOptions {
  * not begun; what is late is given to others, too, until one of them answers. Who is late gets nothing new before it has answered.
  */
 export class Scheduler {
-  readonly quarantine = new Quarantine();
+  readonly quarantine: Quarantine;
   readonly arrivals = new Arrivals();
   readonly #registry = new WorkerRegistry();
   readonly #pace = new RecentPace();
   readonly #onEvent: (event: RunEvent) => void;
   readonly #audit: Audit | undefined;
   readonly #court: Court;
-  readonly #probation = new Probation();
+  readonly #probation: Probation;
   #current: RoundInProgress | undefined;
   /** Rounds begun. */
   #round = 0;
@@ -56,7 +57,15 @@ export class Scheduler {
 
   constructor(onEvent: (event: RunEvent) => void, { startReferee, audit }: SchedulerOptions = {}) {
     this.#onEvent = onEvent;
+    this.quarantine = new Quarantine(onEvent);
     this.#audit = audit && new Audit(audit);
+    this.#probation = new Probation({
+      invalid: (entry, error) => this.#invalid(entry, error),
+      contradicted: (entry, shard, ...answers) => {
+        const current = this.#current;
+        if (shard.work.round === current?.round) void this.#court.settle(current, shard, entry, ...answers);
+      },
+    });
     this.#court = new Court({
       audit: this.#audit,
       startReferee,
@@ -106,10 +115,9 @@ export class Scheduler {
   /** A worker is ready for work. */
   join(link: WorkerLink): void {
     const isFirst = this.workers.length === 0;
-    const known = [...this.#registry.values()].some((each) => !this.#probation.has(each));
+    const others = [...this.#registry.values()];
     const entry = this.#registry.add(link, this.#pace.medianMsPerSample ?? SUPPOSED_MS_PER_SAMPLE);
-    // The first one has nobody to be compared with.
-    if (known && !link.isTrusted) this.#probation.begin(entry);
+    this.#probation.join(entry, others);
     this.arrivals.came();
     const { engine, device } = link.place;
     const { name: worker, numericClass, slots } = link;
@@ -127,7 +135,7 @@ export class Scheduler {
     const entry = this.#registry.get(link);
     if (!entry) return;
     this.#registry.remove(entry, { state, cause });
-    this.#probation.end(entry);
+    this.#probation.leave(entry);
     this.#event({ type: 'left', worker: link.name, cause });
     this.#release(entry, entry.heldShards, cause);
     this.#distribute();
@@ -222,8 +230,9 @@ export class Scheduler {
       const shards = `shard${wrong.length > 1 ? 's' : ''} ${wrong.slice(0, 4).join(', ')}`;
       this.#release(entry, this.#heldAmong(entry, round, indices), 'it was in a sum with a shard of someone else');
       this.#invalid(entry, new GantryError(code, `${link.name} was not given ${shards} of round ${round}`));
-    } else if (level === 0 && this.#probation.shardOf(entry, round, index)) this.#tried(entry, result);
-    else if (round === current?.round) {
+    } else if (this.#probation.answered(entry, result)) {
+      // It counts for nothing else.
+    } else if (round === current?.round) {
       const shards = indices.flatMap((shard) => current.shards[shard] ?? []);
       this.#answer(current, shards, entry, result);
     } else if (round > this.#round) {
@@ -243,7 +252,7 @@ export class Scheduler {
     const wasLate = entry.isLate;
     if (round !== undefined && index !== undefined) entry.answered(round, index);
     if (shard) this.#release(entry, [shard], error.message);
-    if (this.#probation.shardOf(entry, round, index)) this.#probation.tries(entry);
+    this.#probation.gaveUp(entry, round, index);
     if (wasLate && round !== undefined) this.#bringUpToDate(entry, round);
     this.#invalid(entry, error);
     this.#distribute();
@@ -252,7 +261,7 @@ export class Scheduler {
   /** A worker broke the protocol, and its connection ends: that counts like an invalid result. */
   violation(link: WorkerLink, error: GantryError): void {
     if (!this.#registry.get(link)) return;
-    const quarantined = this.#countInvalid(link, error);
+    const quarantined = this.quarantine.blame(link, error);
     this.leave(link, `${error.message} [${error.code}]`, quarantined ? 'quarantined' : 'left');
   }
 
@@ -297,7 +306,7 @@ export class Scheduler {
     if (this.#audit && shard) {
       // What came belongs to the connection.
       const own = { ...result, sum: sum.slice() };
-      const opinion = { worker: entry, result: own, computed: times.get(shard), receivedMs };
+      const opinion = opinionOf(entry, own, times.get(shard), receivedMs);
       if (shard.isAudited) this.#court.hear(current, shard, opinion);
       else this.#court.trust(current, shard, opinion);
       return;
@@ -307,43 +316,11 @@ export class Scheduler {
 
   #accept(current: RoundInProgress, ...[entry, shards, result, ...more]: Parameters<RoundInProgress['accept']>): void {
     for (const shard of shards.filter(({ isShared }) => isShared)) {
-      const counted = { link: entry.link, sum: result.sum.slice() };
-      for (const [newcomer, trial] of this.#probation.counted(shard, counted)) this.#compareTrial(newcomer, trial);
+      this.#probation.counted(shard, entry.link, result.sum);
     }
     current.accept(entry, shards, result, ...more);
     this.quarantine.accepted(entry.link.identity);
     if (current.isComplete) this.#current = undefined;
-  }
-
-  /** A newcomer has answered its first shard. */
-  #tried(entry: RegisteredWorker, { round, index, samples, sum }: NodeResult): void {
-    const shard = this.#probation.shardOf(entry, round, index);
-    let error: GantryError | undefined;
-    if (samples !== shard?.samples)
-      error = new GantryError('E_BAD_SHAPE', `${samples} samples where the shard has ${shard?.samples}`);
-    else if (!allUsable(sum)) {
-      shard.nonFinite(entry.link);
-      error = new GantryError('E_NON_FINITE', `a gradient that is not finite, or beyond ${LIMIT}`);
-    }
-    if (error) {
-      this.#probation.tries(entry);
-      this.#invalid(entry, error);
-      return;
-    }
-    const trial = this.#probation.answered(entry, { link: entry.link, sum: sum.slice() });
-    if (trial) this.#compareTrial(entry, trial);
-  }
-
-  #compareTrial(entry: RegisteredWorker, { shard, own, counted }: Trial): void {
-    if (!own || !counted) return;
-    if (areAlike(own, counted)) {
-      this.#probation.end(entry);
-      return;
-    }
-    // It needs another chance, with somebody else perhaps.
-    this.#probation.tries(entry);
-    const current = this.#current;
-    if (shard.work.round === current?.round) void this.#court.settle(current, shard, entry, own, counted);
   }
 
   #measure(entry: RegisteredWorker, shard: UnitState, now: number): void {
@@ -389,7 +366,7 @@ export class Scheduler {
   }
 
   #invalid({ link }: RegisteredWorker, error: GantryError): void {
-    const quarantined = this.#countInvalid(link, error);
+    const quarantined = this.quarantine.blame(link, error);
     if (!quarantined) {
       link.refuse(error);
       return;
@@ -406,20 +383,6 @@ export class Scheduler {
       this.leave(link, 'quarantined', 'quarantined');
       link.drop(error);
     }
-  }
-
-  /** @returns why the worker is kept out from now on, if it is */
-  #countInvalid(link: WorkerLink, error: GantryError): GantryError | undefined {
-    const { code, message: cause } = error;
-    if (code === 'E_CHECKSUM') {
-      this.#event({ type: 'damaged', worker: link.name, cause });
-      if (this.quarantine.forgives(link.identity)) return undefined;
-    } else this.#event({ type: 'invalid', worker: link.name, code, cause });
-    const count = this.quarantine.count(link.identity);
-    if (!this.quarantine.has(link.identity)) return undefined;
-    const reason = `${count} invalid results, the last: ${cause}`;
-    this.#event({ type: 'quarantined', worker: link.name, cause: reason });
-    return new GantryError('E_QUARANTINED', reason);
   }
 
   /** A worker will not answer shards: they wait for another one. */
@@ -441,14 +404,14 @@ export class Scheduler {
 
   #distribute(): void {
     const current = this.#current;
-    const entries = this.#ordinary(current);
-    if (this.#probation.waiting.length > 0) this.#share(current);
+    const entries = this.#probation.ordinary([...this.#registry.values()].filter(isAvailable), current?.shards ?? []);
+    this.#probation.share([...(current?.shards ?? []), ...this.#ahead]);
     if (current) {
       const free = current.shards.filter(({ isFree }) => isFree);
       for (const [entry, shards] of assign(entries, free)) for (const shard of shards) this.#give(entry, shard);
       for (const shard of current.shards) if (shard.lacksSecond) this.#court.giveSecond(current, shard, entries);
       for (const entry of entries) this.#steal(entry, current.round);
-      this.#tryNewcomers(current);
+      this.#probation.give(current.shards);
     }
     for (const entry of entries) {
       while (entry.toCompute().length < entry.link.slots) {
@@ -464,34 +427,6 @@ export class Scheduler {
 
   #give(entry: RegisteredWorker, shard: UnitState): void {
     entry.give(shard, shard.isShared || this.#audit !== undefined);
-  }
-
-  /** Who can be given what counts: newcomers, where others cannot. */
-  #ordinary(current: RoundInProgress | undefined): readonly RegisteredWorker[] {
-    const available = [...this.#registry.values()].filter(isAvailable);
-    const known = available.filter((entry) => !this.#probation.has(entry));
-    const isHopeless = (shard: UnitState) => shard.isFree && known.every(({ link }) => shard.wasNonFiniteAt(link));
-    if (known.length > 0 && !current?.shards.some(isHopeless)) return known;
-    const [newcomer] = available.filter((entry) => this.#probation.has(entry));
-    if (newcomer) this.#probation.end(newcomer);
-    return newcomer ? [...known, newcomer] : known;
-  }
-
-  /** Chooses the next shard that newcomers compute, too, before somebody is given it. */
-  #share(current: RoundInProgress | undefined): void {
-    const shards = [...(current?.shards ?? []), ...this.#ahead];
-    if (shards.some(({ isShared, accepted }) => isShared && !accepted)) return;
-    const chosen = shards.find(({ isFree }) => isFree);
-    if (chosen) chosen.isShared = true;
-  }
-
-  #tryNewcomers(current: RoundInProgress): void {
-    const shared = current.shards.find(({ isShared, accepted }) => isShared && !accepted);
-    if (!shared) return;
-    for (const entry of this.#probation.waiting.filter(isAvailable)) {
-      this.#probation.tries(entry, shared);
-      entry.try(shared);
-    }
   }
 
   /** Keeps a worker busy with what others have not begun. */
@@ -533,7 +468,7 @@ export class Scheduler {
     for (const shard of current.shards) {
       const [from] = shard.holders;
       if (!from || shard.accepted || !needsAnother(shard, usual, now)) continue;
-      const helper = this.#helperFor(shard, workers);
+      const helper = this.#probation.helper(workers, (among) => freeFor(shard, among));
       if (!helper) {
         if (shard.isHeard) void this.#court.judge(current, shard);
         continue;
@@ -552,17 +487,6 @@ export class Scheduler {
       this.#give(helper, shard);
       helper.noteStarts(current.round, now);
     }
-  }
-
-  /** Who is free to compute a late shard, too; a newcomer, where nobody else is. */
-  #helperFor(shard: UnitState, workers: readonly RegisteredWorker[]): RegisteredWorker | undefined {
-    const known = freeFor(
-      shard,
-      workers.filter((entry) => !this.#probation.has(entry)),
-    );
-    const helper = known ?? freeFor(shard, workers);
-    if (helper) this.#probation.end(helper);
-    return helper;
   }
 
   #event(event: RunEvent): void {
