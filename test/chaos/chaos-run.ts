@@ -117,7 +117,10 @@ export class ChaosRun {
     const logs = join(this.directory, 'logs');
     mkdirSync(logs, { recursive: true });
     for (const [name, { stderr }] of this.#processes) writeFileSync(join(logs, `${name}.log`), stderr);
-    if (this.#disk && existsSync(this.#path)) cpSync(this.#path, join(this.directory, 'run'), { recursive: true });
+    if (this.#disk && existsSync(this.#path)) {
+      const filter = (source: string) => !source.endsWith('.sock');
+      cpSync(this.#path, join(this.directory, 'run'), { recursive: true, filter });
+    }
     return logs;
   }
 

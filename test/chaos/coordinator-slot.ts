@@ -10,6 +10,8 @@ import { Slot, type ChaosContext } from './slot.ts';
 const READY_LIMIT_MS = 120_000;
 const LISTENS = /^attach workers with/m;
 const SIGINT_EXIT_CODE = 130;
+/** Results of a liar before its first lie. */
+const HONEST_AT_FIRST = 2;
 /** It joins, computes one shard, and somebody else computes that, too: whatever else strikes meanwhile. */
 const LIAR_LIMIT_MS = 120_000;
 /** Until something is to be written. */
@@ -103,7 +105,9 @@ export class CoordinatorSlot {
     await this.stop();
     await this.#resume(downMs, '--audit', '1');
     await this.ready();
-    const relay = await LyingRelay.open(target.url, () => true);
+    // A newcomer's first answer is compared in any case.
+    let results = 0;
+    const relay = await LyingRelay.open(target.url, () => ++results > HONEST_AT_FIRST);
     const args = ['worker', relay.url, '--threads', '1', '--name', 'liar'];
     const liar = new Gantry(args, { GANTRY_TOKEN: target.token });
     this.#context.started(`liar-${this.#launched.length}`, liar);

@@ -22,6 +22,7 @@ export const ERROR_CODES = [
   'E_TIMEOUT',
   'E_QUARANTINED',
   'E_AUDIT',
+  'E_WRONG_RESULT',
 ] as const;
 
 export type ErrorCode = (typeof ERROR_CODES)[number];

@@ -134,7 +134,7 @@ export class Court {
     }
     if (!areAlike(own, truth) || areAlike(counted, truth)) {
       const problem = `its first answer, to shard ${shard.work.index}, is not what the coordinator computed`;
-      invalid(newcomer, new GantryError('E_AUDIT', problem));
+      invalid(newcomer, new GantryError('E_WRONG_RESULT', problem));
       return;
     }
     const [worker, step] = [counted.link.name, stepOf(shard)];
@@ -225,7 +225,10 @@ export class Court {
   /** Nobody can tell which of the answers to a shard is right: others have to give new ones. */
   #dismiss(shard: UnitState): void {
     const opinions = this.#opinionsOn(shard);
-    const error = new GantryError('E_AUDIT', 'two answers differ, and the coordinator cannot compute the shard itself');
+    const error = new GantryError(
+      'E_WRONG_RESULT',
+      'two answers differ, and the coordinator cannot compute the shard itself',
+    );
     for (const { worker } of opinions) {
       this.#forget(shard, worker.link.identity);
       this.#options.invalid(worker, error);

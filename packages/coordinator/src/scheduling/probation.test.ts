@@ -107,7 +107,7 @@ describe('a newcomer', () => {
       await settled();
     }
     expect(run.events.filter(({ type }) => type === 'invalid')).toEqual(
-      Array.from({ length: 3 }, () => expect.objectContaining({ worker: 'bad', code: 'E_AUDIT' })),
+      Array.from({ length: 3 }, () => expect.objectContaining({ worker: 'bad', code: 'E_WRONG_RESULT' })),
     );
     expect(run.scheduler.workers).toEqual([known]);
   });
