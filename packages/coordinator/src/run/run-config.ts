@@ -173,6 +173,8 @@ export const runJsonSchema = z.object({
   numericClasses: z.array(z.object({ class: z.string(), engine: z.string(), device: z.string() })),
   /** Whether workers of that class give the same weights again, bit for bit: there was only one. Absent before the first step. */
   bitIdentical: z.boolean().optional(),
+  /** Set while the run goes back to where so many steps are done: later checkpoints are of no use. */
+  goingBackTo: z.int().optional(),
   /** Steps, from 1, in which a worker that lied may have had a hand, where the run did not go back. */
   tainted: z.array(z.object({ worker: z.string(), first: z.int(), last: z.int() })).optional(),
   /** By which damage to the files of the tokens is found: a part of the sha256 of each, which tells nothing of a token. */

@@ -20,6 +20,7 @@ import { disposeModel, manifestOf, reportsOf, type Model } from '@gantry/core/tf
 import { CheckpointStore } from '../storage/checkpoint-store.ts';
 import { loadDataSet, type DataSet } from './data-set.ts';
 import { openTokens, type Tokens } from '../network/tokens.ts';
+import { EventLog } from './event-log.ts';
 import { NumericClasses } from './numeric-classes.ts';
 import { PictureRenderer } from './pictures.ts';
 import { trainingPrograms } from './programs.ts';
@@ -100,14 +101,16 @@ export async function train(options: TrainOptions): Promise<Summary | undefined>
     const plan = planOf(config, data, manifest);
     renderer = new PictureRenderer(model);
     const { startReferee } = options;
+    const events = new EventLog(directory, state, (line) => {
+      watch.happened(line);
+      observer.event(line);
+      if (line.type !== 'tainted') return;
+      const { worker, first, last } = line;
+      record.keep({ tainted: [...(record.present.tainted ?? []), { worker, first, last }] });
+    });
     const note = (event: RunEvent) => {
       try {
-        const line = directory.appendEvent({ step: state.step, ...event });
-        watch.happened(line);
-        observer.event(line);
-        if (event.type !== 'tainted') return;
-        const { worker, first, last } = event;
-        record.keep({ tainted: [...(record.present.tainted ?? []), { worker, first, last }] });
+        events.record(event);
       } catch (error) {
         unwritable.abort(error);
       }
@@ -138,6 +141,8 @@ export async function train(options: TrainOptions): Promise<Summary | undefined>
       state,
       initialState: () => firstState(model, manifest, config),
       directory,
+      record,
+      events,
       checkpoints,
       renderer,
       scheduler,
@@ -217,12 +222,14 @@ async function openRun(options: TrainOptions): Promise<OpenRun> {
       );
     }
     const checkpoints = await CheckpointStore.open(directory.path, manifest);
+    const { goingBackTo } = recorded;
+    if (goingBackTo !== undefined) await checkpoints.goBackTo(goingBackTo);
     const restored = await checkpoints.restore();
     const state = restored?.state ?? firstState(model, manifest, config);
     requireAhead(state.step, planOf(config, data, manifest), options.config);
     for (const reason of restored?.skipped ?? []) options.observer.notice(reason);
     await directory.truncateTo(state.step);
-    const resumed = { ...recorded, ...runJson(config, data, manifest) };
+    const resumed = { ...recorded, goingBackTo: undefined, ...runJson(config, data, manifest) };
     await directory.writeRunJson(resumed);
     const { tokens, record } = await withTokens(directory, resumed);
     directory.appendEvent({ step: state.step, type: 'resumed', skipped: restored?.skipped ?? [] });
@@ -283,7 +290,7 @@ function runJson(
   config: TrainConfig,
   data: DataSet,
   manifest: ModelManifest,
-): Omit<RunJson, 'created' | 'numericClasses' | 'bitIdentical' | 'tainted' | 'tokens'> {
+): Omit<RunJson, 'created' | 'numericClasses' | 'bitIdentical' | 'tainted' | 'goingBackTo' | 'tokens'> {
   return {
     format: RUN_FORMAT,
     config,

@@ -23,10 +23,12 @@ import type { Scheduler } from '../scheduling/scheduler.ts';
 import { weightsDigest, type CheckpointStore } from '../storage/checkpoint-store.ts';
 import { messageOf } from '../storage/durable-files.ts';
 import type { RunDirectory } from '../storage/run-directory.ts';
+import type { EventLog } from './event-log.ts';
 import { idleWorkers } from './idle-workers.ts';
 import type { NumericClasses } from './numeric-classes.ts';
 import { GRID_PICTURES, type PictureRenderer } from './pictures.ts';
 import type { RunControl } from './run-control.ts';
+import type { RunRecord } from './run-record.ts';
 import { gridPng, sortPictures, writeGif } from './samples.ts';
 import { StepClock } from './step-clock.ts';
 
@@ -55,6 +57,8 @@ export interface TrainingRunParts {
   /** The state before the first step. */
   readonly initialState: () => TrainingState;
   readonly directory: RunDirectory;
+  readonly record: RunRecord;
+  readonly events: EventLog;
   readonly checkpoints: CheckpointStore;
   readonly renderer: PictureRenderer;
   readonly scheduler: Scheduler;
@@ -137,7 +141,7 @@ export class TrainingRun {
         next = await this.#savingOnDivergence(() => rounds.next());
       } catch (error) {
         if (!(error instanceof TaintedError)) throw error;
-        await this.#goBack(error);
+        await this.#goBack();
         rounds = begin();
         continue;
       }
@@ -149,21 +153,24 @@ export class TrainingRun {
   }
 
   /** Goes back to before the steps in which a worker may have lied. */
-  async #goBack({ taint, message: cause }: TaintedError): Promise<void> {
-    const { state, initialState, directory, checkpoints, watch, scheduler } = this.#parts;
+  async #goBack(): Promise<void> {
+    const { state, initialState, directory, record, checkpoints, watch, scheduler, events } = this.#parts;
     const { step: done } = state;
+    events.hold();
+    const { cause, ...taint } = scheduler.goBack();
+    // Where this process is killed meanwhile, the next one goes on with it.
+    record.keep({ goingBackTo: taint.first - 1 });
+    await record.settled();
     const sound = (await checkpoints.goBackTo(taint.first - 1)) ?? initialState();
-    // What workers have and what they owe is of rounds that come again.
-    for (const link of scheduler.workers) {
-      scheduler.leave(link, 'the run goes back');
-      link.restart(`the run goes back: ${taint.worker} lied`);
-    }
     await directory.truncateTo(sound.step);
     copyState(sound, state);
+    record.keep({ goingBackTo: undefined });
     this.#results.length = 0;
     this.#clock = new StepClock();
+    scheduler.wentBackTo(sound.step);
     await watch.rewind(directory);
-    this.#event({ type: 'rolled-back', ...taint, lost: done - sound.step, cause });
+    events.release();
+    events.record({ type: 'rolled-back', ...taint, lost: done - sound.step, cause });
   }
 
   readonly #steered = {
@@ -171,12 +178,8 @@ export class TrainingRun {
     event: (type: 'paused' | 'continued', cause: string) => this.#event({ type, cause }),
   };
 
-  /** Records an event, and shows it. */
   #event(event: RunEvent): void {
-    const { state, directory, watch, observer } = this.#parts;
-    const line = directory.appendEvent({ step: state.step, ...event });
-    watch.happened(line);
-    observer.event(line);
+    this.#parts.events.record(event);
   }
 
   /** Says that workers have nothing to do: once for each change of their number. */

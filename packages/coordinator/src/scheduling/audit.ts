@@ -15,7 +15,7 @@ const WORKERS_REMEMBERED = 10_000;
 export class Audit {
   readonly options: AuditOptions;
   /** Known to nobody else: a worker cannot tell which of its units are audited. */
-  readonly #key = new Uint32Array(new Uint8Array(randomBytes(8)).buffer);
+  #key = newKey();
   readonly #words = new Uint32Array(4);
   readonly #unconfirmed = new Map<string, Moment>();
 
@@ -48,10 +48,20 @@ export class Audit {
     this.#unconfirmed.delete(identity);
   }
 
+  /** The run stands where so many steps are done. What is done again is audited at other places: a liar may have learnt the old ones. */
+  wentBackTo(steps: number): void {
+    this.#key = newKey();
+    for (const [identity, { step }] of this.#unconfirmed) if (step >= steps) this.#unconfirmed.delete(identity);
+  }
+
   /** Its first work that counts and that nothing has confirmed. */
   unconfirmedSince(identity: string): Moment | undefined {
     return this.#unconfirmed.get(identity);
   }
+}
+
+function newKey(): Uint32Array {
+  return new Uint32Array(new Uint8Array(randomBytes(8)).buffer);
 }
 
 /** What a worker that lied may have done in rounds that are over. */
@@ -60,14 +70,13 @@ export interface Taint {
   /** Steps in which it may have had a hand, from 1. */
   readonly first: number;
   readonly last: number;
+  /** How it was found. */
+  readonly cause: string;
 }
 
-/** A worker has lied, and may have in rounds that are over: the run has to go back. */
+/** A worker has lied, and may have in rounds that are over: the run has to go back, see `Scheduler.goBack`. */
 export class TaintedError extends GantryError {
-  readonly taint: Taint;
-
-  constructor(taint: Taint, cause: string) {
+  constructor(cause: string) {
     super('E_AUDIT', cause);
-    this.taint = taint;
   }
 }

@@ -1,6 +1,6 @@
 import { randomInt } from 'node:crypto';
-import { GantryError, allUsable, samplesIn, type RunEvent } from '@gantry/core';
-import { TaintedError, type Audit } from './audit.ts';
+import { GantryError, allUsable, samplesIn, type RunEvent, type Unit } from '@gantry/core';
+import { TaintedError, type Audit, type Taint } from './audit.ts';
 import { areAlike, opinionOf, type Answer, type Opinion } from './answers.ts';
 import type { PublishedWeights } from './published-weights.ts';
 import { refereeLink, type Referee } from './referee.ts';
@@ -16,8 +16,8 @@ export interface CourtOptions {
   readonly audit: Audit | undefined;
   readonly startReferee: (() => Promise<Referee>) | undefined;
   readonly onEvent: (event: RunEvent) => void;
-  /** Whether a round is under way. */
-  readonly isCurrent: (round: RoundInProgress) => boolean;
+  /** The round under way. */
+  readonly current: () => RoundInProgress | undefined;
   readonly accept: (current: RoundInProgress, ...accepted: Parameters<RoundInProgress['accept']>) => void;
   readonly give: (entry: RegisteredWorker, shard: UnitState) => void;
   /** Counts an invalid result. */
@@ -39,6 +39,10 @@ export class Court {
   readonly #opinions = new WeakMap<UnitState, readonly Opinion[]>();
   /** What all workers have to compute like, where they are audited. */
   #model: Referee | undefined;
+  /** The earliest that the run has to go back for. */
+  #taint: Taint | undefined;
+  /** Whether a newcomer's case is heard: there may be many, and one is enough at a time. */
+  #isSettling = false;
 
   constructor(options: CourtOptions) {
     this.#options = options;
@@ -63,6 +67,16 @@ export class Court {
     );
   }
 
+  /** Why the run has to go back; undefined if it has not. */
+  get taint(): Taint | undefined {
+    return this.#taint;
+  }
+
+  /** The run has gone back. */
+  absolve(): void {
+    this.#taint = undefined;
+  }
+
   /** An answer counts though nothing confirms it. */
   trust(current: RoundInProgress, shard: UnitState, opinion: Opinion): void {
     const { audit } = this.#options;
@@ -72,18 +86,22 @@ export class Court {
 
   /** An answer to a shard that is audited: it counts once another one has the same bits, or the coordinator finds them. */
   hear(current: RoundInProgress, shard: UnitState, opinion: Opinion): void {
-    const [first] = this.#opinionsOn(shard);
-    this.#opinions.set(shard, [...this.#opinionsOn(shard), opinion]);
-    shard.hears(opinion.worker.link.identity);
+    // It has been given it twice: whoever repeats itself confirms nothing.
+    if (!shard.hears(opinion.link.identity)) return;
+    const opinions = [...this.#opinionsOn(shard), opinion];
+    this.#opinions.set(shard, opinions);
     current.progressed();
-    if (!first) return;
-    if (areAlike(first, opinion)) this.#rule(current, shard, first);
+    if (opinions.length < 2 || shard.isJudged) return;
+    if (opinions.every((each) => areAlike(each, opinion))) this.#rule(current, shard, opinion);
     else void this.judge(current, shard);
   }
 
-  /** A worker has answered an audited shard after its answer was known, and with something else. @param other who gave that */
-  convict(current: RoundInProgress, shard: UnitState, liar: RegisteredWorker, other: WorkerLink): void {
-    this.#options.expel(liar.link.identity, this.#takeBack(current, shard, liar, other));
+  /** An audited shard that has an answer already gets a different one: the coordinator finds out who of the two has lied. */
+  async reconsider(current: RoundInProgress, shard: UnitState, late: Answer, first: WorkerLink): Promise<void> {
+    const truth = await this.#opinionOn(shard, current.weights);
+    if (!truth) return;
+    const liar = areAlike(late, truth) ? first : late.link;
+    this.#options.expel(liar.identity, this.#takeBack(shard, liar, truth.link));
   }
 
   /** Has an audited shard computed once more: by any other worker, or where there is none, by the coordinator. */
@@ -101,11 +119,14 @@ export class Court {
     shard.isJudged = true;
     const truth = await this.#opinionOn(shard, current.weights);
     shard.isJudged = false;
-    if (!this.#options.isCurrent(current) || shard.accepted) return;
+    if (this.#options.current() !== current || shard.accepted) return;
     const workers = shard.nonFiniteAt;
-    if (!truth && workers.length === 0) this.#dismiss(shard);
-    else if (!truth) current.fail(diverged(shard, workers));
-    else if (!allUsable(truth.sum)) current.fail(diverged(shard, [...workers, 'the coordinator']));
+    if (!truth && workers.length > 0 && !this.#options.audit) current.fail(diverged(shard, workers));
+    else if (!truth) {
+      current.fail(
+        new GantryError('E_ENGINE', 'the coordinator cannot compute any more, as audits ask for: resume the run'),
+      );
+    } else if (!allUsable(truth.sum)) current.fail(diverged(shard, [...workers, 'the coordinator']));
     else {
       if (workers.length > 0) {
         const cause = `${workers.join(' and ')} found gradients that are not finite, and the coordinator did not`;
@@ -124,26 +145,24 @@ export class Court {
     own: Answer,
     counted: Answer,
   ): Promise<void> {
-    const { onEvent, invalid, expel, isCurrent } = this.#options;
+    if (this.#isSettling) return;
+    this.#isSettling = true;
     const truth = await this.#opinionOn(shard, current.weights);
-    if (!truth) {
+    this.#isSettling = false;
+    const { onEvent, invalid, expel } = this.#options;
+    const [isOwn, isCounted] = [own, counted].map((each) => truth && areAlike(each, truth));
+    if (isOwn === isCounted && isOwn !== false) {
+      // Nothing can compute here, or it is too coarse a measure.
       const workers = [own.link.name, counted.link.name];
-      const cause = `${workers.join(' and ')} gave different answers, and nothing can compute here to tell which is right`;
+      const cause = `${workers.join(' and ')} gave different answers, and nothing here tells which is right`;
       onEvent({ type: 'bits-differ', shard: shard.work.index, workers, cause });
       return;
     }
-    if (!areAlike(own, truth) || areAlike(counted, truth)) {
+    if (!isOwn) {
       const problem = `its first answer, to shard ${shard.work.index}, is not what the coordinator computed`;
       invalid(newcomer, new GantryError('E_WRONG_RESULT', problem));
-      return;
     }
-    const [worker, step] = [counted.link.name, stepOf(shard)];
-    const cause = `its answer to shard ${shard.work.index} of step ${step} is not what the coordinator computed`;
-    const taint = { worker, first: step, last: step };
-    onEvent({ type: 'lied', ...taint, shard: shard.work.index, cause });
-    if (isCurrent(current)) current.fail(new TaintedError(taint, cause));
-    else onEvent({ type: 'tainted', ...taint });
-    expel(counted.link.identity, new GantryError('E_QUARANTINED', cause));
+    if (!isCounted && truth) expel(counted.link.identity, this.#takeBack(shard, counted.link, truth.link));
   }
 
   async dispose(): Promise<void> {
@@ -168,14 +187,33 @@ export class Court {
     return this.#referee;
   }
 
+  /** One that has failed is gone; another one is started when it is needed. */
+  async #dropReferee(): Promise<void> {
+    const failed = this.#referee;
+    this.#referee = undefined;
+    const referee = await failed?.catch(() => undefined);
+    await referee?.dispose().catch(() => undefined);
+  }
+
+  /** Once more with another engine, where the first one fails. */
+  async #compute(values: Float32Array, work: Unit, isRetry = false): Promise<{ referee: Referee; sum: Float32Array }> {
+    try {
+      const referee = await this.#getReferee();
+      if (!referee) throw new GantryError('E_ENGINE', 'nothing can compute here');
+      return { referee, sum: await referee.compute(values, work) };
+    } catch (error) {
+      await this.#dropReferee();
+      if (isRetry || !this.#options.startReferee) throw error;
+      return this.#compute(values, work, true);
+    }
+  }
+
   /** @returns undefined where the coordinator cannot compute */
   async #opinionOn({ work }: UnitState, weights: PublishedWeights): Promise<Opinion | undefined> {
     // The round may be over before the answer is there.
     const release = weights.hold();
     try {
-      const referee = await this.#getReferee();
-      if (!referee) return undefined;
-      const sum = await referee.compute(weights.values, work);
+      const { referee, sum } = await this.#compute(weights.values, work);
       const { round, index } = work;
       const result = { round, level: 0, index, sum, samples: samplesIn(work), computeMs: 0, waitMs: 0 };
       return opinionOf(new RegisteredWorker(refereeLink(referee), 0), result, undefined, performance.now());
@@ -195,44 +233,37 @@ export class Court {
     const { audit } = this.#options;
     const opinions = this.#opinionsOn(shard);
     const honest = opinions.filter((each) => areAlike(each, truth));
-    const liars = opinions.filter((each) => !honest.includes(each)).map(({ worker }) => worker);
+    const liars = opinions.filter((each) => !honest.includes(each));
     for (const { worker } of honest) audit?.confirmed(worker.link.identity);
     // Before this shard may complete the round.
-    const lies = liars.map((liar) => [liar, this.#takeBack(current, shard, liar, truth.worker.link)] as const);
+    const lies = liars.map(({ link }) => [link, this.#takeBack(shard, link, truth.link)] as const);
     this.#count(current, shard, honest[0] ?? truth);
     this.#opinions.delete(shard);
-    for (const [{ link }, error] of lies) this.#options.expel(link.identity, error);
+    for (const [{ identity }, error] of lies) this.#options.expel(identity, error);
   }
 
-  /** A worker has lied: what is known of it does not count any more, or the run has to go back. */
-  #takeBack(current: RoundInProgress, shard: UnitState, liar: RegisteredWorker, other: WorkerLink): GantryError {
+  /** A worker has lied about a shard: nothing of it counts any more, and the run may have to go back. @returns what it is told */
+  #takeBack(shard: UnitState, { identity, name: worker }: WorkerLink, other: WorkerLink): GantryError {
     const { audit, onEvent } = this.#options;
-    const { identity, name: worker } = liar.link;
+    const current = this.#options.current();
+    const { round, index } = shard.work;
     const step = stepOf(shard);
-    const since = audit?.unconfirmedSince(identity) ?? { round: current.round, step: step - 1 };
-    const cause = `its answer to shard ${shard.work.index} of step ${step} is not what ${other.name} computed`;
+    const unconfirmed = audit?.unconfirmedSince(identity);
+    const since = unconfirmed && unconfirmed.round < round ? unconfirmed : { round, step: step - 1 };
+    const cause = `its answer to shard ${index} of step ${step} is not what ${other.name} computed`;
     const taint = { worker, first: since.step + 1, last: step };
-    onEvent({ type: 'lied', ...taint, shard: shard.work.index, cause });
-    for (const each of current.shards) this.#forget(each, identity);
-    current.retract(identity);
-    if (since.round < current.round) {
-      if (audit?.options.action === 'mark') onEvent({ type: 'tainted', ...taint });
-      else current.fail(new TaintedError(taint, cause));
+    onEvent({ type: 'lied', ...taint, shard: index, cause });
+    for (const each of current?.shards ?? []) this.#forget(each, identity);
+    current?.retract(identity);
+    // Without audits, contributions are added up as they come.
+    const isUndone = audit !== undefined && since.round === current?.round;
+    if (!isUndone && audit?.options.action === 'mark') onEvent({ type: 'tainted', ...taint });
+    else if (!isUndone) {
+      if (!this.#taint || taint.first < this.#taint.first) this.#taint = { ...taint, cause };
+      current?.fail(new TaintedError(cause));
     }
-    return new GantryError('E_QUARANTINED', cause);
-  }
-
-  /** Nobody can tell which of the answers to a shard is right: others have to give new ones. */
-  #dismiss(shard: UnitState): void {
-    const opinions = this.#opinionsOn(shard);
-    const error = new GantryError(
-      'E_WRONG_RESULT',
-      'two answers differ, and the coordinator cannot compute the shard itself',
-    );
-    for (const { worker } of opinions) {
-      this.#forget(shard, worker.link.identity);
-      this.#options.invalid(worker, error);
-    }
+    // What it is told must not help it with what is computed again.
+    return new GantryError('E_QUARANTINED', 'it gave an answer that is not right');
   }
 }
 

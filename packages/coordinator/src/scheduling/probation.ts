@@ -5,9 +5,13 @@ import type { UnitState } from './unit-state.ts';
 import type { NodeResult, WorkerLink } from './worker-link.ts';
 import type { RegisteredWorker } from './worker-registry.ts';
 
+/** A newcomer that has not answered for so long gets another shard. */
+const TRIAL_MS = 30_000;
+
 /** The first shard of a newcomer. */
 interface Trial {
   readonly shard: UnitState;
+  readonly sinceMs: number;
   /** The newcomer's. */
   own?: Answer;
   /** The one that counts. */
@@ -17,6 +21,8 @@ interface Trial {
 export interface ProbationOptions {
   /** Counts an invalid result. */
   readonly invalid: (entry: RegisteredWorker, error: GantryError) => void;
+  /** A newcomer has nothing to compute any more: since that round it got no weights. */
+  readonly ended: (entry: RegisteredWorker, round: number) => void;
   /** A newcomer's answer to a shard is another one than that which counts. */
   readonly contradicted: (entry: RegisteredWorker, shard: UnitState, own: Answer, counted: Answer) => void;
 }
@@ -44,6 +50,12 @@ export class Probation {
     this.#newcomers.delete(entry);
   }
 
+  /** Whether a newcomer computes its first shard: it keeps the weights that it has. */
+  isTrying(entry: RegisteredWorker): boolean {
+    const trial = this.#newcomers.get(entry);
+    return trial !== undefined && !trial.own;
+  }
+
   /**
    * Who of some workers can be given what counts: newcomers only where there is nobody else, or all others have failed.
    * @param shards of the round under way
@@ -54,8 +66,8 @@ export class Probation {
     if (known.length > 0 && !shards.some(isHopeless)) return known;
     const newcomer = available.find((entry) => this.#newcomers.has(entry));
     if (!newcomer) return known;
-    this.#newcomers.delete(newcomer);
-    return [...known, newcomer];
+    this.#promote(newcomer);
+    return [...known, newcomer].filter(isAvailable);
   }
 
   /** Who helps with a shard that is late. @param find chooses among some workers */
@@ -64,8 +76,9 @@ export class Probation {
     find: (among: readonly RegisteredWorker[]) => RegisteredWorker | undefined,
   ): RegisteredWorker | undefined {
     const helper = find(workers.filter((entry) => !this.#newcomers.has(entry))) ?? find(workers);
-    if (helper) this.#newcomers.delete(helper);
-    return helper;
+    if (!helper || !this.#newcomers.has(helper)) return helper;
+    this.#promote(helper);
+    return isAvailable(helper) ? helper : undefined;
   }
 
   /** Chooses the shard that newcomers compute, too, before somebody is given it. @param shards in the order in which they are given */
@@ -77,10 +90,14 @@ export class Probation {
 
   /** Gives newcomers their first shard. @param shards of the round under way */
   give(shards: readonly UnitState[]): void {
+    const now = performance.now();
+    for (const [entry, trial] of this.#newcomers) {
+      if (trial && !trial.own && now - trial.sinceMs > TRIAL_MS) this.#wait(entry);
+    }
     const shard = shards.find(isShared);
     if (!shard) return;
     for (const entry of this.#waiting.filter(isAvailable)) {
-      this.#newcomers.set(entry, { shard });
+      this.#newcomers.set(entry, { shard, sinceMs: now });
       entry.try(shard);
     }
   }
@@ -97,6 +114,7 @@ export class Probation {
       this.#failed(entry, new GantryError('E_NON_FINITE', 'a gradient that is not finite, or far too large'));
     } else {
       trial.own = { link: entry.link, sum: sum.slice() };
+      this.#options.ended(entry, round);
       this.#compare(entry, trial);
     }
     return true;
@@ -104,7 +122,7 @@ export class Probation {
 
   /** A worker could not compute a shard: if that was a newcomer's first one, it needs another. */
   gaveUp(entry: RegisteredWorker, round: number | undefined, index: number | undefined): void {
-    if (this.#trialOf(entry, round, index)) this.#newcomers.set(entry, undefined);
+    if (this.#trialOf(entry, round, index)) this.#wait(entry);
   }
 
   /** An answer to a shard counts. @param sum is not kept */
@@ -129,8 +147,22 @@ export class Probation {
     return trial?.shard.work.round === round && trial?.shard.work.index === index ? trial : undefined;
   }
 
-  #failed(entry: RegisteredWorker, error: GantryError): void {
+  /** It counts as one of those who were here before. */
+  #promote(entry: RegisteredWorker): void {
+    const trial = this.#newcomers.get(entry);
+    this.#newcomers.delete(entry);
+    if (trial && !trial.own) this.#options.ended(entry, trial.shard.work.round);
+  }
+
+  /** It needs another first shard. */
+  #wait(entry: RegisteredWorker): void {
+    const trial = this.#newcomers.get(entry);
     this.#newcomers.set(entry, undefined);
+    if (trial && !trial.own) this.#options.ended(entry, trial.shard.work.round);
+  }
+
+  #failed(entry: RegisteredWorker, error: GantryError): void {
+    this.#wait(entry);
     this.#options.invalid(entry, error);
   }
 

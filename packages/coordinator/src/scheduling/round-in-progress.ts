@@ -163,6 +163,14 @@ export class RoundInProgress {
     return shards;
   }
 
+  /** A copy of a contribution that is kept apart, in memory of earlier ones. */
+  copyOf(sum: Float32Array): Float32Array {
+    const at = this.#free.findLastIndex(({ length }) => length === sum.length);
+    const [copy = new Float32Array(sum.length)] = at < 0 ? [] : this.#free.splice(at, 1);
+    copy.set(sum);
+    return copy;
+  }
+
   fail(error: GantryError): void {
     this.#reject(error);
   }

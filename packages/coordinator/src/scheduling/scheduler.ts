@@ -2,7 +2,7 @@ import { GantryError, LARGEST_GRADIENT, allUsable, type RunEvent, type Unit } fr
 import { opinionOf } from './answers.ts';
 import { Arrivals } from './arrivals.ts';
 import { assign, describeStalls, findLate, findTheft, freeFor, isAvailable, needsAnother } from './assignment.ts';
-import { Audit } from './audit.ts';
+import { Audit, TaintedError, type Taint } from './audit.ts';
 import type { AuditOptions } from './audit-options.ts';
 import { Court } from './court.ts';
 import type { PublishedWeights } from './published-weights.ts';
@@ -61,6 +61,9 @@ export class Scheduler {
     this.#audit = audit && new Audit(audit);
     this.#probation = new Probation({
       invalid: (entry, error) => this.#invalid(entry, error),
+      ended: ({ link }, round) => {
+        if (this.#current && this.#current.round !== round) link.setWeights(this.#current.weights, true);
+      },
       contradicted: (entry, shard, ...answers) => {
         const current = this.#current;
         if (shard.work.round === current?.round) void this.#court.settle(current, shard, entry, ...answers);
@@ -70,7 +73,7 @@ export class Scheduler {
       audit: this.#audit,
       startReferee,
       onEvent,
-      isCurrent: (round) => round === this.#current,
+      current: () => this.#current,
       accept: (...accepted) => this.#accept(...accepted),
       give: (entry, shard) => this.#give(entry, shard),
       invalid: (entry, error) => this.#invalid(entry, error),
@@ -151,6 +154,28 @@ export class Scheduler {
   }
 
   /**
+   * The run goes back: all workers are sent away and come again, as what they have and what they owe is of rounds that come again.
+   * Between two rounds.
+   * @returns for whom
+   */
+  goBack(): Taint {
+    const { taint } = this.#court;
+    if (!taint) throw new Error('there is nothing to go back for');
+    this.#ahead = [];
+    for (const link of this.workers) {
+      this.leave(link, 'the run goes back');
+      link.restart('the run goes back');
+    }
+    return taint;
+  }
+
+  /** The run stands where so many steps are done. */
+  wentBackTo(steps: number): void {
+    this.#court.absolve();
+    this.#audit?.wentBackTo(steps);
+  }
+
+  /**
    * Computes one round. One round at a time.
    * @param ahead the shards of the next round, for workers that have nothing else to do
    * @throws GantryError E_DIVERGED if a shard's gradients are not finite, and a second answer and the referee confirm it; E_TIMEOUT if
@@ -162,6 +187,8 @@ export class Scheduler {
     ahead: readonly Unit[],
     signal: AbortSignal,
   ): Promise<RoundResult> {
+    const { taint } = this.#court;
+    if (taint) throw new TaintedError(taint.cause);
     if (this.#root) this.#freeVectors.push(this.#root);
     this.#root = undefined;
     const prepared = this.#ahead;
@@ -176,7 +203,7 @@ export class Scheduler {
       for (const entry of this.#registry.values()) {
         entry.beginRound(this.#pace.medianMsPerSample);
         // Who is late has to answer from the weights that it has.
-        if (!entry.isLate) entry.link.setWeights(weights);
+        if (!entry.isLate && !this.#probation.isTrying(entry)) entry.link.setWeights(weights);
         if (entry.isLate) this.#spare(entry, weights.round, 'it is late with a shard of an earlier round');
         else if (entry.link.isBehind())
           this.#spare(entry, weights.round, 'it is still receiving the weights of an earlier round');
@@ -305,7 +332,7 @@ export class Scheduler {
     const [shard] = shards;
     if (this.#audit && shard) {
       // What came belongs to the connection.
-      const own = { ...result, sum: sum.slice() };
+      const own = { ...result, sum: current.copyOf(sum) };
       const opinion = opinionOf(entry, own, times.get(shard), receivedMs);
       if (shard.isAudited) this.#court.hear(current, shard, opinion);
       else this.#court.trust(current, shard, opinion);
@@ -340,9 +367,9 @@ export class Scheduler {
     const workers = [first.link.name, entry.link.name];
     this.#event({ type: 'compared', shard: shard.work.index, workers, equal });
     if (equal) return;
-    // What it should have been was confirmed.
-    if (shard.isAudited) this.#court.convict(current, shard, entry, first.link);
-    else if (first.link.numericClass === entry.link.numericClass) {
+    if (shard.isAudited) {
+      void this.#court.reconsider(current, shard, { link: entry.link, sum: contribution.slice() }, first.link);
+    } else if (first.link.numericClass === entry.link.numericClass) {
       const cause = `${workers.join(' and ')} are of one numeric class and gave different bits: one of them computes wrongly`;
       this.#event({ type: 'bits-differ', shard: shard.work.index, workers, cause });
     }

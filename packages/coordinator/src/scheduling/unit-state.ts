@@ -64,12 +64,17 @@ export class UnitState {
 
   /** It is audited, and nobody but one worker has it. */
   get lacksSecond(): boolean {
-    return this.isAudited && !this.#accepted && this.#holders.size + this.#heard.size === 1;
+    return this.isAudited && !this.#accepted && this.#identities.size === 1;
+  }
+
+  /** Of those who have answered it or are about to: one with several connections counts once. */
+  get #identities(): ReadonlySet<string> {
+    return new Set([...this.#heard, ...[...this.#holders].map(({ link }) => link.identity)]);
   }
 
   /** Whether a worker has neither answered it nor is about to. */
   isNewTo(worker: Holder): boolean {
-    return !this.#holders.has(worker) && !this.#heard.has(worker.link.identity);
+    return !this.#identities.has(worker.link.identity);
   }
 
   /** A holder was lost, or failed at it. */
@@ -115,9 +120,11 @@ export class UnitState {
     this.#nonFinite.set(identity, name);
   }
 
-  /** It has an answer that does not count yet. */
-  hears(identity: string): void {
+  /** It has an answer that does not count yet. @returns whether it is the first one of that worker */
+  hears(identity: string): boolean {
+    if (this.#heard.has(identity)) return false;
     this.#heard.add(identity);
+    return true;
   }
 
   /** Such an answer is not believed any more. */
