@@ -23,16 +23,25 @@ export async function work(options: WorkOptions, platform: Platform): Promise<vo
   const pool = new EnginePool(platform.startEngine, threads, (text) => observer.notice(text));
   const tally = new ShardTally();
   let failures = 0;
+  /** Whether the coordinator has just said that this worker is of another version. */
+  let isDoubted = false;
   let lastSaid = -Infinity;
   let aloneSince = performance.now();
   try {
     while (!signal.aborted) {
-      const { over, wasReady, reason } = await new WorkerSession(options, { platform, pool, tally, identity }).ended;
+      const session = new WorkerSession(options, { platform, pool, tally, identity });
+      const { over, wasReady, reason } = await session.ended.catch((error: unknown) => {
+        // A first frame that was damaged on its way may look like one of another version.
+        if (isDoubted || !(error instanceof GantryError) || error.code !== 'E_VERSION') throw error;
+        isDoubted = true;
+        return { over: false, wasReady: false, reason: error.message };
+      });
       if (over) {
         if (!signal.aborted) observer.notice(reason);
         return;
       }
       if (wasReady) {
+        isDoubted = false;
         failures = 0;
         lastSaid = -Infinity;
         aloneSince = performance.now();

@@ -121,6 +121,14 @@ describe('a worker', () => {
     expect(await run(url)).toEqual(['restarting', 'that was it']);
   });
 
+  it('asks once more where its first frame may have looked like one of another version for damage', async () => {
+    const url = await coordinator((socket, connection) => {
+      if (connection > 0) send(socket, FINISHED);
+      else send(socket, { type: 'error', code: 'E_VERSION', message: 'protocol version 7' });
+    });
+    expect(await run(url)).toContain(FINISHED.message);
+  });
+
   it.each(['E_AUTH', 'E_VERSION', 'E_MANIFEST', 'E_QUARANTINED'] as const)('ends with a refusal: %s', async (code) => {
     const url = await coordinator((socket) => send(socket, { type: 'error', code, message: 'go away' }));
     await expect(run(url)).rejects.toMatchObject({ code, message: 'go away' });
