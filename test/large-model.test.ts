@@ -173,9 +173,12 @@ describe('20 million parameters', () => {
       const leaving = new AbortController();
       const observer = { connected: say, waiting: say, notice: say, shardDone: () => undefined };
       const options = { name: 'large', engine: 'none', device: 'cpu', threads: 1, signal: leaving.signal, observer };
-      const worker = work(options, platform(frames));
       const published = publisher.publish(state.step, scheme.publish(state));
-      const result = await scheduler.runRound(published, scheme.units(state.step), [], new AbortController().signal);
+      // Made when they are first asked for: both ends are in this process, and a busy machine takes seconds for it.
+      expect(published.frames.length).toBeGreaterThan(1);
+      const units = scheme.units(state.step);
+      const worker = work(options, platform(frames));
+      const result = await scheduler.runRound(published, units, [], new AbortController().signal);
       leaving.abort();
       await worker;
       return result.root;
