@@ -51,7 +51,8 @@ export class Court {
   /** @throws GantryError E_ENGINE if workers are to be audited, and the coordinator cannot compute */
   async prepare(): Promise<void> {
     if (!this.#options.audit) return;
-    this.#model = await this.#getReferee();
+    this.#referee ??= this.#options.startReferee?.();
+    this.#model = await this.#referee;
     if (!this.#model) throw new GantryError('E_ENGINE', 'nothing can compute here');
   }
 
@@ -182,30 +183,25 @@ export class Court {
     shard.forgets(identity);
   }
 
-  async #getReferee(): Promise<Referee | undefined> {
-    this.#referee ??= this.#options.startReferee?.();
-    return this.#referee;
-  }
-
-  /** One that has failed is gone; another one is started when it is needed. */
-  async #dropReferee(): Promise<void> {
-    const failed = this.#referee;
-    this.#referee = undefined;
-    const referee = await failed?.catch(() => undefined);
-    await referee?.dispose().catch(() => undefined);
-  }
-
   /** Once more with another engine, where the first one fails. */
   async #compute(values: Float32Array, work: Unit, isRetry = false): Promise<{ referee: Referee; sum: Float32Array }> {
+    const asked = (this.#referee ??= this.#options.startReferee?.());
     try {
-      const referee = await this.#getReferee();
+      const referee = await asked;
       if (!referee) throw new GantryError('E_ENGINE', 'nothing can compute here');
       return { referee, sum: await referee.compute(values, work) };
     } catch (error) {
-      await this.#dropReferee();
-      if (isRetry || !this.#options.startReferee) throw error;
+      await this.#drop(asked);
+      if (isRetry || !asked) throw error;
       return this.#compute(values, work, true);
     }
+  }
+
+  /** What has failed is gone; another engine is started when one is needed. */
+  async #drop(failed: Promise<Referee> | undefined): Promise<void> {
+    if (this.#referee === failed) this.#referee = undefined;
+    const referee = await failed?.catch(() => undefined);
+    await referee?.dispose().catch(() => undefined);
   }
 
   /** @returns undefined where the coordinator cannot compute */
