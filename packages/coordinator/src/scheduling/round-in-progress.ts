@@ -142,11 +142,8 @@ export class RoundInProgress {
     });
   }
 
-  /**
-   * Takes back what was accepted of a worker, where contributions are kept apart.
-   * @returns the shards that wait for another one
-   */
-  retract(identity: string): readonly UnitState[] {
+  /** Takes back what was accepted of a worker, where contributions are kept apart: the shards wait for another one. */
+  retract(identity: string): void {
     const all = this.#apart ?? [];
     const taken = all.filter(({ entry }) => entry.link.identity === identity);
     const shards = taken.flatMap((each) => each.shards);
@@ -160,7 +157,6 @@ export class RoundInProgress {
     this.#work = this.#work.filter(({ shard }) => !isTaken(shard));
     // What is apart is of one shard each.
     this.#nodes = this.#nodes.filter(({ index }) => !isTaken(index));
-    return shards;
   }
 
   /** A copy of a contribution that is kept apart, in memory of earlier ones. */
