@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import type { WorkLine } from '@gantry/coordinator';
 import type { RecordedEvent } from '@gantry/core';
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import {
   Gantry,
   digestOf,
@@ -12,54 +12,19 @@ import {
   readToken,
   temporaryDirectory,
   trainedDigest,
-  whenFiles,
 } from './support/gantry.ts';
-import { LyingRelay } from './support/lying-relay.ts';
-import { TINY } from './support/tiny.ts';
+import { AUDITED_RUN as RUN, eventsOf, trainWithLiar } from './support/lying-run.ts';
 
-/** 128 steps of eight shards. */
-const RUN = [...TINY, '--seed', '7', '--batch', '16', '--shard-size', '2', '--epochs', '2', '--checkpoint-every', '5'];
 /** One in as many units. */
 const SELDOM = 20;
-/** Results of the liar before its first lie. */
-const HONEST_AT_FIRST = 2;
 /** A liar may be caught before its first lie counts: so often in a row, it hardly is. */
 const TRIES = 6;
 
-const open: (() => void)[] = [];
-afterEach(() => {
-  for (const close of open.splice(0)) close();
-});
-
-interface LyingRun {
-  readonly path: string;
-  /** How the liar's worker ended. */
-  readonly code: number | null;
-  readonly events: (type: string) => RecordedEvent[];
-}
-
-/** Trains with a liar and, once that is there, with honest workers; to the end. @param auditing options */
-async function withLiar(honest: number, ...auditing: string[]): Promise<LyingRun> {
-  const path = join(temporaryDirectory(), 'run');
-  const coordinator = new Gantry(['coordinator', ...RUN, ...auditing, '--listen', '127.0.0.1:0', '--run', path]);
-  const [, url = ''] = await coordinator.output(/worker\.tgz (ws:\S+)/);
-  const events = (type: string) =>
-    readJsonLines<RecordedEvent>(path, 'events.jsonl').filter((each) => each.type === type);
-  // A newcomer's first answer is compared in any case.
-  let results = 0;
-  const relay = await LyingRelay.open(url, () => ++results > HONEST_AT_FIRST);
-  open.push(() => relay.close());
-  const token = { GANTRY_TOKEN: readToken(path) };
-  const others = Array.from({ length: honest }, (_, i) => new Gantry(['worker', url, '--name', `honest-${i}`], token));
-  await whenFiles(() => events('joined').length >= honest);
-  const liar = new Gantry(['worker', relay.url, '--name', 'liar', '--threads', '1'], token);
-  const { code } = await liar.finished;
-  // Somebody has to end the run.
-  if (honest === 0) others.push(new Gantry(['worker', url, '--name', 'late'], token));
-  const { code: ended, stderr } = await coordinator.finished;
-  expect(ended, stderr).toBe(0);
-  for (const other of others) expect((await other.finished).code).toBe(0);
-  return { path, code, events };
+/** Trains with a liar to the end. @param auditing options */
+async function withLiar(honest: number, ...auditing: string[]) {
+  const { path, coordinator, honest: others, liar } = await trainWithLiar({ honest, auditing });
+  for (const { code, stderr } of [coordinator, ...others]) expect(code, stderr).toBe(0);
+  return { path, code: liar.code, events: (type: string) => eventsOf(path, type) };
 }
 
 const names = (events: readonly RecordedEvent[]) => [...new Set(events.map(({ worker }) => worker))];

@@ -16,3 +16,9 @@ export function foreignCalls(file: string): string[] {
     .filter((call) => /AF_INET6?|sin6?_port/.test(call))
     .filter((call) => !/inet_addr\("127\.|"::1"|htons\(0\)/.test(call));
 }
+
+/** A command line's beginning that kills the rest of it at its first system call of a kind for a file. */
+export const killAtCall = (call: string, file: string): string[] => {
+  const inject = `inject=${call}:signal=SIGKILL`;
+  return ['strace', '--follow-forks', '-e', `trace=${call}`, '-P', file, '-e', inject, '-o', '/dev/null'];
+};
