@@ -8,6 +8,29 @@
 /* Of scratch memory, which has room for it: vectors are read and written whole. */
 #define ALIGNMENT 64
 
+/*
+ * How the thread rounds: to nearest, with subnormal numbers, unless another library, loaded into it, has set it otherwise
+ * (what is linked with -ffast-math does).
+ */
+#if defined(__aarch64__)
+typedef uint64_t rounding;
+#define IEEE_754 0
+INLINE rounding set_rounding(rounding mode) {
+  rounding before;
+  __asm__ volatile("mrs %0, fpcr\n\tmsr fpcr, %1" : "=&r"(before) : "r"(mode) : "memory");
+  return before;
+}
+#else
+typedef unsigned rounding;
+/* No exception traps. */
+#define IEEE_754 0x1f80
+INLINE rounding set_rounding(rounding mode) {
+  const rounding before = _mm_getcsr();
+  _mm_setcsr(mode);
+  return before;
+}
+#endif
+
 /* The data of a typed array of at least so many bytes; NULL, with an exception pending, if the value is none. */
 static char *data_of(napi_env env, napi_value value, size_t bytes) {
   static const size_t element_bytes[] = {1, 1, 1, 2, 2, 4, 4, 4, 8, 8, 8};
@@ -31,7 +54,9 @@ static napi_value run(napi_env env, napi_callback_info info) {
     arguments[i] = data_of(env, values[1 + i], argument_bytes[i]);
     if (arguments[i] == NULL) return NULL;
   }
+  const rounding before = set_rounding(IEEE_754);
   compute(scratch + ALIGNMENT - (uintptr_t)scratch % ALIGNMENT, arguments);
+  set_rounding(before);
   return NULL;
 }
 

@@ -1,26 +1,41 @@
 /*
- * What compiled programs are made of: functions of one element, and the matrix product.
+ * What compiled programs are made of: the matrix product, and functions of one element, with elementary.h.
  *
- * Vectors are GCC's vector extensions, which Clang has too: LANES is chosen for the processor that is compiled for, and the
- * compiler finds the instructions. Everything is deterministic: the order of all additions is fixed when this is compiled.
+ * The same bits on every processor and from every compiler: each sum has an order that the program fixes, not the vectors,
+ * tiles and panels that suit a processor; a product is fused with the addition after it where multiply_add says so and nowhere
+ * else (-ffp-contract=off); all else is IEEE 754's arithmetic, rounded to nearest, with subnormal numbers. Which NaN an
+ * operation gives is open.
  */
 #include <math.h>
 #include <stddef.h>
 #include <stdint.h>
 
+#if defined(__FAST_MATH__)
+#error "Gantry computes exactly: leave out -ffast-math"
+#endif
+#if !defined(__FMA__) && !defined(__aarch64__)
+#error "machine code needs fused multiply-add (FMA), which this processor does not have"
+#endif
+
 #define INLINE static inline __attribute__((always_inline))
 #define NOINLINE __attribute__((noinline))
 
 /* Elements of a vector, and the rows of a tile: as many sums as there are registers to keep them in, two vectors a row. */
+#if defined(__aarch64__)
+#include <arm_neon.h>
+#define LANES 4
+#define TILE_ROWS 12
+#else
+#include <immintrin.h>
+/* One may be asked for, to compare. */
+#ifndef LANES
 #if defined(__AVX512F__)
 #define LANES 16
-#define TILE_ROWS 12
-#elif defined(__AVX__)
-#define LANES 8
-#define TILE_ROWS 6
 #else
-#define LANES 4
-#define TILE_ROWS 6
+#define LANES 8
+#endif
+#endif
+#define TILE_ROWS (LANES == 16 ? 12 : 6)
 #endif
 #define TILE_COLUMNS (2 * LANES)
 /* M rows are cut into so many blocks, of ROWS(M) rows each or one more. */
@@ -38,6 +53,21 @@ typedef int32_t lane_indices __attribute__((vector_size(4 * LANES)));
 INLINE vector load(const float *p) { return *(const unaligned_vector *)p; }
 INLINE void store(float *p, vector v) { *(unaligned_vector *)p = v; }
 
+/* a · b + c, rounded once, in every lane. */
+INLINE vector multiply_add(float a, vector b, vector c) {
+#if defined(__aarch64__)
+  return (vector)vfmaq_n_f32((float32x4_t)c, (float32x4_t)b, a);
+#elif LANES == 16
+  return (vector)_mm512_fmadd_ps(_mm512_set1_ps(a), (__m512)b, (__m512)c);
+#elif LANES == 8
+  return (vector)_mm256_fmadd_ps(_mm256_set1_ps(a), (__m256)b, (__m256)c);
+#else
+  return (vector)_mm_fmadd_ps(_mm_set1_ps(a), (__m128)b, (__m128)c);
+#endif
+}
+
+#include "elementary.h"
+
 /* Functions of one element. NaN in gives NaN out: whoever reads the result looks for it. */
 
 #define smaller(a, b) ({ __auto_type a_ = (a); __auto_type b_ = (b); a_ < b_ || a_ != a_ ? a_ : b_; })
@@ -48,9 +78,17 @@ INLINE void store(float *p, vector v) { *(unaligned_vector *)p = v; }
   x_ < low_ ? low_ : x_ > high_ ? high_ : x_; })
 #define relu(x) ({ __auto_type x_ = (x); x_ < 0 ? 0 : x_; })
 
+/* The square root of -0 is -0, of which Clang 14 takes the reciprocal for a positive number, unless it cannot tell. */
+INLINE float square_root(float x) { return x == 0 ? x : sqrtf(x); }
+
+/* Cut to an integer, the nearest one that there is; NaN gives 0. */
+INLINE int32_t integer(float x) {
+  return x >= 0x1p31f ? INT32_MAX : x <= -0x1p31f ? INT32_MIN : x != x ? 0 : (int32_t)x;
+}
+
 INLINE float leaky_relu(float x, float alpha) { return x < 0 ? x * alpha : x; }
-INLINE float sigmoid(float x) { return 1.0f / (1.0f + expf(-x)); }
-INLINE float softplus(float x) { return (x > 0 ? x : 0) + log1pf(expf(x > 0 ? -x : x)); }
+INLINE float sigmoid(float x) { return 1.0f / (1.0f + exponential(-x)); }
+INLINE float softplus(float x) { return (x > 0 ? x : 0) + logarithm_of_more(exponential(x > 0 ? -x : x)); }
 
 /*
  * y[rows, 2 vectors] = or += a[rows, depth] · panel[depth, 2 vectors], for one number of rows and one layout of a. Meanwhile,
@@ -76,8 +114,8 @@ typedef void tile(long depth, const float *a, const float *panel, float *y, long
       const vector right = *(const vector *)(panel + k * TILE_COLUMNS + LANES);                                       \
       _Pragma("GCC unroll 16") for (int i = 0; i < ROWS; i++) {                                                       \
         const float factor = a[i * A_ROW + k * A_COLUMN];                                                             \
-        sum[i][0] += factor * left;                                                                                   \
-        sum[i][1] += factor * right;                                                                                  \
+        sum[i][0] = multiply_add(factor, left, sum[i][0]);                                                            \
+        sum[i][1] = multiply_add(factor, right, sum[i][1]);                                                           \
       }                                                                                                               \
     }                                                                                                                 \
     _Pragma("GCC unroll 16") for (int i = 0; i < ROWS; i++) {                                                         \
@@ -143,17 +181,26 @@ static void pack(const long depth, const int columns, const float *b, const long
   }
 }
 
+INLINE void copy_columns(const long rows, const int columns, const float *from, const long from_row, float *to,
+                         const long to_row) {
+  for (long row = 0; row < rows; row++)
+    for (int column = 0; column < columns; column++) to[row * to_row + column] = from[row * from_row + column];
+}
+
+/* Sums of a dot product: whole vectors of every width. */
+#define DOT_SUMS 32
+
 /* y[m] = a[m, k] · b[k], where element k of b is b[k * b_step]; for rows of a that are contiguous, as a rule. */
 INLINE void dots(const long m, const long k, const float *a, const long a_row, const long a_column, const float *b,
                  const long b_step, float *y) {
-  for (long i = 0; i < m; i++, a += a_row) {
-    float sum[2 * LANES] = {0}, total = 0;
+  for (long row = 0; row < m; row++, a += a_row) {
+    float sum[DOT_SUMS] = {0}, total = 0;
     long j = 0;
-    for (; j + 2 * LANES <= k; j += 2 * LANES)
-      for (int lane = 0; lane < 2 * LANES; lane++) sum[lane] += a[(j + lane) * a_column] * b[(j + lane) * b_step];
-    for (; j < k; j++) total += a[j * a_column] * b[j * b_step];
-    for (int lane = 0; lane < 2 * LANES; lane++) total += sum[lane];
-    y[i] = total;
+    for (; j + DOT_SUMS <= k; j += DOT_SUMS)
+      for (int i = 0; i < DOT_SUMS; i++) sum[i] = fmaf(a[(j + i) * a_column], b[(j + i) * b_step], sum[i]);
+    for (; j < k; j++) total = fmaf(a[j * a_column], b[j * b_step], total);
+    for (int i = 0; i < DOT_SUMS; i++) total += sum[i];
+    y[row] = total;
   }
 }
 
@@ -205,11 +252,10 @@ static NOINLINE void product(const long m, const long n, const long k, const flo
             continue;
           }
           /* The last columns, which no whole tile covers. */
-          float edge[(TILE_ROWS + 1) * TILE_COLUMNS];
-          multiply(depth, from, factors, edge, TILE_COLUMNS, 0, ahead, ahead_step);
-          for (long row = 0; row < rows + more; row++)
-            for (int column = 0; column < columns; column++)
-              to[row * n + j + column] = edge[row * TILE_COLUMNS + column] + (k0 > 0 ? to[row * n + j + column] : 0);
+          float edge[(TILE_ROWS + 1) * TILE_COLUMNS] = {0};
+          if (k0 > 0) copy_columns(rows + more, columns, to + j, n, edge, TILE_COLUMNS);
+          multiply(depth, from, factors, edge, TILE_COLUMNS, k0 > 0, ahead, ahead_step);
+          copy_columns(rows + more, columns, edge, TILE_COLUMNS, to + j, n);
         }
         from += (rows + more) * a_row;
         to += (rows + more) * n;

@@ -15,14 +15,25 @@ const MAX_OUTPUT_BYTES = 10e6;
 const HEADERS = folderOf('#native/addon.h');
 const NODE_API_HEADERS = folderOf('#node-api/node_api.h');
 
-const FLAGS: readonly string[] = [
-  '-std=gnu11',
-  '-O3',
-  // For this processor only: others have other vectors.
-  '-march=native',
+/** For this processor only, on x86-64: others have other vectors. All ARM64 have the same. */
+const PROCESSOR: readonly string[] = process.arch === 'arm64' ? [] : ['-march=native'];
+
+/** Before the options of `$CC`. */
+const SPEED: readonly string[] = ['-std=gnu11', '-O3', ...PROCESSOR];
+
+/** Behind them. */
+const MEANING: readonly string[] = [
+  // The same bits everywhere: see kernels.h.
+  '-fno-fast-math',
+  '-ffp-contract=off',
+  '-fwrapv',
   // Nobody reads errno, or traps after a square root; NaN and infinity keep their meaning.
   '-fno-math-errno',
   '-fno-trapping-math',
+];
+
+/** What it makes. */
+const MODULE: readonly string[] = [
   '-shared',
   '-fPIC',
   // Node has the functions of Node-API when it loads the module.
@@ -34,16 +45,19 @@ function folderOf(file: string): string {
   return path.dirname(createRequire(import.meta.url).resolve(file));
 }
 
-/** `$CC`, which may bring options of its own, or `cc`. */
+/** `$CC` or `cc`. */
 const compilerCommand = (): string => process.env['CC']?.trim() || 'cc';
 
-/** @param temporary folder for the files that the compiler makes on its way; absent: that of the machine */
+/**
+ * Runs the C compiler, for fast code unless the options that `$CC` brings along say otherwise, and for the same meaning in any case.
+ * @param temporary folder for the files that the compiler makes on its way; absent: that of the machine
+ */
 async function run(args: readonly string[], temporary?: string): Promise<string> {
-  const [command = '', ...options] = compilerCommand().split(/\s+/);
+  const [command = '', ...given] = compilerCommand().split(/\s+/);
   try {
     const limits = { timeout: TIMEOUT_MS, maxBuffer: MAX_OUTPUT_BYTES };
     const env = { ...process.env, ...(temporary !== undefined && { TMPDIR: temporary }) };
-    return (await promisify(execFile)(command, [...options, ...args], { ...limits, env })).stdout;
+    return (await promisify(execFile)(command, [...SPEED, ...given, ...MEANING, ...args], { ...limits, env })).stdout;
   } catch (cause) {
     const { code, killed, stderr = '' } = cause as { code?: unknown; killed?: boolean; stderr?: string };
     if (code === 'ENOENT') {
@@ -51,6 +65,8 @@ async function run(args: readonly string[], temporary?: string): Promise<string>
         cause,
       });
     }
+    const refusal = /#error "(.*)"/.exec(stderr)?.[1];
+    if (refusal !== undefined) throw new CompileError('c-compiler', refusal, { cause });
     const [complaint = ''] = stderr.split('\n').filter((line) => line.includes('error'));
     const why = killed ? `it took more than ${TIMEOUT_MS / 1000} s` : complaint || String(code);
     throw new CompileError('c-compiler', `the C compiler ${command} failed: ${why}`, { cause });
@@ -58,7 +74,7 @@ async function run(args: readonly string[], temporary?: string): Promise<string>
 }
 
 /** What the compiler says of itself and of this processor: what it compiles runs wherever it says the same. */
-const identify = (): Promise<string> => run(['-march=native', '-dM', '-E', '-x', 'c', '/dev/null']);
+const identify = (): Promise<string> => run(['-dM', '-E', '-x', 'c', '/dev/null']);
 
 /** The folder for caches of a user; undefined without a home directory, for which containers say nothing, or `/`. */
 function userCaches(): string | undefined {
@@ -105,7 +121,14 @@ export async function compileC(source: string, maxBytes = CACHE_BYTES): Promise<
   const names = (await readdir(HEADERS)).toSorted();
   const headers = await Promise.all(names.map((name) => readFile(path.join(HEADERS, name))));
   const identity = await identify();
-  const key = programKey([compilerCommand(), identity, process.arch, FLAGS.join(' '), ...headers, source]);
+  const key = programKey([
+    compilerCommand(),
+    identity,
+    process.arch,
+    [...SPEED, ...MEANING].join(' '),
+    ...headers,
+    source,
+  ]);
   let cause: unknown;
   for (const place of cacheFolders()) {
     try {
@@ -127,7 +150,7 @@ async function compileInto(folder: string, key: string, source: string, maxBytes
     // The compiler may put a file's name into the program, which is to be the same each time.
     const [file, program] = [path.join(draft, 'program.c'), path.join(draft, 'program.node')];
     await writeFile(file, source);
-    await run([...FLAGS, `-I${HEADERS}`, `-I${NODE_API_HEADERS}`, '-o', program, file, '-lm'], draft);
+    await run([...MODULE, `-I${HEADERS}`, `-I${NODE_API_HEADERS}`, '-o', program, file, '-lm'], draft);
     return await keepProgram(folder, key, program, maxBytes);
   } finally {
     await rm(draft, { recursive: true, force: true });

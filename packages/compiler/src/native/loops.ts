@@ -19,21 +19,21 @@ const OPERATORS: Partial<Record<PointwiseFunction, string>> = {
   sub: '-',
 };
 
-/** Functions of kernels.h. */
+/** Functions of kernels.h and elementary.h. */
 const FUNCTIONS: Partial<Record<PointwiseFunction, string>> = {
   abs: 'absolute',
   clip: 'clip',
-  exp: 'expf',
-  log: 'logf',
+  exp: 'exponential',
+  log: 'logarithm',
   max: 'larger',
   min: 'smaller',
-  pow: 'powf',
+  pow: 'power',
   relu: 'relu',
   select: 'choose',
   sigmoid: 'sigmoid',
   softplus: 'softplus',
-  sqrt: 'sqrtf',
-  tanh: 'tanhf',
+  sqrt: 'square_root',
+  tanh: 'hyperbolic_tangent',
 };
 
 function literal(value: number, dtype: DType): string {
@@ -141,6 +141,7 @@ export class LoopWriter {
 
 function cast(value: string, from: DType, to: DType): string {
   if (to === 'bool') return `(${value} != 0)`;
+  if (from === 'float32' && to === 'int32') return `integer(${value})`;
   return from === to ? value : `(${C_TYPE[to]})${value}`;
 }
 
