@@ -10,7 +10,7 @@ export { openCluster, type Cluster, type Links } from './network/cluster.ts';
 export { loadDataSet, type DataSet } from './run/data-set.ts';
 export { PictureRenderer } from './run/pictures.ts';
 export { compileGenerator, compileTraining, convolutionsOn } from './run/programs.ts';
-export { recordedModel } from './run/recorded-model.ts';
+export { recordedRun } from './run/recorded-run.ts';
 export type { ConfigSource, GivenConfig } from './run/given-config.ts';
 export { parseRunJson, type RunJson } from './run/run-config.ts';
 export { RunDirectory } from './storage/run-directory.ts';

@@ -6,7 +6,7 @@ import {
   readGenerator,
   readLines,
   readState,
-  recordedModel,
+  recordedRun,
   parseRunJson,
   type MetricsLine,
   type Pictures,
@@ -51,8 +51,9 @@ export function generate(path: string, options: GenerateOptions = {}): Promise<G
 /** The same pictures, a few at a time, in order: memory does not grow with their number. */
 export async function* generateInParts(path: string, options: GenerateOptions = {}): AsyncGenerator<Generated> {
   const { count = DEFAULT_COUNT, seed = 0, models = modelNamed } = options;
-  const model = models(await recordedModel(path));
-  const renderer = new PictureRenderer(model);
+  const recorded = await recordedRun(path);
+  const model = models(recorded.model);
+  const renderer = new PictureRenderer(model, recorded.pictureEngine);
   try {
     const { step, ...weights } = await readGenerator(path, manifestOf(model), model.preview.network);
     for await (const pictures of renderer.renderInParts(weights, seed, count)) yield { step, ...pictures };

@@ -67,6 +67,8 @@ export async function train(options: TrainOptions = {}): Promise<LiveRun> {
   if (listen.tls && processes + threads > 0) {
     throw new GantryError('E_CONFIG', 'with TLS, a run starts no workers itself: attach them by the join command');
   }
+  // As the workers of this machine compute, or would.
+  const isNative = engine === 'native' || (engine === undefined && device === 'cpu');
   const workers = await prepareWorkers(options.workers ?? {});
   const updates = new Updates();
   const failed = new AbortController();
@@ -119,6 +121,7 @@ export async function train(options: TrainOptions = {}): Promise<LiveRun> {
           modelNamed: options.models ?? modelNamed,
           dataDirectory: options.data,
           attachWorkers,
+          pictureEngine: isNative ? 'native' : 'onnx',
           startReferee: (programFor) => startReferee(programFor, engine, device === 'cuda' ? 'cuda:0' : device),
           audit: options.audit,
           observer: observerOf(updates),

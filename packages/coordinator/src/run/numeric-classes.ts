@@ -1,5 +1,6 @@
 import type { EventOf } from '@gantry/core';
 import type { RunJson } from './run-config.ts';
+import type { ClassNames } from '../scheduling/class-names.ts';
 import type { AcceptedNode } from '../scheduling/round-result.ts';
 
 type ClassRecord = Pick<RunJson, 'numericClasses' | 'bitIdentical'>;
@@ -7,16 +8,19 @@ type ClassRecord = Pick<RunJson, 'numericClasses' | 'bitIdentical'>;
 /** The numeric classes whose work is in a run's weights, with the engines and devices that made them, as run.json keeps them. */
 export class NumericClasses {
   #kinds: ClassRecord['numericClasses'];
+  readonly #names: ClassNames;
   readonly #keep: (record: ClassRecord) => void;
   /** Of how many classes it was said that they differ: one alone needs no word. */
   #said = 1;
 
   /**
    * @param record what the run had before
+   * @param names of the classes, and what confirms them
    * @param keep has it written to run.json
    */
-  constructor({ numericClasses }: ClassRecord, keep: (record: ClassRecord) => void) {
+  constructor({ numericClasses }: ClassRecord, names: ClassNames, keep: (record: ClassRecord) => void) {
     this.#kinds = numericClasses;
+    this.#names = names;
     this.#keep = keep;
   }
 
@@ -30,7 +34,9 @@ export class NumericClasses {
       const isKnown = this.#kinds.some(
         (kind) => kind.class === numericClass && kind.engine === engine && kind.device === device,
       );
-      if (!isKnown) this.#kinds = [...this.#kinds, { class: numericClass, engine, device }];
+      if (isKnown) continue;
+      const probe = this.#names.probeOf(numericClass);
+      this.#kinds = [...this.#kinds, { class: numericClass, engine, device, ...(probe !== undefined && { probe }) }];
     }
     const numericClasses = this.#kinds;
     const classes = [...new Set(numericClasses.map((kind) => kind.class))];

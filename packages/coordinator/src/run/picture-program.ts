@@ -1,6 +1,5 @@
-import { compileNative, CompileError, type NativeProgram } from '@gantry/compiler/native';
+import { compileNative, CompileError } from '@gantry/compiler/native';
 import { GantryError } from '@gantry/core';
-import type * as onnx from '@gantry/compiler/onnx-runtime';
 
 /** An input of a program. */
 export interface Feed {
@@ -15,19 +14,34 @@ export interface PictureProgram {
   dispose(): Promise<void>;
 }
 
+/** What draws: machine code or ONNX Runtime on the CPU. The two differ in rounding. */
+export type PictureEngine = 'native' | 'onnx';
+
 /**
- * Opens a compiled generator: with ONNX Runtime, or where that is not installed as machine code. The two differ in rounding.
+ * Opens a compiled generator.
  * @param model in ONNX; its output is called `images`
+ * @param engine where that is not there, the other one takes its place
  * @throws GantryError E_ENGINE where there is neither
  */
-export async function openPictureProgram(model: Uint8Array): Promise<PictureProgram> {
-  const ort = await import('@gantry/compiler/onnx-runtime').catch(() => undefined);
-  if (!ort) return inMachineCode(await compiled(model));
-  const session = await ort.InferenceSession.create(model, { intraOpNumThreads: 1 });
-  return withOnnxRuntime(session, ort.Tensor);
+export async function openPictureProgram(model: Uint8Array, engine: PictureEngine): Promise<PictureProgram> {
+  const failures: unknown[] = [];
+  for (const open of engine === 'native' ? [inMachineCode, withOnnxRuntime] : [withOnnxRuntime, inMachineCode]) {
+    try {
+      return await open(model);
+    } catch (error) {
+      failures.push(error);
+    }
+  }
+  const noCompiler = failures.find((error) => error instanceof CompileError);
+  if (!noCompiler) throw failures[0];
+  throw new GantryError('E_ENGINE', `pictures cannot be drawn: ${noCompiler.message}; or install onnxruntime-node`, {
+    cause: noCompiler,
+  });
 }
 
-function withOnnxRuntime(session: onnx.InferenceSession, Tensor: typeof onnx.Tensor): PictureProgram {
+async function withOnnxRuntime(model: Uint8Array): Promise<PictureProgram> {
+  const { InferenceSession, Tensor } = await import('@gantry/compiler/onnx-runtime');
+  const session = await InferenceSession.create(model, { intraOpNumThreads: 1 });
   return {
     draw: async (feeds, into) => {
       const tensors = Object.entries(feeds).map(
@@ -41,7 +55,8 @@ function withOnnxRuntime(session: onnx.InferenceSession, Tensor: typeof onnx.Ten
   };
 }
 
-function inMachineCode(program: NativeProgram): PictureProgram {
+async function inMachineCode(model: Uint8Array): Promise<PictureProgram> {
+  const program = await compileNative(model, ['images']);
   const scratch = new Uint8Array(program.scratchBytes);
   return {
     draw: async (feeds, into) => {
@@ -54,15 +69,4 @@ function inMachineCode(program: NativeProgram): PictureProgram {
     },
     dispose: async () => undefined,
   };
-}
-
-async function compiled(model: Uint8Array): Promise<NativeProgram> {
-  try {
-    return await compileNative(model, ['images']);
-  } catch (cause) {
-    if (!(cause instanceof CompileError)) throw cause;
-    throw new GantryError('E_ENGINE', `pictures cannot be drawn: ${cause.message}; or install onnxruntime-node`, {
-      cause,
-    });
-  }
 }

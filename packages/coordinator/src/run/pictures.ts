@@ -14,7 +14,7 @@ import {
   type WeightAverage,
 } from '@gantry/core';
 import { manifestOf, type Model } from '@gantry/core/tfjs';
-import { openPictureProgram, type Feed, type PictureProgram } from './picture-program.ts';
+import { openPictureProgram, type Feed, type PictureEngine, type PictureProgram } from './picture-program.ts';
 import { compileGenerator, previewOf } from './programs.ts';
 import type { Pictures } from './samples.ts';
 
@@ -29,13 +29,14 @@ export class PictureRenderer {
   readonly #imageShape: readonly number[];
   readonly #program: Promise<PictureProgram>;
 
-  constructor(model: Model) {
+  /** @param engine that of the run, so that equal weights give equal pictures */
+  constructor(model: Model, engine: PictureEngine) {
     const { noiseShape, imageShape } = previewOf(model);
     this.#manifest = manifestOf(model);
     this.#network = networkNamed(this.#manifest, model.preview.network);
     this.#noiseShape = noiseShape;
     this.#imageShape = imageShape;
-    this.#program = openPictureProgram(compileGenerator(model, GRID_PICTURES));
+    this.#program = openPictureProgram(compileGenerator(model, GRID_PICTURES), engine);
     // Whoever draws is told.
     this.#program.catch(() => undefined);
   }

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { SmallRun } from '../testing/checkpoints.ts';
 import { sealedJson } from '../storage/sealed-json.ts';
-import { recordedModel } from './recorded-model.ts';
+import { recordedRun } from './recorded-run.ts';
 
 let directory: string;
 let run: string;
@@ -34,19 +34,29 @@ function recordOf(config: object) {
   };
 }
 
-test('that of a run, and of a checkpoint in it, is the one of run.json', async () => {
+test('the model of a run, and of a checkpoint in it, is the one of run.json', async () => {
   const small = await makeRun(recordOf({ model: 'tiny' }));
-  expect(await recordedModel(run)).toBe('tiny');
-  expect(await recordedModel(`${run}/`)).toBe('tiny');
-  expect(await recordedModel(small.directoryOf(1))).toBe('tiny');
+  expect(await recordedRun(run)).toMatchObject({ model: 'tiny' });
+  expect(await recordedRun(`${run}/`)).toMatchObject({ model: 'tiny' });
+  expect(await recordedRun(small.directoryOf(1))).toMatchObject({ model: 'tiny' });
 });
 
 test('a checkpoint that lies alone is taken to be of that model, too', async () => {
   const small = await makeRun(recordOf({ model: 'tiny' }));
   const alone = join(directory, 'elsewhere', 'best', 'of-all');
   await cp(small.directoryOf(1), alone, { recursive: true });
-  expect(await recordedModel(alone)).toBe('dcgan');
-  expect(await recordedModel(join(directory, 'nowhere'))).toBe('dcgan');
+  expect(await recordedRun(alone)).toMatchObject({ model: 'dcgan' });
+  expect(await recordedRun(join(directory, 'nowhere'))).toMatchObject({ model: 'dcgan' });
+});
+
+test.each([
+  [[], 'native'],
+  [['native', 'onnx'], 'native'],
+  [['onnx', 'tensorflow'], 'onnx'],
+])('the pictures of a run of the engines %j are drawn by %s', async (engines, pictureEngine) => {
+  const numericClasses = engines.map((engine) => ({ class: `${engine}-cpu`, engine, device: 'cpu' }));
+  await makeRun({ ...recordOf({ model: 'tiny' }), numericClasses });
+  expect(await recordedRun(run)).toEqual({ model: 'tiny', pictureEngine });
 });
 
 test.each([
@@ -57,7 +67,7 @@ test.each([
 ])('a record that %s is refused in one line, which names it', async (_, record) => {
   const small = await makeRun(record);
   for (const path of [run, small.directoryOf(1)]) {
-    await expect(recordedModel(path)).rejects.toMatchObject({
+    await expect(recordedRun(path)).rejects.toMatchObject({
       code: 'E_CHECKPOINT',
       message: expect.stringMatching(/^\S*\/run\/run\.json cannot be read: [^\n]{10,}$/) as unknown,
     });

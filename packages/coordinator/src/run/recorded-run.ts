@@ -2,24 +2,35 @@ import { readFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { GantryError } from '@gantry/core';
 import { messageOf, systemErrorCode } from '../storage/durable-files.ts';
+import type { PictureEngine } from './picture-program.ts';
 import { parseRunJson } from './run-config.ts';
 
+export interface RecordedRun {
+  /** The name of its model. */
+  readonly model: string;
+  /** What draws its pictures: the engine by which it computes, where that can. */
+  readonly pictureEngine: PictureEngine;
+}
+
 /** Of checkpoints that lie outside a run: there was no other model when nothing recorded it. */
-const DEFAULT_MODEL = 'dcgan';
+const UNRECORDED: RecordedRun = { model: 'dcgan', pictureEngine: 'native' };
 
 /**
- * The name of the model that a run directory, or a checkpoint in one, is of.
+ * What is recorded of the run that a run directory, or a checkpoint in one, is of.
  * @throws GantryError E_CHECKPOINT if the run's record is not there or cannot be read
  */
-export async function recordedModel(path: string): Promise<string> {
+export async function recordedRun(path: string): Promise<RecordedRun> {
   for (const candidate of [resolve(path), dirname(dirname(resolve(path)))]) {
     const file = join(candidate, 'run.json');
     try {
-      return parseRunJson(await readFile(file, 'utf8')).config.model;
+      const { config, numericClasses } = parseRunJson(await readFile(file, 'utf8'));
+      const others = numericClasses.filter(({ engine }) => engine !== 'native');
+      const isForeign = others.length > 0 && others.length === numericClasses.length;
+      return { model: config.model, pictureEngine: isForeign ? 'onnx' : 'native' };
     } catch (cause) {
       if (systemErrorCode(cause) === 'ENOENT' || systemErrorCode(cause) === 'ENOTDIR') continue;
       throw new GantryError('E_CHECKPOINT', `${file} cannot be read: ${messageOf(cause)}`, { cause });
     }
   }
-  return DEFAULT_MODEL;
+  return UNRECORDED;
 }

@@ -170,7 +170,15 @@ export const runJsonSchema = z.object({
   versions: z.record(z.string(), z.string()),
   parameters: z.array(z.object({ name: z.string(), shape: z.array(z.int()) })),
   /** What computed, in the order in which it came: workers of one class round alike. */
-  numericClasses: z.array(z.object({ class: z.string(), engine: z.string(), device: z.string() })),
+  numericClasses: z.array(
+    z.object({
+      class: z.string(),
+      engine: z.string(),
+      device: z.string(),
+      /** What confirms the class: the hash of gradients of the probe shard. */
+      probe: z.string().exactOptional(),
+    }),
+  ),
   /** Whether workers of that class give the same weights again, bit for bit: there was only one. Absent before the first step. */
   bitIdentical: z.boolean().optional(),
   /** Set while the run goes back to where so many steps are done: later checkpoints are of no use. */

@@ -22,6 +22,7 @@ import { loadDataSet, type DataSet } from './data-set.ts';
 import { openTokens, type Tokens } from '../network/tokens.ts';
 import { EventLog } from './event-log.ts';
 import { NumericClasses } from './numeric-classes.ts';
+import type { PictureEngine } from './picture-program.ts';
 import { PictureRenderer } from './pictures.ts';
 import { trainingPrograms } from './programs.ts';
 import type { ConfigSource } from './given-config.ts';
@@ -33,6 +34,7 @@ import { checkTokens, tokenMarks } from './token-marks.ts';
 import { RunWatch } from '../monitoring/run-watch.ts';
 import type { AuditOptions } from '../scheduling/audit-options.ts';
 import type { Referee } from '../scheduling/referee.ts';
+import { ClassNames } from '../scheduling/class-names.ts';
 import { Scheduler } from '../scheduling/scheduler.ts';
 import { TrainingRun, type RunObserver, type Summary } from './training-run.ts';
 
@@ -50,6 +52,8 @@ export interface TrainOptions {
   /** Lets workers join the scheduler, from now on and until it is closed. */
   readonly attachWorkers: (context: AttachContext) => Promise<AttachedWorkers>;
   readonly observer: RunObserver;
+  /** What draws the sample grids, where it can: the engine of the run, so that equal weights give equal pictures. */
+  readonly pictureEngine: PictureEngine;
   /** Starts an engine for shards on which workers contradict each other. @throws GantryError E_ENGINE if there is none */
   readonly startReferee?: (programFor: (device: string) => Program) => Promise<Referee>;
   /** Absent: workers are believed. */
@@ -90,7 +94,8 @@ export async function train(options: TrainOptions): Promise<Summary | undefined>
   // What is recorded while nobody waits for it ends the run as what the training itself writes does.
   const unwritable = new AbortController();
   const record = new RunRecord(directory, opened, (error) => unwritable.abort(error));
-  const classes = new NumericClasses(opened, (noted) => record.keep(noted));
+  const classNames = new ClassNames(opened.numericClasses);
+  const classes = new NumericClasses(opened, classNames, (noted) => record.keep(noted));
   let renderer: PictureRenderer | undefined;
   let scheduler: Scheduler | undefined;
   let workers: AttachedWorkers | undefined;
@@ -99,7 +104,7 @@ export async function train(options: TrainOptions): Promise<Summary | undefined>
   try {
     const manifest = manifestOf(model);
     const plan = planOf(config, data, manifest);
-    renderer = new PictureRenderer(model);
+    renderer = new PictureRenderer(model, options.pictureEngine);
     const { startReferee } = options;
     const events = new EventLog(directory, state, (line) => {
       watch.happened(line);
@@ -117,6 +122,7 @@ export async function train(options: TrainOptions): Promise<Summary | undefined>
     };
     const programFor = trainingPrograms(model, plan, config.seed);
     scheduler = new Scheduler(note, {
+      classNames,
       startReferee: startReferee && (() => startReferee(programFor)),
       audit: options.audit,
     });
