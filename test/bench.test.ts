@@ -80,7 +80,7 @@ describe('gantry bench', () => {
       results.push(...(await reportOf('step', ...options, '--convolutions', form)).results);
     }
     expect(results.map(({ convolutions }) => convolutions)).toEqual(['direct', 'patches', 'spectral']);
-    expect(new Set(results.map(({ numericClass }) => numericClass)).size).toBe(3);
+    expect(new Set(results.map(({ probe }) => probe)).size).toBe(3);
   });
 
   it('train: a whole training in processes, with and without viewers', async () => {

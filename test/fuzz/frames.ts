@@ -41,7 +41,7 @@ const FROM_WORKER: readonly (readonly [WorkerMessage, Uint8Array?])[] = [
       gantry: '0.1.0',
     },
   ],
-  [{ type: 'ready', manifest: HASH, program: HASH, numericClass: 'ab'.repeat(8) }],
+  [{ type: 'ready', manifest: HASH, program: HASH, numericClass: 'native-1', probe: 'ab'.repeat(8) }],
   [{ type: 'computed', round: 3, index: 1, computeMs: 1.5, waitMs: 0 }],
   [
     { type: 'result', round: 3, level: 1, index: 0, samples: 4, computeMs: 2, waitMs: 1 },

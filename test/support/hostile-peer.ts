@@ -104,7 +104,8 @@ export class HostilePeer {
         type: 'ready',
         manifest: manifest ?? (await sha256(manifestBytes(manifestFromWire(welcome.manifest)))),
         program: await sha256(programBytes(welcome)),
-        numericClass: '0'.repeat(64),
+        numericClass: 'native-1',
+        probe: '0'.repeat(64),
       }),
     );
   }

@@ -6,10 +6,10 @@ import { LyingRelay } from './lying-relay.ts';
 import { TINY } from './tiny.ts';
 
 /** 128 steps of eight shards. */
-export const AUDITED_RUN: readonly string[] = [
-  ...TINY,
-  ...['--seed', '7', '--batch', '16', '--shard-size', '2', '--epochs', '2', '--checkpoint-every', '5'],
-];
+export const AUDITED_RUN: readonly string[] = [...TINY].concat(
+  ['--seed', '7', '--batch', '16', '--shard-size', '2'],
+  ['--epochs', '2', '--checkpoint-every', '5'],
+);
 /** Of a liar's results, before its first lie: a newcomer's first answer is compared in any case. */
 const HONEST_AT_FIRST = 2;
 

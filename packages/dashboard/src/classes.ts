@@ -31,7 +31,7 @@ export function classesOf(
     .map(({ worker, class: numericClass }) => ({ name: worker, numericClass }));
   return [...new Set([...known, ...present])].map((id) => {
     const alike = workers.filter(({ numericClass }) => numericClass === id);
-    const gone = earlier.filter(({ numericClass }) => numericClass.startsWith(id));
+    const gone = earlier.filter(({ numericClass }) => numericClass === id);
     return {
       id,
       engines: [...new Set(alike.map(({ engine, device }) => `${engine} on ${device}`))],

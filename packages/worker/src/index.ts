@@ -6,7 +6,7 @@ export { createEngine } from './engines/engines.ts';
 export { EnginePool } from './slots/engine-pool.ts';
 export { EngineThread } from './slots/engine-thread.ts';
 export { KEEPING_MALLOC } from './session/malloc.ts';
-export { probeNumericClass } from './engines/numeric-class.ts';
+export { numericClassOf, probeOf } from './engines/numeric-class.ts';
 export { ShardRunner, type ShardRunnerOptions } from './session/shard-runner.ts';
 export { ShardTally } from './session/shard-tally.ts';
 export { newIdentity } from './session/work-loop.ts';

@@ -11,7 +11,7 @@ import {
 import { disposeModel } from '@gantry/core/tfjs';
 import { dcgan } from '@gantry/models';
 import type { ConvolutionForm } from '@gantry/compiler';
-import { EngineThread, probeNumericClass, type Device, type EngineName } from '@gantry/worker';
+import { EngineThread, numericClassOf, probeOf, type Device, type EngineName } from '@gantry/worker';
 import { spread, type Spread } from './statistics.ts';
 
 const WARM_UP_STEPS = 2;
@@ -39,8 +39,10 @@ export interface StepFigures {
   readonly convolutions: ConvolutionForm;
   /** Images. */
   readonly shardSize: number;
-  /** As workers tell the coordinator; it differs between shard sizes, too. */
+  /** As workers tell the coordinator. */
   readonly numericClass: string;
+  /** … which differs between shard sizes, too. */
+  readonly probe: string;
   /** Milliseconds of a leaf: noise and dropout masks, both gradients. */
   readonly gradientMs: Spread;
   /** … of adding it to another one. */
@@ -67,7 +69,7 @@ interface Times {
 /** One thread that trains with one shard per step: never more than one of its parts is at work. */
 class Trainee {
   readonly shardSize: number;
-  readonly numericClass: string;
+  readonly probe: string;
   readonly times: Times[] = [];
   readonly #thread: EngineThread;
   readonly #scheme: Synchronous;
@@ -82,12 +84,12 @@ class Trainee {
   private constructor(
     shardSize: number,
     thread: EngineThread,
-    numericClass: string,
+    probe: string,
     manifest: ModelManifest,
     images: ImageSet,
   ) {
     this.shardSize = shardSize;
-    this.numericClass = numericClass;
+    this.probe = probe;
     this.#thread = thread;
     const plan = { images: images.count, epochs: EPOCHS, batch: shardSize, shardSize };
     const samples = { count: images.count, bytes: images.pixels };
@@ -104,13 +106,8 @@ class Trainee {
     disposeModel(model);
     try {
       await thread.load(program);
-      const trainee = new Trainee(
-        shardSize,
-        thread,
-        await probeNumericClass(thread, program),
-        program.manifest,
-        images,
-      );
+      const probe = await probeOf(thread, program);
+      const trainee = new Trainee(shardSize, thread, probe, program.manifest, images);
       await trainee.#setWeights();
       return trainee;
     } catch (error) {
@@ -177,7 +174,7 @@ export async function measureSteps(plan: StepPlan, onRound: (round: number) => v
   return trainees.map((trainee) => figuresOf(plan, trainee));
 }
 
-function figuresOf(plan: StepPlan, { shardSize, numericClass, times }: Trainee): StepFigures {
+function figuresOf(plan: StepPlan, { shardSize, probe, times }: Trainee): StepFigures {
   const all = times.map(({ gradient, add, adam, weights }) => gradient + add + adam + weights);
   const rates = (ms: readonly number[]) => spread(ms.map((each) => (shardSize * 1000) / each));
   const gradients = times.map(({ gradient }) => gradient);
@@ -186,7 +183,8 @@ function figuresOf(plan: StepPlan, { shardSize, numericClass, times }: Trainee):
     device: plan.device,
     convolutions: convolutionsOf(plan),
     shardSize,
-    numericClass,
+    numericClass: numericClassOf(plan.engine, plan.device),
+    probe,
     gradientMs: spread(gradients),
     addMs: spread(times.map(({ add }) => add)),
     adamMs: spread(times.map(({ adam }) => adam)),

@@ -197,7 +197,8 @@ export class SyntheticWorker {
       type: 'ready',
       manifest: await sha256(manifestBytes(manifestFromWire(welcome.manifest))),
       program: await sha256(programBytes(welcome)),
-      numericClass: '0'.repeat(16),
+      numericClass: 'synthetic',
+      probe: '0'.repeat(16),
     });
   }
 

@@ -120,7 +120,7 @@ async function measure(
   const [figures] = (JSON.parse(stdout) as { results: [StepFigures] }).results;
   const imagesPerSecond = figures.gradientImagesPerSecond.median;
   return {
-    detail: `${imagesPerSecond.toFixed(0)} images/s on one thread, numeric class ${figures.numericClass} with seed 0 and shards of ${SHARD_SIZE}`,
+    detail: `${imagesPerSecond.toFixed(0)} images/s on one thread, numeric class ${figures.numericClass}`,
     imagesPerSecond,
   };
 }

@@ -1,6 +1,6 @@
 import type { Referee } from '@gantry/coordinator';
 import type { Program } from '@gantry/core';
-import { EngineThread, prepareDevice, probeNumericClass, type Device, type EngineName } from '@gantry/worker';
+import { EngineThread, prepareDevice, numericClassOf, probeOf, type Device, type EngineName } from '@gantry/worker';
 
 /**
  * An engine in a thread of this process, for a run's program.
@@ -17,10 +17,11 @@ export async function startReferee(
   try {
     const program = programFor(device);
     await thread.load(program);
-    const numericClass = await probeNumericClass(thread, program);
+    const probe = await probeOf(thread, program);
     return {
       engine: name,
-      numericClass,
+      numericClass: numericClassOf(name, device),
+      probe,
       compute: async (weights, unit) => {
         // Calls are carried out in their order: nothing comes between the two.
         const [, contribution] = await Promise.all([thread.setWeights(weights), thread.gradients(unit)]);

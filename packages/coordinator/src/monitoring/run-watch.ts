@@ -21,7 +21,7 @@ import type { RunDirectory } from '../storage/run-directory.ts';
 import type { MetricsLine } from '../storage/run-lines.ts';
 import type { Scheduler } from '../scheduling/scheduler.ts';
 import { DownsampledHistory } from './downsampled-history.ts';
-import { shortClass, watchedStalls, watchedStep, watchedWorkers, type RecentStep } from './watched-workers.ts';
+import { watchedStalls, watchedStep, watchedWorkers, type RecentStep } from './watched-workers.ts';
 
 const HISTORY_LINES = 2000;
 const EVENTS = 500;
@@ -209,7 +209,7 @@ export class RunWatch {
   }
 
   #computedBy(numericClass: string): void {
-    if (this.#numericClasses.size < NUMERIC_CLASSES) this.#numericClasses.add(shortClass(numericClass));
+    if (this.#numericClasses.size < NUMERIC_CLASSES) this.#numericClasses.add(numericClass);
   }
 
   #run(): WatchedRun {

@@ -15,11 +15,6 @@ export interface RecentStep {
   readonly work: readonly AcceptedWork[];
 }
 
-/** As much of a numeric class as those who watch are told. */
-export function shortClass(numericClass: string): string {
-  return numericClass.slice(0, 16);
-}
-
 /** The workers that are there, in the order in which they came, and those that left lately. */
 export function watchedWorkers(view: SchedulerView, recent: readonly RecentStep[]): WatchedWorker[] {
   const shares = sharesOf(recent);
@@ -32,7 +27,7 @@ export function watchedWorkers(view: SchedulerView, recent: readonly RecentStep[
       name: link.name,
       ...link.place,
       slots: link.slots,
-      numericClass: shortClass(link.numericClass),
+      numericClass: link.numericClass,
       state: departure?.state ?? stateOf(entry, view),
       ...(departure && { cause: departure.cause }),
       since: since.toISOString(),

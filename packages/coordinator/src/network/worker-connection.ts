@@ -209,7 +209,8 @@ export class WorkerConnection {
     if (ready.manifest !== hashes.manifest || ready.program !== hashes.program) {
       throw new GantryError('E_MANIFEST', 'the worker has other parameters or another program than the run');
     }
-    const refusal = scheduler.refusalOf(ready.numericClass);
+    const numericClass = scheduler.classNames.nameOf(ready);
+    const refusal = scheduler.refusalOf(numericClass);
     if (refusal) throw refusal;
     this.#clearTimers();
     this.#startHeartbeat();
@@ -218,7 +219,7 @@ export class WorkerConnection {
       name: uniqueName(hello.name, taken),
       identity: hello.identity,
       isTrusted: this.#context.trusted.has(hello.identity),
-      numericClass: ready.numericClass,
+      numericClass,
       slots: hello.threads,
       place: { address: this.#peer.address, engine: hello.engine, device: hello.device },
       traffic: () => this.#traffic(),

@@ -7,7 +7,8 @@ const GOOD = 1;
 const BAD = 2;
 
 function referee(compute: Referee['compute']): () => Promise<Referee> {
-  return () => Promise.resolve({ engine: 'none', numericClass: '0', compute, dispose: () => Promise.resolve() });
+  return () =>
+    Promise.resolve({ engine: 'none', numericClass: '0', probe: '0', compute, dispose: () => Promise.resolve() });
 }
 const honestReferee = referee((_, unit) => Promise.resolve(new Float32Array(samplesIn(unit) / 2).fill(GOOD)));
 

@@ -3,17 +3,16 @@ import { GantryError, allUsable, samplesIn, type RunEvent, type Unit } from '@ga
 import { TaintedError, type Audit, type Taint } from './audit.ts';
 import { areAlike, opinionOf, type Answer, type Opinion } from './answers.ts';
 import type { PublishedWeights } from './published-weights.ts';
+import type { ClassNames } from './class-names.ts';
 import { refereeLink, type Referee } from './referee.ts';
 import type { RoundInProgress } from './round-in-progress.ts';
 import type { UnitState } from './unit-state.ts';
 import type { WorkerLink } from './worker-link.ts';
 import { RegisteredWorker } from './worker-registry.ts';
 
-/** As many digits of a numeric class as people are shown. */
-const CLASS_DIGITS = 8;
-
 export interface CourtOptions {
   readonly audit: Audit | undefined;
+  readonly classNames: ClassNames;
   readonly startReferee: (() => Promise<Referee>) | undefined;
   readonly onEvent: (event: RunEvent) => void;
   /** The round under way. */
@@ -58,13 +57,14 @@ export class Court {
 
   /** Why workers of a numeric class cannot take part; undefined if they can. */
   refusalOf(numericClass: string): GantryError | undefined {
-    if (!this.#model || this.#model.numericClass === numericClass) return undefined;
+    if (!this.#model) return undefined;
+    const own = this.#options.classNames.nameOf(this.#model);
+    if (own === numericClass) return undefined;
     const { engine } = this.#model;
-    const [own, theirs] = [this.#model.numericClass, numericClass].map((each) => each.slice(0, CLASS_DIGITS));
     return new GantryError(
       'E_AUDIT',
       `this run audits its workers, and its coordinator (${engine} engine, class ${own}) gets other bits than this worker ` +
-        `(class ${theirs}): attach it with --engine ${engine}, on a processor like the coordinator's`,
+        `(class ${numericClass}): attach it with --engine ${engine}, on a processor like the coordinator's`,
     );
   }
 
@@ -212,7 +212,8 @@ export class Court {
       const { referee, sum } = await this.#compute(weights.values, work);
       const { round, index } = work;
       const result = { round, level: 0, index, sum, samples: samplesIn(work), computeMs: 0, waitMs: 0 };
-      return opinionOf(new RegisteredWorker(refereeLink(referee), 0), result, undefined, performance.now());
+      const link = refereeLink(referee, this.#options.classNames.nameOf(referee));
+      return opinionOf(new RegisteredWorker(link, 0), result, undefined, performance.now());
     } catch {
       return undefined;
     } finally {

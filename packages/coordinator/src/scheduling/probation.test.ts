@@ -12,6 +12,7 @@ const REFEREE: SchedulerOptions = {
     Promise.resolve({
       engine: 'none',
       numericClass: '0',
+      probe: '0',
       compute: (_, unit) => Promise.resolve(new Float32Array(samplesIn(unit) / 2).fill(GOOD)),
       dispose: () => Promise.resolve(),
     }),

@@ -4,6 +4,7 @@ import { Arrivals } from './arrivals.ts';
 import { assign, describeStalls, findLate, findTheft, freeFor, isAvailable, needsAnother } from './assignment.ts';
 import { Audit, TaintedError, type Taint } from './audit.ts';
 import type { AuditOptions } from './audit-options.ts';
+import { ClassNames } from './class-names.ts';
 import { Court } from './court.ts';
 import type { PublishedWeights } from './published-weights.ts';
 import { Quarantine } from './quarantine.ts';
@@ -24,6 +25,8 @@ const SUPPOSED_MS_PER_SAMPLE = 1;
 const WATCH_MS = 50;
 
 export interface SchedulerOptions {
+  /** What the numeric classes of workers are called; absent: none is known yet. */
+  readonly classNames?: ClassNames;
   /** Starts whoever has the last word where workers contradict each other, or find that training has diverged. */
   readonly startReferee?: (() => Promise<Referee>) | undefined;
   /** Absent: workers are believed. */
@@ -38,6 +41,7 @@ export interface SchedulerOptions {
  * not begun; what is late is given to others, too, until one of them answers. Who is late gets nothing new before it has answered.
  */
 export class Scheduler {
+  readonly classNames: ClassNames;
   readonly quarantine: Quarantine;
   readonly arrivals = new Arrivals();
   readonly #registry = new WorkerRegistry();
@@ -55,8 +59,12 @@ export class Scheduler {
   readonly #freeVectors: Float32Array[] = [];
   #root: Float32Array | undefined;
 
-  constructor(onEvent: (event: RunEvent) => void, { startReferee, audit }: SchedulerOptions = {}) {
+  constructor(
+    onEvent: (event: RunEvent) => void,
+    { classNames = new ClassNames(), startReferee, audit }: SchedulerOptions = {},
+  ) {
     this.#onEvent = onEvent;
+    this.classNames = classNames;
     this.quarantine = new Quarantine(onEvent);
     this.#audit = audit && new Audit(audit);
     this.#probation = new Probation({
@@ -71,6 +79,7 @@ export class Scheduler {
     });
     this.#court = new Court({
       audit: this.#audit,
+      classNames,
       startReferee,
       onEvent,
       current: () => this.#current,

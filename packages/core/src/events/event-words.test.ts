@@ -12,8 +12,8 @@ const EXAMPLES: { readonly [T in EventType]: readonly [Omit<EventOf<T>, 'type'>,
   started: [{}, 'the run started'],
   resumed: [{ skipped: [] }, 'the run was resumed after step 7'],
   joined: [
-    { worker: 'ada', engine: 'onnx', device: 'cpu', class: '0123456789abcdef0123456789abcdef', slots: 1 },
-    'ada joined: onnx on cpu (class 01234567)',
+    { worker: 'ada', engine: 'onnx', device: 'cpu', class: 'native-1', slots: 1 },
+    'ada joined: onnx on cpu (class native-1)',
   ],
   left: [{ worker: 'ada', cause }, 'ada left: because'],
   invalid: [{ worker: 'ada', code: 'E_BAD_SHAPE', cause }, 'an invalid result of ada [E_BAD_SHAPE]: because'],
@@ -69,7 +69,7 @@ describe('an event', () => {
   it('deserves a line on the terminal where somebody may have to do something', () => {
     const lines = EVENT_TYPES.map((type) => [type, terminalLine(exampleOf(type))] as const);
     expect(lines.filter(([, line]) => line !== undefined)).toEqual([
-      ['joined', 'ada joined: onnx on cpu (class 01234567)'],
+      ['joined', 'ada joined: onnx on cpu (class native-1)'],
       ['left', 'ada left: because'],
       ['invalid', 'an invalid result of ada [E_BAD_SHAPE]: because'],
       ['damaged', 'damage on the way to or from ada: because'],

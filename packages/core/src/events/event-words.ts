@@ -2,9 +2,6 @@
 import { isEventType, knownEvent, type RecordedEvent } from './recorded-event.ts';
 import type { EventLine, EventType } from './run-event.ts';
 
-/** As many digits of a numeric class as are shown to people; events.jsonl has all. */
-export const CLASS_DIGITS = 8;
-
 export const EVENT_KINDS = ['workers', 'faults', 'work', 'run'] as const;
 /** What an event is about. */
 export type EventKind = (typeof EVENT_KINDS)[number];
@@ -104,7 +101,7 @@ function wordsOf(event: EventLine): string {
       return `the run was resumed after step ${event.step}${skipped}`;
     }
     case 'joined':
-      return `${event.worker} joined: ${event.engine} on ${event.device} (class ${event.class.slice(0, CLASS_DIGITS)})`;
+      return `${event.worker} joined: ${event.engine} on ${event.device} (class ${event.class})`;
     case 'left':
       return `${event.worker} left: ${event.cause}`;
     case 'invalid':

@@ -108,7 +108,13 @@ const messages: { [Type in Message['type']]: fc.Arbitrary<MessageOf<Type>> } = {
     threads: fc.integer({ min: 1, max: 1024 }),
     gantry: text(32),
   }),
-  ready: fc.record({ type: is('ready'), manifest: sha256, program: sha256, numericClass: hex(16, 64) }),
+  ready: fc.record({
+    type: is('ready'),
+    manifest: sha256,
+    program: sha256,
+    numericClass: fc.stringMatching(/^[a-z][a-z0-9-]{0,31}$/),
+    probe: hex(16, 64),
+  }),
   computed: fc.record({ type: is('computed'), round, index, computeMs: ms, waitMs: ms }),
   result: fc.record({
     type: is('result'),

@@ -101,8 +101,10 @@ const ready = z.strictObject({
   manifest: sha256Hex,
   /** sha256 of `programBytes`, from the seed and from hashes that the worker computed of the bytes it received. */
   program: sha256Hex,
-  /** Hash of the probe shard's gradients: workers of one class round alike. */
-  numericClass: z.string().regex(/^[0-9a-f]{16,64}$/),
+  /** What defines how the worker rounds: the engine and the version of its arithmetic, or the device; `native-1`, `onnx-cuda`. */
+  numericClass: z.string().regex(/^[a-z][a-z0-9-]{0,31}$/),
+  /** Hash of the probe shard's gradients: workers of one class have the same. */
+  probe: z.string().regex(/^[0-9a-f]{16,64}$/),
 });
 
 /**

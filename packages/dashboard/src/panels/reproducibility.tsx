@@ -1,8 +1,21 @@
 import type { RecordedEvent, WatchedRun, WatchedWorker } from '@gantry/core';
-import { classesOf } from '../classes.ts';
+import { classesOf, type NumericClass } from '../classes.ts';
 import { Panel } from './panel.tsx';
 
 const NAMES_SHOWN = 4;
+
+function whatFollowsOf([first, second]: readonly NumericClass[]): string {
+  if (!first) {
+    return 'The first worker that joins decides on the numeric class: with workers of the same class, this seed gives the same weights, bit for bit.';
+  }
+  if (second) {
+    return 'Workers of several numeric classes took part: they round differently, so the final weights depend on who computed what, and another run of this seed will differ in small ways. Training itself is as good.';
+  }
+  const alike = first.id.startsWith('native-')
+    ? 'All workers compute in machine code, which has the same bits on every CPU'
+    : 'All workers round alike';
+  return `${alike}: this seed gives the same final weights, bit for bit, for any number of such workers, however often they come and go.`;
+}
 
 /** Which engines and numeric classes are at work, and what follows for the bits of the result. */
 export function Reproducibility({
@@ -26,13 +39,7 @@ export function Reproducibility({
         )
       }
     >
-      <p>
-        {mixed
-          ? 'Workers of several numeric classes took part: they round differently, so the final weights depend on who computed what, and another run of this seed will differ in small ways. Training itself is as good.'
-          : classes.length === 1
-            ? 'All workers round alike: this seed gives the same final weights, bit for bit, for any number of such workers, however often they come and go.'
-            : 'The first worker that joins decides on the numeric class: with workers of the same class, this seed gives the same weights, bit for bit.'}
-      </p>
+      <p>{whatFollowsOf(classes)}</p>
       <ul className="plain">
         {classes.map(({ id, engines, workers: names }) => (
           <li key={id}>

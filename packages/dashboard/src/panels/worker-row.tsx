@@ -1,5 +1,4 @@
 import type { WatchedWorker, WatchedWorkerState } from '@gantry/core';
-import { CLASS_DIGITS } from '@gantry/core/watching';
 import { memo } from 'react';
 import { isPresent } from '../classes.ts';
 import { ago, bytes, duration, localTime, percent, whole } from '../format.ts';
@@ -56,7 +55,7 @@ export const WorkerRow = memo(
           </>
         )}
         <td>
-          <code>{worker.numericClass.slice(0, CLASS_DIGITS)}</code>
+          <code>{worker.numericClass}</code>
         </td>
         <td className="number">
           {isPresent(worker) && (

@@ -1,13 +1,26 @@
 import { initialWeights, sampleBytes, sha256, type Program, type Unit } from '@gantry/core';
 import type { EngineHost } from '../slots/engine-host.ts';
 
+/** The version of what machine code computes: another one wherever a bit changes. */
+const NATIVE_ARITHMETIC = 1;
+
 /**
- * The numeric class of an engine: a hash of its gradients of a fixed shard with fixed weights. Rounding differs between
- * engines, devices and generations of processors; engines of one class can be mixed without changing a run's result.
- * Leaves the engine with the weights of the probe.
+ * The numeric class of an engine by what defines it; engines of one class can be mixed without changing a run's result.
+ * Machine code has the same bits everywhere. Elsewhere rounding differs between versions and generations of processors, too,
+ * which only `probeOf` tells.
+ */
+export function numericClassOf(engine: string, device: string): string {
+  if (engine === 'native') return `native-${NATIVE_ARITHMETIC}`;
+  const [kind = ''] = device.split(':');
+  return `${engine}-${kind}`;
+}
+
+/**
+ * What confirms a numeric class: a hash of an engine's gradients of a fixed shard with fixed weights. Leaves the engine with
+ * the weights of the probe.
  * @returns the first 16 hexadecimal digits of a sha256
  */
-export async function probeNumericClass(engine: EngineHost, program: Program): Promise<string> {
+export async function probeOf(engine: EngineHost, program: Program): Promise<string> {
   await engine.setWeights(initialWeights(program.manifest, 0));
   const samples = program.variants[0]?.samples ?? 0;
   const data = Uint8Array.from(
@@ -16,6 +29,8 @@ export async function probeNumericClass(engine: EngineHost, program: Program): P
   );
   const probe: Unit = { round: 0, index: 0, batches: [{ step: 0, iteration: 0, first: 0, samples }], data };
   const contribution = await engine.gradients(probe);
+  // Which NaN an operation gives is the processor's choice.
+  for (const [i, value] of contribution.entries()) if (Number.isNaN(value)) contribution[i] = NaN;
   const { buffer, byteOffset, byteLength } = contribution;
   const hash = await sha256(new Uint8Array(buffer, byteOffset, byteLength));
   return hash.slice(0, 16);

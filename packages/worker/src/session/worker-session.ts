@@ -15,6 +15,7 @@ import {
   type MessageOf,
   type WorkerMessage,
 } from '@gantry/core';
+import { numericClassOf } from '../engines/numeric-class.ts';
 import { variantKey } from '../engines/variants.ts';
 import { ConnectionError, type Connection } from './connection.ts';
 import type { EnginePool } from '../slots/engine-pool.ts';
@@ -192,7 +193,7 @@ export class WorkerSession {
       program: await sha256(programBytes({ seed, programs: received })),
     };
     const key = [seed, hashes.manifest, hashes.program].join(' ');
-    const numericClass = await this.#tools.pool.load(key, { seed, manifest, variants });
+    const probe = await this.#tools.pool.load(key, { seed, manifest, variants });
     this.#programs.clear();
     if (this.#over) return;
     this.#runner = new ShardRunner({
@@ -202,7 +203,8 @@ export class WorkerSession {
       send: (frame, sent) => this.#connection.send(frame, sent),
       failed: (error) => this.#fail(error),
     });
-    this.#send({ type: 'ready', ...hashes, numericClass });
+    const { engine, device } = this.#options;
+    this.#send({ type: 'ready', ...hashes, numericClass: numericClassOf(engine, device), probe });
     this.#options.observer.connected(run);
   }
 

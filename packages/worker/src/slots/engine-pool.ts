@@ -2,7 +2,7 @@ import type { Program } from '@gantry/core';
 import { delay } from '../session/delay.ts';
 import type { EngineHost } from './engine-host.ts';
 import { EngineSlot } from './engine-slot.ts';
-import { probeNumericClass } from '../engines/numeric-class.ts';
+import { probeOf } from '../engines/numeric-class.ts';
 
 /** Shards under way cannot be interrupted; nobody waits longer for them at the end. */
 const DISPOSE_TIMEOUT_MS = 1000;
@@ -12,7 +12,7 @@ export class EnginePool {
   readonly slots: readonly EngineSlot[];
   /** Called when a slot has become free; the current session sets it. */
   onFree: () => void = () => undefined;
-  #loaded: { readonly key: string; readonly numericClass: Promise<string> } | undefined;
+  #loaded: { readonly key: string; readonly probe: Promise<string> } | undefined;
 
   /**
    * @param start starts an engine; called again where one has died
@@ -24,17 +24,18 @@ export class EnginePool {
   }
 
   /**
-   * Loads a program on all threads and probes the numeric class, unless the program of the same key is loaded already.
+   * Loads a program on all threads and probes them, unless the program of the same key is loaded already.
    * @param key equal for equal programs only
+   * @returns what confirms the numeric class
    * @throws GantryError E_ENGINE
    */
   load(key: string, program: Program): Promise<string> {
     if (this.#loaded?.key !== key) {
       // A probe that is under way would set its weights in the middle of this one.
-      const previous = this.#loaded?.numericClass.catch(() => undefined);
-      this.#loaded = { key, numericClass: this.#loadAfter(previous, program) };
+      const previous = this.#loaded?.probe.catch(() => undefined);
+      this.#loaded = { key, probe: this.#loadAfter(previous, program) };
     }
-    return this.#loaded.numericClass;
+    return this.#loaded.probe;
   }
 
   async dispose(): Promise<void> {
@@ -49,6 +50,6 @@ export class EnginePool {
     await Promise.all(this.slots.map((slot) => slot.load(program)));
     const [first] = this.slots;
     if (!first) throw new RangeError('a pool without threads');
-    return probeNumericClass(first.host, program);
+    return probeOf(first.host, program);
   }
 }
