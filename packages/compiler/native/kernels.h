@@ -38,6 +38,8 @@
 #define TILE_ROWS (LANES == 16 ? 12 : 6)
 #endif
 #define TILE_COLUMNS (2 * LANES)
+/* Elements. */
+#define CACHE_LINE 16
 /* M rows are cut into so many blocks, of ROWS(M) rows each or one more. */
 #define BLOCKS(M) (((M) + TILE_ROWS - 1) / TILE_ROWS)
 #define ROWS(M) ((M) / BLOCKS(M))
@@ -92,8 +94,8 @@ INLINE float softplus(float x) { return (x > 0 ? x : 0) + logarithm_of_more(expo
 
 /*
  * y[rows, 2 vectors] = or += a[rows, depth] · panel[depth, 2 vectors], for one number of rows and one layout of a. Meanwhile,
- * two cache lines at ahead, ahead + ahead_step … are fetched with each k: what is multiplied later is in the second-level cache
- * by then. Fetching them in one go would take as long as computing without them.
+ * as much at ahead, ahead + ahead_step … as a row of the panel has is fetched with each k: what is multiplied later is in the
+ * second-level cache by then. Fetching it in one go would take as long as computing without it.
  */
 typedef void tile(long depth, const float *a, const float *panel, float *y, long y_row, int add, const float *ahead,
                   long ahead_step);
@@ -109,7 +111,7 @@ typedef void tile(long depth, const float *a, const float *panel, float *y, long
     }                                                                                                                 \
     for (long k = 0; k < depth; k++) {                                                                                \
       __builtin_prefetch(ahead + k * ahead_step, 0, 2);                                                               \
-      __builtin_prefetch(ahead + k * ahead_step + LANES, 0, 2);                                                       \
+      if (TILE_COLUMNS > CACHE_LINE) __builtin_prefetch(ahead + k * ahead_step + CACHE_LINE, 0, 2);                   \
       const vector left = *(const vector *)(panel + k * TILE_COLUMNS);                                                \
       const vector right = *(const vector *)(panel + k * TILE_COLUMNS + LANES);                                       \
       _Pragma("GCC unroll 16") for (int i = 0; i < ROWS; i++) {                                                       \
