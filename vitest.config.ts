@@ -7,12 +7,17 @@ const report = process.env['GANTRY_TEST_REPORT'];
 /** The files that take longest, the longest first. */
 const LONGEST = [
   'slurm',
+  'hostile-peers',
   'browser-worker',
   'install',
   'exactness',
   'bad-input',
   'single-node',
   'network',
+  'audit',
+  'audit-killed',
+  'same-bits',
+  'one-class',
   'resume-hint',
   'no-home',
   'convolution',

@@ -119,7 +119,8 @@ describe('tokens are printed', () => {
     const terminal = new Gantry(['-c', `script -qefc "${command.join(' ')}" /dev/null 1>&2`], {}, ['sh']);
     const [, line = ''] = await terminal.output(/attach workers with: (GANTRY_TOKEN=.*?)\r?$/m);
     expect(line).toContain(`GANTRY_TOKEN=${readToken(run)} `);
-    expect(terminal.stderr).toContain(`#token=${readToken(run, 'control')}`);
+    const [, token = ''] = await terminal.output(/^dashboard: \S+#token=(\S+)\r?$/m);
+    expect(token).toBe(readToken(run, 'control'));
     terminal.process.kill('SIGTERM');
   });
 

@@ -69,4 +69,14 @@ describe.skipIf(!hasCCompiler())('machine code', () => {
       expect(readJson<RunJson>(run, 'run.json').numericClasses.map((each) => each.class)).toEqual(['onnx-cpu']);
     },
   );
+
+  it.each(['-Ofast', '-ffast-math', '-fsingle-precision-constant'])(
+    'is refused with a compiler that computes by %s',
+    async (option) => {
+      const options = ['train', ...TINY, '--engine', 'native', '--run', join(temporaryDirectory(), 'run')];
+      const { code, stderr } = await new Gantry(options, { CC: `cc ${option}` }).finished;
+      expect(code).toBe(1);
+      expect(stderr).toMatch(new RegExp(`^gantry: CC asks for ${option}, .*: leave it out; or choose --engine onnx`));
+    },
+  );
 });

@@ -25,7 +25,7 @@ it.for(['AVX2', 'Clang', 'ARM64'])(
   async (name, { skip }) => {
     const machine = OTHER_MACHINES[name];
     skip(!machine, `no ${name} here`);
-    const { cc, node } = machine ?? { cc: '', node: [] };
+    const { cc, node } = machine ?? THIS_MACHINE;
     const path = join(temporaryDirectory(), 'run');
     const coordinator = new Gantry(['coordinator', ...RUN, '--listen', '127.0.0.1:0', '--run', path]);
     const [, url = ''] = await coordinator.output(/worker\.tgz (ws:\S+)/);
@@ -33,7 +33,7 @@ it.for(['AVX2', 'Clang', 'ARM64'])(
     await dashboard.control({ action: 'pause' });
     const token = { GANTRY_TOKEN: readToken(path) };
     const worker = ['worker', url, '--engine', 'native', '--threads', '1'];
-    const other = new Gantry([...worker, '--name', 'other'], { ...token, CC: cc }, [...node, ...GANTRY.slice(1)]);
+    const other = new Gantry([...worker, '--name', 'other'], { ...token, CC: cc }, [...node(), ...GANTRY.slice(1)]);
     const own = new Gantry([...worker, '--name', 'own'], token);
     const joined = () => readJsonLines<RecordedEvent>(path, 'events.jsonl').filter(({ type }) => type === 'joined');
     await whenFiles(() => joined().length === 2);

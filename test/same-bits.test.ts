@@ -2,7 +2,7 @@ import * as fc from 'fast-check';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { hasCCompiler } from './support/c-compiler.ts';
 import { OTHER_MACHINES, THIS_MACHINE, hashesOn, type ProgramCase } from './support/compilers.ts';
-import { gradientsOf, randomProgram } from './support/program-cases.ts';
+import { gradientsOf, randomProgram, specialValues } from './support/program-cases.ts';
 
 const RANDOM_PROGRAMS = 4;
 
@@ -13,6 +13,7 @@ describe.skipIf(!hasCCompiler())('machine code computes the same bits as here', 
     cases = [
       gradientsOf('tiny'),
       gradientsOf('dcgan'),
+      specialValues(),
       ...fc.sample(randomProgram, { numRuns: RANDOM_PROGRAMS, seed: 42 }),
     ];
     expected = hashesOn(THIS_MACHINE, cases);

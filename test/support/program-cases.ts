@@ -46,7 +46,7 @@ export function gradientsOf(name: string): ProgramCase {
 type Unary = (x: tf.Tensor) => tf.Tensor;
 type Binary = (x: tf.Tensor, y: tf.Tensor) => tf.Tensor;
 
-const unary = fc.constantFrom<Unary[]>(
+const UNARY: readonly Unary[] = [
   tf.abs,
   tf.exp,
   tf.log,
@@ -61,8 +61,23 @@ const unary = fc.constantFrom<Unary[]>(
   (x) => tf.leakyRelu(x, 0.3),
   (x) => tf.clipByValue(x, -0.5, 0.5),
   (x) => tf.cast(tf.cast(x, 'int32'), 'float32'),
-);
-const binary = fc.constantFrom<Binary[]>(tf.add, tf.div, tf.maximum, tf.minimum, tf.mul, tf.pow, tf.sub);
+  // Of two zeros, one is chosen.
+  (x) => tf.maximum(x, 0),
+  (x) => tf.maximum(0, x),
+  (x) => tf.minimum(x, 0),
+  (x) => tf.minimum(0, x),
+  (x) => tf.maximum(x, -0),
+  (x) => tf.minimum(-0, x),
+  (x) => tf.clipByValue(x, 0, Infinity),
+  (x) => tf.clipByValue(x, -Infinity, 0),
+  (x) => tf.where(tf.less(x, 0), 0, x),
+  (x) => tf.where(tf.less(x, 0), x, 0),
+  (x) => tf.where(tf.logicalNot(tf.less(x, 0)), x, 0),
+  (x) => tf.step(x, 0.5),
+];
+const BINARY: readonly Binary[] = [tf.add, tf.div, tf.maximum, tf.minimum, tf.mul, tf.pow, tf.sub];
+const unary = fc.constantFrom(...UNARY);
+const binary = fc.constantFrom(...BINARY);
 const reduction = fc.constantFrom<((x: tf.Tensor, axes: number[]) => tf.Tensor)[]>(tf.max, tf.mean, tf.min, tf.sum);
 const size = fc.oneof(fc.integer({ min: 1, max: 40 }), fc.constantFrom(64, 257, 300, 600));
 
@@ -82,6 +97,24 @@ function numbers(length: number, seed: number): Float32Array {
 
 /** Ordinary numbers: among special ones, sums are NaN. */
 const ordinary = (length: number, seed: number) => numbers(length, seed).map((x) => (Math.abs(x) < 4 ? x : 0.1));
+
+/** Every function of one or two elements, of special values and their reciprocals. */
+export function specialValues(): ProgramCase {
+  const pairs = SPECIAL.flatMap((x) => SPECIAL.map((y) => [x, y] as const));
+  const inputs = { x: Float32Array.from(pairs, ([x]) => x), y: Float32Array.from(pairs, ([, y]) => y) };
+  const shape = [pairs.length];
+  const { onnx, outputs } = compile(
+    ({ x, y }) => {
+      if (!x || !y) throw new Error('an input is missing');
+      const results = [...UNARY.map((f) => f(x)), ...BINARY.map((f) => f(x, y))];
+      // Signs of zero show in these, too.
+      const all = [...results, ...results.map((result) => tf.div(1, result)), ...UNARY.map((f) => f(tf.rsqrt(x)))];
+      return Object.fromEntries(all.map((result, i) => [`y${i}`, result]));
+    },
+    { inputs: { x: { shape }, y: { shape } } },
+  );
+  return { onnx, inputs, outputs: Object.fromEntries(outputs.map(({ name }) => [name, pairs.length])) };
+}
 
 /** A part of a random program, of two inputs of its own. */
 const part = fc.oneof(

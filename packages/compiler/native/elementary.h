@@ -24,7 +24,7 @@ INLINE double double_of(uint64_t bits) {
 #define DOUBLE_EXPONENT_BIAS 1023
 #define DOUBLE_FRACTION_BITS 52
 
-/* e^x to 1e-14 of its value; beyond 200, as if it were 200: a float is infinite or zero long before. */
+/* e^x to 2e-14 of its value; beyond 200, as if it were 200: a float is infinite or zero long before. */
 INLINE double exponential_in_double(double x) {
   const double within = x < -200 ? -200 : x > 200 ? 200 : x;
   /* x = n ln 2 + r, |r| <= ln 2 / 2. */

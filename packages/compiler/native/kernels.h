@@ -10,9 +10,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#if defined(__FAST_MATH__)
-#error "Gantry computes exactly: leave out -ffast-math"
-#endif
 #if !defined(__FMA__) && !defined(__aarch64__)
 #error "machine code needs fused multiply-add (FMA), which this processor does not have"
 #endif
@@ -78,14 +75,26 @@ INLINE vector multiply_add(float a, vector b, vector c) {
 #define absolute(a) ({ __auto_type a_ = (a); a_ > 0 ? a_ : 0 - a_; })
 #define clip(x, low, high) ({ __auto_type x_ = (x); __auto_type low_ = (low); __auto_type high_ = (high); \
   x_ < low_ ? low_ : x_ > high_ ? high_ : x_; })
-#define relu(x) ({ __auto_type x_ = (x); x_ < 0 ? 0 : x_; })
+#define relu(x) ({ __auto_type x_ = (x); x_ <= 0 ? 0 : x_; })
+
+/*
+ * A constant that compilers do not know for one: of -0 and a 0 that it knows, Clang may take either for the smaller, the larger
+ * or the chosen one.
+ */
+INLINE float unknown(float constant) {
+  __asm__("" : "+m"(constant));
+  return constant;
+}
 
 /* The square root of -0 is -0, of which Clang 14 takes the reciprocal for a positive number, unless it cannot tell. */
 INLINE float square_root(float x) { return x == 0 ? x : sqrtf(x); }
 
-/* Cut to an integer, the nearest one that there is; NaN gives 0. */
+/*
+ * Cut to an integer, the nearest one that there is; NaN gives 0. Numbers below 1 are apart: converted there and back in one
+ * instruction, they would keep their sign.
+ */
 INLINE int32_t integer(float x) {
-  return x >= 0x1p31f ? INT32_MAX : x <= -0x1p31f ? INT32_MIN : x != x ? 0 : (int32_t)x;
+  return x >= 0x1p31f ? INT32_MAX : x <= -0x1p31f ? INT32_MIN : x >= 1 || x <= -1 ? (int32_t)x : 0;
 }
 
 INLINE float leaky_relu(float x, float alpha) { return x < 0 ? x * alpha : x; }

@@ -6,7 +6,11 @@ import * as losses from './losses.ts';
 import { onePassStep, type GanLoss } from './one-pass.ts';
 import { gradientsOf } from './testing/critic-model.ts';
 
-const { batchNormalization, dense } = layers.layers;
+const { batchNormalization } = layers.layers;
+
+/** With the same weights in each run of the test. */
+const dense = (args: Parameters<typeof layers.layers.dense>[0]) =>
+  layers.layers.dense({ kernelInitializer: layers.initializers.glorotUniform({ seed: args.units }), ...args });
 
 /** A discriminator whose logits begin around a bias, which decides where a loss is flat. */
 function modelOf(loss: GanLoss, bias: number, extra: layers.layers.Layer[] = []): Model {

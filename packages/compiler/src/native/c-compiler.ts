@@ -24,13 +24,15 @@ const SPEED: readonly string[] = ['-std=gnu11', '-O3', ...PROCESSOR];
 /** Behind them. */
 const MEANING: readonly string[] = [
   // The same bits everywhere: see kernels.h.
-  '-fno-fast-math',
   '-ffp-contract=off',
   '-fwrapv',
   // Nobody reads errno, or traps after a square root; NaN and infinity keep their meaning.
   '-fno-math-errno',
   '-fno-trapping-math',
 ];
+
+/** Options by which compilers give other bits, and not only in what they compile: some change the thread that loads it. */
+const CHANGES_BITS = /^-(?:Ofast$|ffast-math|funsafe-math|fassociative-math|fsingle-precision|mfpmath)/;
 
 /** What it makes. */
 const MODULE: readonly string[] = [
@@ -54,6 +56,10 @@ const compilerCommand = (): string => process.env['CC']?.trim() || 'cc';
  */
 async function run(args: readonly string[], temporary?: string): Promise<string> {
   const [command = '', ...given] = compilerCommand().split(/\s+/);
+  const unfit = given.find((option) => CHANGES_BITS.test(option));
+  if (unfit !== undefined) {
+    throw new CompileError('c-compiler', `CC asks for ${unfit}, with which results would be others: leave it out`);
+  }
   try {
     const limits = { timeout: TIMEOUT_MS, maxBuffer: MAX_OUTPUT_BYTES };
     const env = { ...process.env, ...(temporary !== undefined && { TMPDIR: temporary }) };

@@ -36,6 +36,9 @@ const FUNCTIONS: Partial<Record<PointwiseFunction, string>> = {
   tanh: 'hyperbolic_tangent',
 };
 
+/** Functions that give one of their arguments. */
+const CHOICES: ReadonlySet<PointwiseFunction | 'cast'> = new Set(['clip', 'max', 'min', 'select']);
+
 function literal(value: number, dtype: DType): string {
   if (dtype !== 'float32') return `${value}`;
   if (Number.isNaN(value)) return 'NAN';
@@ -78,6 +81,8 @@ export class LoopWriter {
   readonly #parameters = new Parameters();
   readonly #groups: readonly (readonly number[])[];
   readonly #tables: string[] = [];
+  /** Zeros among which one is chosen. */
+  readonly #zeros = new Map<string, string>();
 
   constructor(groups: readonly (readonly number[])[]) {
     this.#groups = groups;
@@ -91,7 +96,8 @@ export class LoopWriter {
   /** The function whose body these lines are. */
   finish(lines: readonly string[]): CFunction {
     const { buffers } = this.#parameters;
-    return { parameters: this.#parameters.toString(), body: [...this.#tables, ...lines].join('\n'), buffers };
+    const zeros = Array.from(this.#zeros, ([value, name]) => `const float ${name} = unknown(${value});`);
+    return { parameters: this.#parameters.toString(), body: [...this.#tables, ...zeros, ...lines].join('\n'), buffers };
   }
 
   /** The index of an element: a sum over the loop variables i0, i1… */
@@ -121,8 +127,8 @@ export class LoopWriter {
         return `leaky_relu(${this.expression(expression.arg)}, ${alpha})`;
       }
       case 'call': {
-        const args = expression.args.map((arg) => this.expression(arg));
         const { fn } = expression;
+        const args = expression.args.map((arg) => (CHOICES.has(fn) ? this.#choice(arg) : this.expression(arg)));
         if (fn === 'cast') return cast(at(args, 0), dtypeOf(at(expression.args, 0)), expression.dtype);
         if (fn === 'neg') return `(-${at(args, 0)})`;
         if (fn === 'not') return `(!${at(args, 0)})`;
@@ -130,6 +136,15 @@ export class LoopWriter {
         return operator ? `(${args.join(` ${operator} `)})` : `${FUNCTIONS[fn]}(${args.join(', ')})`;
       }
     }
+  }
+
+  /** One of the values among which a function chooses: which zero that is must not depend on the compiler. */
+  #choice(expression: Expression): string {
+    const text = this.expression(expression);
+    if (expression.kind !== 'literal' || expression.dtype !== 'float32' || expression.value !== 0) return text;
+    const name = this.#zeros.get(text) ?? `zero${this.#zeros.size}`;
+    this.#zeros.set(text, name);
+    return name;
   }
 
   #rowTable(rows: readonly number[], variable: string): string {

@@ -209,8 +209,7 @@ export class WorkerConnection {
     if (ready.manifest !== hashes.manifest || ready.program !== hashes.program) {
       throw new GantryError('E_MANIFEST', 'the worker has other parameters or another program than the run');
     }
-    const numericClass = scheduler.classNames.nameOf(ready);
-    const refusal = scheduler.refusalOf(numericClass);
+    const refusal = scheduler.refusalOf(ready);
     if (refusal) throw refusal;
     this.#clearTimers();
     this.#startHeartbeat();
@@ -219,7 +218,7 @@ export class WorkerConnection {
       name: uniqueName(hello.name, taken),
       identity: hello.identity,
       isTrusted: this.#context.trusted.has(hello.identity),
-      numericClass,
+      numericClass: scheduler.classNames.nameOf(ready),
       slots: hello.threads,
       place: { address: this.#peer.address, engine: hello.engine, device: hello.device },
       traffic: () => this.#traffic(),

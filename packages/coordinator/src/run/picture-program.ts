@@ -1,5 +1,6 @@
 import { compileNative, CompileError } from '@gantry/compiler/native';
 import { GantryError } from '@gantry/core';
+import { systemErrorCode } from '../storage/durable-files.ts';
 
 /** An input of a program. */
 export interface Feed {
@@ -15,7 +16,8 @@ export interface PictureProgram {
 }
 
 /** What draws: machine code or ONNX Runtime on the CPU. The two differ in rounding. */
-export type PictureEngine = 'native' | 'onnx';
+export const PICTURE_ENGINES = ['native', 'onnx'] as const;
+export type PictureEngine = (typeof PICTURE_ENGINES)[number];
 
 /**
  * Opens a compiled generator.
@@ -33,7 +35,8 @@ export async function openPictureProgram(model: Uint8Array, engine: PictureEngin
     }
   }
   const noCompiler = failures.find((error) => error instanceof CompileError);
-  if (!noCompiler) throw failures[0];
+  const isMissing = failures.some((error) => systemErrorCode(error) === 'ERR_MODULE_NOT_FOUND');
+  if (!noCompiler || !isMissing) throw failures[0];
   throw new GantryError('E_ENGINE', `pictures cannot be drawn: ${noCompiler.message}; or install onnxruntime-node`, {
     cause: noCompiler,
   });

@@ -8,7 +8,7 @@ import { parseRunJson } from './run-config.ts';
 export interface RecordedRun {
   /** The name of its model. */
   readonly model: string;
-  /** What draws its pictures: the engine by which it computes, where that can. */
+  /** What draws its pictures. */
   readonly pictureEngine: PictureEngine;
 }
 
@@ -23,10 +23,8 @@ export async function recordedRun(path: string): Promise<RecordedRun> {
   for (const candidate of [resolve(path), dirname(dirname(resolve(path)))]) {
     const file = join(candidate, 'run.json');
     try {
-      const { config, numericClasses } = parseRunJson(await readFile(file, 'utf8'));
-      const others = numericClasses.filter(({ engine }) => engine !== 'native');
-      const isForeign = others.length > 0 && others.length === numericClasses.length;
-      return { model: config.model, pictureEngine: isForeign ? 'onnx' : 'native' };
+      const { config, pictures = 'onnx' } = parseRunJson(await readFile(file, 'utf8'));
+      return { model: config.model, pictureEngine: pictures };
     } catch (cause) {
       if (systemErrorCode(cause) === 'ENOENT' || systemErrorCode(cause) === 'ENOTDIR') continue;
       throw new GantryError('E_CHECKPOINT', `${file} cannot be read: ${messageOf(cause)}`, { cause });

@@ -11,6 +11,7 @@ import {
 } from '@gantry/core';
 import { z } from 'zod';
 import { parseSealedJson, type SealedJson } from '../storage/sealed-json.ts';
+import { PICTURE_ENGINES } from './picture-program.ts';
 import { overlaid, valueAt, type ConfigSource, type GivenConfig } from './given-config.ts';
 
 /**
@@ -181,6 +182,8 @@ export const runJsonSchema = z.object({
   ),
   /** Whether workers of that class give the same weights again, bit for bit: there was only one. Absent before the first step. */
   bitIdentical: z.boolean().optional(),
+  /** What draws the pictures. Absent in earlier versions: ONNX Runtime did. */
+  pictures: z.enum(PICTURE_ENGINES).exactOptional(),
   /** Set while the run goes back to where so many steps are done: later checkpoints are of no use. */
   goingBackTo: z.int().optional(),
   /** Steps, from 1, in which a worker that lied may have had a hand, where the run did not go back. */

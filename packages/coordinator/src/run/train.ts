@@ -196,7 +196,7 @@ async function createRun(options: TrainOptions): Promise<OpenRun> {
   shardSizes(planOf(config, data, manifest));
   requireFitting(data, manifest);
   const created = new Date().toISOString();
-  const begun = { ...runJson(config, data, manifest), created, numericClasses: [] };
+  const begun = { ...runJson(config, data, manifest, options.pictureEngine), created, numericClasses: [] };
   const directory = await RunDirectory.create(options.path, begun);
   try {
     const { tokens, record } = await withTokens(directory, begun);
@@ -235,7 +235,7 @@ async function openRun(options: TrainOptions): Promise<OpenRun> {
     requireAhead(state.step, planOf(config, data, manifest), options.config);
     for (const reason of restored?.skipped ?? []) options.observer.notice(reason);
     await directory.truncateTo(state.step);
-    const resumed = { ...recorded, goingBackTo: undefined, ...runJson(config, data, manifest) };
+    const resumed = { ...recorded, goingBackTo: undefined, ...runJson(config, data, manifest, options.pictureEngine) };
     await directory.writeRunJson(resumed);
     const { tokens, record } = await withTokens(directory, resumed);
     directory.appendEvent({ step: state.step, type: 'resumed', skipped: restored?.skipped ?? [] });
@@ -296,12 +296,14 @@ function runJson(
   config: TrainConfig,
   data: DataSet,
   manifest: ModelManifest,
+  pictures: PictureEngine,
 ): Omit<RunJson, 'created' | 'numericClasses' | 'bitIdentical' | 'tainted' | 'goingBackTo' | 'tokens'> {
   return {
     format: RUN_FORMAT,
     config,
     data: { source: data.source, sha256: data.sha256, images: data.images.count },
     versions: { gantry: version, node: process.versions.node },
+    pictures,
     parameters: manifest.trainable.map(({ name, shape }) => ({ name, shape: [...shape] })),
   };
 }

@@ -17,6 +17,15 @@ test('a resumed run keeps the names of before', () => {
   expect(names.nameOf(claim('native-1', 'a'))).toBe('native-1');
 });
 
+test('a class is called as in the record, though nobody bears its name alone any more', () => {
+  const before = new ClassNames();
+  before.nameOf(claim('onnx-cpu', 'a'));
+  const name = before.nameOf(claim('onnx-cpu', 'b'));
+  // Only the second one computes.
+  const resumed = new ClassNames([{ class: name, probe: before.probeOf(name) ?? '' }]);
+  expect(resumed.nameOf(claim('onnx-cpu', 'b'))).toBe(name);
+});
+
 test('names that workers make up take no memory', () => {
   const names = new ClassNames();
   for (let i = 0; i < 1000; i++) names.nameOf(claim(`made-up-${i}`, 'a'));

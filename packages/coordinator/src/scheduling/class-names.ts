@@ -15,6 +15,7 @@ export interface ClaimedClass {
  * differ are of different classes, and the name is that of the first.
  */
 export class ClassNames {
+  /** By name. */
   readonly #probes = new Map<string, string>();
 
   /** @param known classes whose work is in the run already */
@@ -27,14 +28,16 @@ export class ClassNames {
     return this.#probes.get(name);
   }
 
-  /** What a worker's class is called in this run: by its name, or where its probe differs, `native-1~1a2b3c4d`. */
+  /**
+   * What the class of a worker that takes part is called in this run: by its name, or where its probe differs,
+   * `native-1~1a2b3c4d`.
+   */
   nameOf({ numericClass, probe }: ClaimedClass): string {
-    const known = this.#probes.get(numericClass);
-    if (known === probe) return numericClass;
-    if (known === undefined && this.#probes.size < NAMES_REMEMBERED) {
-      this.#probes.set(numericClass, probe);
-      return numericClass;
-    }
-    return `${numericClass}~${probe.slice(0, SUFFIX_DIGITS)}`;
+    const other = `${numericClass}~${probe.slice(0, SUFFIX_DIGITS)}`;
+    for (const name of [other, numericClass]) if (this.#probes.get(name) === probe) return name;
+    const name = this.#probes.has(numericClass) ? other : numericClass;
+    if (this.#probes.size >= NAMES_REMEMBERED) return other;
+    this.#probes.set(name, probe);
+    return name;
   }
 }

@@ -3,7 +3,7 @@ import { GantryError, allUsable, samplesIn, type RunEvent, type Unit } from '@ga
 import { TaintedError, type Audit, type Taint } from './audit.ts';
 import { areAlike, opinionOf, type Answer, type Opinion } from './answers.ts';
 import type { PublishedWeights } from './published-weights.ts';
-import type { ClassNames } from './class-names.ts';
+import type { ClaimedClass, ClassNames } from './class-names.ts';
 import { refereeLink, type Referee } from './referee.ts';
 import type { RoundInProgress } from './round-in-progress.ts';
 import type { UnitState } from './unit-state.ts';
@@ -53,18 +53,20 @@ export class Court {
     this.#referee ??= this.#options.startReferee?.();
     this.#model = await this.#referee;
     if (!this.#model) throw new GantryError('E_ENGINE', 'nothing can compute here');
+    // So that it has the name, and not the first worker that comes.
+    this.#options.classNames.nameOf(this.#model);
   }
 
   /** Why workers of a numeric class cannot take part; undefined if they can. */
-  refusalOf(numericClass: string): GantryError | undefined {
-    if (!this.#model) return undefined;
-    const own = this.#options.classNames.nameOf(this.#model);
-    if (own === numericClass) return undefined;
-    const { engine } = this.#model;
+  refusalOf({ numericClass, probe }: ClaimedClass): GantryError | undefined {
+    const own = this.#model;
+    if (!own || (own.numericClass === numericClass && own.probe === probe)) return undefined;
+    const { engine } = own;
+    const where = engine === 'native' ? '' : ", on a processor like the coordinator's";
     return new GantryError(
       'E_AUDIT',
-      `this run audits its workers, and its coordinator (${engine} engine, class ${own}) gets other bits than this worker ` +
-        `(class ${numericClass}): attach it with --engine ${engine}, on a processor like the coordinator's`,
+      `this run audits its workers, and its coordinator (class ${own.numericClass}, probe ${own.probe}) gets other bits than ` +
+        `this worker (class ${numericClass}, probe ${probe}): attach it with --engine ${engine}${where}`,
     );
   }
 

@@ -4,7 +4,7 @@ import { Arrivals } from './arrivals.ts';
 import { assign, describeStalls, findLate, findTheft, freeFor, isAvailable, needsAnother } from './assignment.ts';
 import { Audit, TaintedError, type Taint } from './audit.ts';
 import type { AuditOptions } from './audit-options.ts';
-import { ClassNames } from './class-names.ts';
+import { ClassNames, type ClaimedClass } from './class-names.ts';
 import { Court } from './court.ts';
 import type { PublishedWeights } from './published-weights.ts';
 import { Quarantine } from './quarantine.ts';
@@ -100,8 +100,8 @@ export class Scheduler {
   }
 
   /** Why workers of a numeric class cannot take part; undefined if they can. */
-  refusalOf(numericClass: string): GantryError | undefined {
-    return this.#court.refusalOf(numericClass);
+  refusalOf(claim: ClaimedClass): GantryError | undefined {
+    return this.#court.refusalOf(claim);
   }
 
   async dispose(): Promise<void> {

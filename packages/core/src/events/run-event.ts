@@ -13,7 +13,7 @@ export type RunEvent =
       readonly worker: string;
       readonly engine: string;
       readonly device: string;
-      /** The worker's numeric class, all of its digits. */
+      /** The worker's numeric class. */
       readonly class: string;
       /** Shards it computes at the same time. */
       readonly slots: number;

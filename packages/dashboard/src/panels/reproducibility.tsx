@@ -11,7 +11,7 @@ function whatFollowsOf([first, second]: readonly NumericClass[]): string {
   if (second) {
     return 'Workers of several numeric classes took part: they round differently, so the final weights depend on who computed what, and another run of this seed will differ in small ways. Training itself is as good.';
   }
-  const alike = first.id.startsWith('native-')
+  const alike = /^native-\d+$/.test(first.id)
     ? 'All workers compute in machine code, which has the same bits on every CPU'
     : 'All workers round alike';
   return `${alike}: this seed gives the same final weights, bit for bit, for any number of such workers, however often they come and go.`;
