@@ -4,8 +4,8 @@
  *     npm run bench:same-bits -- OTHER                      native and onnx, three rounds in turn
  *     npm run bench:same-bits -- OTHER --engines onnx --rounds 1 --limit 1024
  *
- * Each round trains the same run in both, in turn. Then a run that the other checkout has begun is resumed here. Ends with 1 if
- * a digest differs.
+ * Each round trains the same run in both, in turn. Then a run that the other checkout has begun is resumed here, unless it
+ * is refused for its version. Ends with 1 if a digest differs.
  */
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -37,6 +37,12 @@ function train(checkout: string, run: string, ...options: string[]): Promise<Tra
   return resultOf(process.execPath, [gantry, 'train', '--run', run, '--workers', '2', '--exit', '--json', ...options]);
 }
 
+/** What is said of a run that another version wrote. @throws what it was given, if it is something else */
+function versionRefusal(error: unknown): string {
+  if (/wrote it in format \d.*\[E_RUN_DIRECTORY\]/.test(String(error))) return 'refused: another format';
+  throw error;
+}
+
 const newRun = () => join(temporaryDirectory(), 'run');
 const rows: string[][] = [];
 let differs = false;
@@ -57,14 +63,14 @@ for (const engine of flags.engines.split(',')) {
   }
   const [begun, whole] = [newRun(), newRun()];
   await train(other, begun, ...options, '--epochs', '1');
-  const resumed = await train(HERE, begun, '--resume', '--epochs', '2', '--engine', engine);
+  const resumed = await train(HERE, begun, '--resume', '--epochs', '2', '--engine', engine).catch(versionRefusal);
   const atOnce = await train(HERE, whole, ...options, '--epochs', '2');
-  const resumes = resumed.weightsDigest === atOnce.weightsDigest;
+  const resumes = typeof resumed === 'string' || resumed.weightsDigest === atOnce.weightsDigest;
   differs ||= digests.size > 1 || !resumes;
   rows.push([
     engine,
     digests.size === 1 ? `yes, ${[...digests][0]?.slice(0, 16)}…` : 'NO',
-    resumes ? 'yes' : 'NO',
+    typeof resumed === 'string' ? resumed : resumes ? 'yes' : 'NO',
     spreadText(spread(ratios)),
   ]);
 }
