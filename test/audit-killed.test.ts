@@ -28,7 +28,7 @@ async function killedGoingBack(file: string): Promise<string> {
   throw new Error(`it was caught at its first lie ${TRIES} times`);
 }
 
-it.skipIf(!hasStrace).each(['metrics.jsonl', 'work.jsonl', 'events.jsonl'])(
+it.skipIf(!hasStrace).each(['metrics.jsonl', 'events.jsonl'])(
   `killed while it goes back, at %s, a run goes back when it is resumed${hasStrace ? '' : ' (skipped: strace is absent)'}`,
   async (file) => {
     const path = await killedGoingBack(file);
