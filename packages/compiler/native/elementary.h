@@ -1,9 +1,9 @@
 /*
  * Elementary functions of float32, with the same bits on every processor: what a C library has differs from one to the next.
  *
- * Each is computed in double precision, by series of plain operations whose error is far below a float's rounding: a result
- * is wrong in its last bit only where the true value lies within a few millionths of its distance from the middle between
- * two floats. test/elementary.test.ts measures that over all floats. Compilers turn loops over them into vectors.
+ * Each is computed in double precision, by series of plain operations whose error is far below a float's rounding: results
+ * are less than 0.50001 units in the last place from the true value, as test/elementary.test.ts measures. Compilers turn
+ * loops over them into vectors.
  */
 
 INLINE uint64_t bits_of(double x) {

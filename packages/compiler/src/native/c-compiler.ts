@@ -32,7 +32,8 @@ const MEANING: readonly string[] = [
 ];
 
 /** Options by which compilers give other bits, and not only in what they compile: some change the thread that loads it. */
-const CHANGES_BITS = /^-(?:Ofast$|ffast-math|funsafe-math|fassociative-math|fsingle-precision|mfpmath)/;
+const CHANGES_BITS =
+  /^-(?:Ofast$|ffast-math|funsafe-math|fassociative-math|freciprocal-math|ffinite-math|fno-signed-zeros|fsingle-precision|mfpmath)/;
 
 /** What it makes. */
 const MODULE: readonly string[] = [
