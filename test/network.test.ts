@@ -42,10 +42,11 @@ async function trainTogether(
   const args = ['coordinator', ...RUN, ...options, '--run', run];
   const coordinator = new Gantry(args, USER_ENV, [...coordinatorBegin, 'gantry']);
   const [, command = ''] = await coordinator.output(/^attach workers with: (.*)$/m);
-  const attach = (name: string) => {
-    const pasted = `cd ${directory} && exec env ${command} --threads 1 --name ${name}`;
-    return new Gantry(['-c', pasted], USER_ENV, [...workerBegin, 'sh']);
-  };
+  const paste = (line: string) =>
+    new Gantry(['-c', `cd ${directory} && exec env ${line}`], USER_ENV, [...workerBegin, 'sh']);
+  // Older npm damages a package that two of its processes install at the same moment.
+  expect((await paste(`${command} --version`).finished).code).toBe(0);
+  const attach = (name: string) => paste(`${command} --threads 1 --name ${name}`);
   const [first, second] = [attach('first'), attach('second')];
   // Whoever is there first waits for the other: it must not do all the work before.
   await first.output(/joined run/);
