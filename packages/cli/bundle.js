@@ -17,6 +17,7 @@ const bundle = await rolldown({
     // Started by their names.
     'coordinator-load': path('./dist/bench/coordinator-load.js'),
     'engine-thread-main': fileURLToPath(import.meta.resolve('@gantry/worker/engine-thread-main')),
+    'evaluator-thread-main': fileURLToPath(import.meta.resolve('@gantry/evaluation/evaluator-thread-main')),
     'webgpu-probe-main': fileURLToPath(import.meta.resolve('@gantry/worker/webgpu-probe-main')),
   },
   platform: 'node',

@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import * as ort from '@gantry/compiler/onnx-runtime';
-import { compileGenerator } from '@gantry/coordinator';
+import { compileGenerator } from '@gantry/evaluation';
 import {
   DEFAULT_OPTIMIZERS,
   Synchronous,

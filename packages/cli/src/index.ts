@@ -1,10 +1,12 @@
 /** Gantry as a library; docs/api.md shows it by examples. The command is built on nothing else. */
 export { GantryError, type ErrorCode } from '@gantry/core';
-export { gridPng, writeGif, type Pictures, type Summary } from '@gantry/coordinator';
+export { gridPng, writeGif, type Summary } from '@gantry/coordinator';
+export type { Findings, Pictures } from '@gantry/evaluation';
 export { MODEL_NAMES, modelNamed } from '@gantry/models';
 export { runWorker, type WorkerOptions } from '@gantry/worker';
 export { LiveRun, type Serving } from './api/live-run.ts';
 export type { LocalWorkers } from './api/local-workers.ts';
+export { evaluate, spreadOf, type EvaluateOptions, type Evaluation } from './api/evaluate.ts';
 export { SavedRun, generate, generateInParts, openRun, type GenerateOptions, type Generated } from './api/saved-run.ts';
 export { train, type Listen, type TrainOptions } from './api/train.ts';
 export type { RunUpdate } from './api/updates.ts';

@@ -12,6 +12,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   worker: async () => (await import('./commands/worker.ts')).workerCommand(),
   coordinator: async () => (await import('./commands/coordinator.ts')).coordinatorCommand(),
   generate: async () => (await import('./commands/generate.ts')).generateCommand(),
+  evaluate: async () => (await import('./commands/evaluate.ts')).evaluateCommand(),
   bench: async () => (await import('./bench/command.ts')).benchCommand(),
   doctor: async () => (await import('./commands/doctor.ts')).doctorCommand(),
 };

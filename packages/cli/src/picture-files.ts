@@ -1,5 +1,6 @@
 import { open, rename, rm, writeFile } from 'node:fs/promises';
-import { gridPng, type Pictures } from '@gantry/coordinator';
+import { gridPng } from '@gantry/coordinator';
+import type { Pictures } from '@gantry/evaluation';
 import { joinedPictures } from './api/joined-pictures.ts';
 import { npyHeader } from './npy.ts';
 

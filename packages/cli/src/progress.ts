@@ -5,6 +5,7 @@ import {
   terminalLine,
   totalSteps,
   type DataPlan,
+  type EpochEvaluation,
   type Report,
   type StepMetrics,
 } from '@gantry/core';
@@ -48,6 +49,19 @@ function planLines(plan: DataPlan): string[] {
   return lines;
 }
 
+/** How good an epoch's pictures are. */
+function evaluationLine(evaluation: EpochEvaluation): string {
+  const { epoch, frechetDistance, score, classEntropy, slicedWassersteinDistance } = evaluation;
+  const measures = [
+    ['Fréchet distance', frechetDistance],
+    ['score', score],
+    ['class entropy', classEntropy],
+    ['sliced Wasserstein distance', slicedWassersteinDistance],
+  ] as const;
+  const known = measures.flatMap(([name, value]) => (value === undefined ? [] : [`${name} ${value.toPrecision(4)}`]));
+  return `evaluated epoch ${epoch}: ${known.join(', ')}`;
+}
+
 /**
  * Shows a run on standard error: a progress bar on a terminal, plain lines otherwise. Standard output stays free for
  * `--json`.
@@ -87,6 +101,8 @@ export class Progress {
         const of = this.#plan?.epochs ?? '?';
         return this.#line(`epoch ${epoch}/${of}: ${seconds.toFixed(1)} s, ${this.#description}, ${this.#picture}`);
       }
+      case 'evaluation':
+        return this.#line(evaluationLine(update.evaluation));
       case 'event': {
         const text = terminalLine(update.event);
         if (text !== undefined) this.#line(text);

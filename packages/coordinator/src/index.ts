@@ -1,6 +1,8 @@
 export { readLines } from './storage/json-lines.ts';
 export {
   CheckpointStore,
+  bestCheckpoint,
+  checkpointAt,
   checkpointSteps,
   readGenerator,
   readState,
@@ -8,14 +10,13 @@ export {
 } from './storage/checkpoint-store.ts';
 export { openCluster, type Cluster, type Links } from './network/cluster.ts';
 export { loadDataSet, type DataSet } from './run/data-set.ts';
-export { PictureRenderer } from './run/pictures.ts';
-export { compileGenerator, compileTraining, convolutionsOn } from './run/programs.ts';
-export { recordedRun } from './run/recorded-run.ts';
+export { compileTraining, convolutionsOn } from './run/programs.ts';
+export { recordedRun, type RecordedRun } from './run/recorded-run.ts';
 export type { ConfigSource, GivenConfig } from './run/given-config.ts';
 export { parseRunJson, type RunJson } from './run/run-config.ts';
 export { RunDirectory } from './storage/run-directory.ts';
 export type { MetricsLine, WorkLine } from './storage/run-lines.ts';
-export { gridPng, writeGif, type Pictures } from './run/samples.ts';
+export { gridPng, writeGif } from './run/samples.ts';
 export { startServer, type CoordinatorServer, type ServerOptions } from './network/server.ts';
 export type { AuditOptions } from './scheduling/audit-options.ts';
 export type { Referee } from './scheduling/referee.ts';

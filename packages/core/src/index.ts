@@ -1,4 +1,12 @@
-export { resultConfigSchema, trainConfigSchema, type ResultConfig, type TrainConfig } from './training/config.ts';
+export {
+  BATCH_NORMS,
+  resultConfigSchema,
+  trainConfigSchema,
+  type BatchNorm,
+  type ResultConfig,
+  type TrainConfig,
+} from './training/config.ts';
+export { distanceOf, isBetter, type EpochEvaluation, type Measures } from './training/evaluation.ts';
 export { downsampled, stepFilter, type HistoryLine } from './downsample.ts';
 export type { GradientEngine, Program, ProgramVariant } from './training/engine.ts';
 export { GantryError, type ErrorCode } from './errors.ts';
@@ -40,6 +48,7 @@ export {
 } from './model/manifest.ts';
 export { GRADIENT_NORM_CHART, gradientNormReport, type Report } from './model/report.ts';
 export { Stream, epochPermutation, fillKeepMask, fillNormal, fillUniform } from './numerics/random.ts';
+export { log } from './numerics/elementary.ts';
 export { philox4x32 } from './numerics/philox.ts';
 export { Assembly, encodeFrames, framesAround } from './protocol/chunks.ts';
 export { checksum } from './protocol/checksum.ts';
@@ -66,6 +75,7 @@ export {
   type WatchSnapshot,
   type WatchUpdate,
   type JoinCommands,
+  type WatchedConcern,
   type WatchedHistory,
   type WatchedMetrics,
   metricOf,

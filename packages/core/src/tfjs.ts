@@ -14,7 +14,7 @@ export {
   type PhaseResult,
   type Preview,
 } from './model/model.ts';
-export { variablesOf, type ModelVariable } from './model/network-layers.ts';
+export { applyInTraining, variablesOf, type ModelVariable } from './model/network-layers.ts';
 export { runPhase } from './model/run-phase.ts';
 
 // Without it, tfjs advertises tfjs-node on the console.

@@ -14,6 +14,8 @@ export interface GanLoss {
   readonly generator: LogitLoss;
 }
 
+const PROBABILITY = { chart: 'Probability of real', limits: { min: 0, max: 1 } };
+
 /**
  * A step of a GAN in one round: both networks are differentiated in one backward pass. Where the discriminator couples no
  * samples, the gradient of a loss with respect to one image is that sample's dLoss/dlogit times the same Jacobian row, whatever
@@ -31,8 +33,8 @@ export function onePassStep(loss: GanLoss): Phase {
     reports: [
       { name: 'generatorLoss', chart: 'Loss', label: 'generator' },
       { name: 'discriminatorLoss', chart: 'Loss', label: 'discriminator' },
-      { name: 'dReal', chart: 'Probability of real', label: 'D(real)', limits: { min: 0, max: 1 } },
-      { name: 'dFake', chart: 'Probability of real', label: 'D(fake)', limits: { min: 0, max: 1 } },
+      { ...PROBABILITY, name: 'dReal', label: 'D(real)', probabilityOfReal: 'real' },
+      { ...PROBABILITY, name: 'dFake', label: 'D(fake)', probabilityOfReal: 'fake' },
     ],
     gradients: (networks, inputs) => {
       const { generator, discriminator } = networks as Record<'generator' | 'discriminator', NetworkInTraining>;

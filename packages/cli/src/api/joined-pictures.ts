@@ -1,4 +1,4 @@
-import type { Pictures } from '@gantry/coordinator';
+import type { Pictures } from '@gantry/evaluation';
 import { sizeOf } from '@gantry/core';
 
 /** Pictures that come in parts, as one; what else the first part says holds for all. @param count of them all, 1 at least */

@@ -1,7 +1,8 @@
-import { readFile } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import {
-  PictureRenderer,
+  bestCheckpoint,
+  checkpointAt,
   checkpointSteps,
   readGenerator,
   readLines,
@@ -9,17 +10,19 @@ import {
   recordedRun,
   parseRunJson,
   type MetricsLine,
-  type Pictures,
   type RunJson,
   type Summary,
   type WorkLine,
 } from '@gantry/coordinator';
-import { GantryError, type RecordedEvent, type TrainingState } from '@gantry/core';
+import { GantryError, type BatchNorm, type EpochEvaluation, type RecordedEvent, type TrainingState } from '@gantry/core';
 import { disposeModel, manifestOf, type Model } from '@gantry/core/tfjs';
+import { PictureRenderer, pictureSource, type Pictures } from '@gantry/evaluation';
 import { modelNamed } from '@gantry/models';
 import { joinedPictures } from './joined-pictures.ts';
 
 const DEFAULT_COUNT = 16;
+/** Drawn at a time. */
+const BATCH = 16;
 
 /** Pictures and where they come from. */
 export interface Generated extends Pictures {
@@ -32,6 +35,8 @@ export interface GenerateOptions {
   readonly count?: number | undefined;
   /** Of the noise; equal seeds give equal noise. Default: 0. */
   readonly seed?: number | undefined;
+  /** By which statistics batch normalization draws. Default: moving. */
+  readonly batchNorm?: BatchNorm | undefined;
   /** Makes the model of a name. Default: those that ship with Gantry. */
   readonly models?: ((name: string) => Model) | undefined;
 }
@@ -50,17 +55,45 @@ export function generate(path: string, options: GenerateOptions = {}): Promise<G
 
 /** The same pictures, a few at a time, in order: memory does not grow with their number. */
 export async function* generateInParts(path: string, options: GenerateOptions = {}): AsyncGenerator<Generated> {
-  const { count = DEFAULT_COUNT, seed = 0, models = modelNamed } = options;
+  const { count = DEFAULT_COUNT, seed = 0, batchNorm, models = modelNamed } = options;
   const recorded = await recordedRun(path);
   const model = models(recorded.model);
-  const renderer = new PictureRenderer(model, recorded.pictureEngine);
+  const renderer = new PictureRenderer(pictureSource(model, BATCH, batchNorm), recorded.pictureEngine);
   try {
     const { step, ...weights } = await readGenerator(path, manifestOf(model), model.preview.network);
-    for await (const pictures of renderer.renderInParts(weights, seed, count)) yield { step, ...pictures };
+    for await (const pictures of renderer.renderInParts(weights, { seed }, count)) yield { step, ...pictures };
   } finally {
     await renderer.dispose();
     disposeModel(model);
   }
+}
+
+/**
+ * The directory of a run's best checkpoint, by its evaluations.
+ * @throws GantryError E_CHECKPOINT if no epoch was evaluated
+ */
+export async function bestOf(run: string): Promise<string> {
+  const best = bestCheckpoint(run);
+  const isThere = await stat(best).then(
+    () => true,
+    () => false,
+  );
+  if (isThere) return best;
+  throw new GantryError('E_CHECKPOINT', `${run} has no best checkpoint: none of its epochs was evaluated`);
+}
+
+/**
+ * The directory of one of a run's checkpoints.
+ * @param which `best`, or the number of its step
+ * @throws GantryError E_CHECKPOINT if there is none
+ */
+export async function checkpointOf(run: string, which: string): Promise<string> {
+  if (which === 'best') return bestOf(run);
+  const steps = await checkpointSteps(run);
+  const step = steps.find((each) => String(each) === which);
+  if (step !== undefined) return checkpointAt(run, step);
+  const there = steps.length === 0 ? 'none' : steps.toReversed().join(', ');
+  throw new GantryError('E_CHECKPOINT', `${run} has no checkpoint of step ${which}: there are ${there}`);
 }
 
 /** A run directory, for reading: of a run that is over, or goes on in another process. */
@@ -91,6 +124,16 @@ export class SavedRun {
   /** Who computed what. @throws GantryError E_RUN_DIRECTORY for a damaged line */
   work(): AsyncGenerator<WorkLine> {
     return readLines<WorkLine>(join(this.path, 'work.jsonl'));
+  }
+
+  /** How good the pictures of the evaluated epochs are, in order. @throws GantryError E_RUN_DIRECTORY for a damaged line */
+  evaluations(): AsyncGenerator<EpochEvaluation> {
+    return readLines<EpochEvaluation>(join(this.path, 'evaluations.jsonl'));
+  }
+
+  /** The directory of the best checkpoint, for `generate`, see `bestOf`. */
+  best(): Promise<string> {
+    return bestOf(this.path);
   }
 
   /** What the run came to; undefined until it is finished. */

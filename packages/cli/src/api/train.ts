@@ -166,6 +166,7 @@ function observerOf(updates: Updates): RunObserver {
       updates.push({ type: 'samples', epoch, file });
       updates.push({ type: 'epoch', epoch, seconds });
     },
+    evaluated: (evaluation) => updates.push({ type: 'evaluation', evaluation }),
     event: (event) => updates.push({ type: 'event', event }),
     notice: (text) => updates.push({ type: 'notice', text }),
   };

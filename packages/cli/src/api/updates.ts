@@ -1,4 +1,4 @@
-import type { DataPlan, EventLine, Report, StepMetrics } from '@gantry/core';
+import type { DataPlan, EpochEvaluation, EventLine, Report, StepMetrics } from '@gantry/core';
 
 /** What a run tells while it goes on. */
 export type RunUpdate =
@@ -10,6 +10,8 @@ export type RunUpdate =
   | { readonly type: 'samples'; readonly epoch: number; readonly file: string }
   /** An epoch is done, counted from 1; `seconds` is what this process spent on it. */
   | { readonly type: 'epoch'; readonly epoch: number; readonly seconds: number }
+  /** An epoch's pictures were evaluated, beside later steps: a line of evaluations.jsonl. */
+  | { readonly type: 'evaluation'; readonly evaluation: EpochEvaluation }
   /** Something happened to the workers or the run: a line of events.jsonl. */
   | { readonly type: 'event'; readonly event: EventLine }
   /** Something a user should know, in one line. */

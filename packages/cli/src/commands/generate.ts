@@ -1,7 +1,8 @@
-import { GantryError } from '@gantry/core';
+import { GantryError, type BatchNorm } from '@gantry/core';
 import { Presets, SingleBar } from 'cli-progress';
 import { Command } from 'commander';
 import { wholeNumber } from '../options/options.ts';
+import { batchNormOption } from '../options/run-options.ts';
 import { newestRunPath } from '../options/run-paths.ts';
 
 /** 64 by 64 pictures of 112 pixels are as much as viewers show. */
@@ -11,6 +12,8 @@ interface GenerateFlags {
   readonly count: number;
   readonly seed: number;
   readonly out: string;
+  readonly best?: boolean;
+  readonly batchNorm?: BatchNorm;
   readonly json?: boolean;
 }
 
@@ -25,11 +28,14 @@ export function generateCommand(): Command {
       `a .png grid of ${MAX_IN_GRID} pictures at most, or .npy: uint8 [count,height,width] or [count,height,width,channels]`,
       'grid.png',
     )
+    .option('--best', "take the run's best checkpoint, by its evaluations, instead of the newest")
+    .addOption(batchNormOption('pictures'))
     .option('--json', 'print what was written as JSON')
     .action(runGenerate);
 }
 
-async function runGenerate(checkpoint: string | undefined, { count, seed, out, json }: GenerateFlags): Promise<void> {
+async function runGenerate(path: string | undefined, flags: GenerateFlags): Promise<void> {
+  const { count, seed, out, json, batchNorm } = flags;
   const isGrid = out.endsWith('.png');
   if (!isGrid && !out.endsWith('.npy')) {
     throw new GantryError('E_CONFIG', `--out ${out}: expected a file name that ends in .png or .npy`);
@@ -38,17 +44,18 @@ async function runGenerate(checkpoint: string | undefined, { count, seed, out, j
     const remedy = 'name a file that ends in .npy, or ask for fewer';
     throw new GantryError('E_CONFIG', `--count ${count}: a grid holds ${MAX_IN_GRID} pictures at most; ${remedy}`);
   }
-  const source = checkpoint ?? newestRunPath();
-  const [{ writeGrid, writeNpy }, { generateInParts }] = await Promise.all([
+  const [{ writeGrid, writeNpy }, { bestOf, generateInParts }] = await Promise.all([
     import('../picture-files.ts'),
     import('../api/saved-run.ts'),
   ]);
+  const given = path ?? newestRunPath();
+  const source = flags.best ? await bestOf(given) : given;
   let step = 0;
   const parts = async function* () {
     const bar = progressBar(count);
     let drawn = 0;
     try {
-      for await (const part of generateInParts(source, { count, seed })) {
+      for await (const part of generateInParts(source, { count, seed, batchNorm })) {
         ({ step } = part);
         yield part;
         bar?.update((drawn += part.shape[0] ?? 0));

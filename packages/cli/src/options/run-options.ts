@@ -1,7 +1,7 @@
 import { MODEL_NAMES } from '@gantry/models/names';
 import { Option, type Command } from 'commander';
 import { AUDIT_ACTIONS, type AuditOptions, type ConfigSource } from '@gantry/coordinator/config';
-import { GantryError, type TrainConfig } from '@gantry/core';
+import { BATCH_NORMS, GantryError, type BatchNorm, type TrainConfig } from '@gantry/core';
 import { configFile } from './config-file.ts';
 import { addOptimizerOptions, optimizerFlagOf, optimizerSettings, type OptimizerFlags } from './optimizer-options.ts';
 import { number, share, wholeNumber } from './options.ts';
@@ -17,6 +17,9 @@ export interface RunFlags extends OptimizerFlags {
   readonly limit?: number;
   readonly ema?: number;
   readonly checkpointEvery?: number;
+  readonly evaluateEvery?: number;
+  readonly keepGenerators?: boolean;
+  readonly batchNorm?: BatchNorm;
   readonly audit?: number;
   readonly auditAction?: AuditOptions['action'];
   readonly config?: string;
@@ -42,6 +45,13 @@ export function addRunOptions(command: Command): Command {
     );
   return addOptimizerOptions(withResult)
     .option('--checkpoint-every <steps>', 'steps between checkpoints (default: 100)', wholeNumber(1))
+    .option(
+      '--evaluate-every <epochs>',
+      'epochs between evaluations of the generator; 0: none (default: 1 on MNIST, else 0)',
+      wholeNumber(0, 100_000),
+    )
+    .option('--keep-generators', 'keep the generator of each epoch')
+    .addOption(batchNormOption('sample grids and evaluations'))
     .option('--audit <share>', 'of the units that are computed twice, to find workers that lie, as 0.02', share)
     .addOption(
       new Option(
@@ -55,6 +65,12 @@ export function addRunOptions(command: Command): Command {
     .option('--resume', 'go on with the run from its newest checkpoint')
     .option('--exit', 'end with the run; on a terminal, the dashboard stays until Ctrl-C otherwise')
     .option('--json', 'print the summary as JSON on standard output');
+}
+
+/** @param what is drawn */
+export function batchNormOption(what: string): Option {
+  const text = `statistics by which ${what} are drawn: those of training, or anew for the weights (default: moving)`;
+  return new Option('--batch-norm <which>', text).choices(BATCH_NORMS);
 }
 
 /** What training needs to know of them. @throws GantryError E_CONFIG if the file of --config is of no use */
@@ -75,7 +91,9 @@ export async function runSettings(flags: RunFlags) {
 
 function commandLine(flags: RunFlags): ConfigSource {
   const { model, epochs, batch, shardSize, seed, limit, ema, checkpointEvery } = flags;
-  const plain = { model, epochs, batch, shardSize, seed, limit, ema, checkpointEvery } satisfies Partial<
+  const { evaluateEvery, keepGenerators, batchNorm } = flags;
+  const ofResult = { model, epochs, batch, shardSize, seed, limit, ema };
+  const plain = { ...ofResult, checkpointEvery, evaluateEvery, keepGenerators, batchNorm } satisfies Partial<
     Record<keyof TrainConfig, unknown>
   >;
   return {

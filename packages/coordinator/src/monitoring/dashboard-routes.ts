@@ -11,7 +11,7 @@ import { readHistory } from '../storage/history-reader.ts';
 import { secure, sendEntity, sendJson, sendRefusal } from './http-answers.ts';
 import type { PageFiles } from './page-files.ts';
 import type { RunControl } from '../run/run-control.ts';
-import { metricsFile, sampleFile } from '../storage/run-directory.ts';
+import { metricsFile, realImagesFile, sampleFile } from '../storage/run-directory.ts';
 import type { RunWatch } from './run-watch.ts';
 import type { Tokens } from '../network/tokens.ts';
 import type { WorkerDownload } from '../network/worker-download.ts';
@@ -96,6 +96,7 @@ export class DashboardRoutes {
 
   readonly #routes: ReadonlyMap<string, Route> = new Map<string, Route>([
     ['/api/history', (request, response, query) => this.#history(request, response, query)],
+    ['/api/samples/real.png', (request, response) => this.#picture(realImagesFile(this.#parts.path), request, response)],
     ['/api/samples.gif', (request, response) => this.#gif(request, response)],
     ['/api/control', (request, response) => this.#control(request, response)],
     ['/api/work-token', (request, response) => this.#workToken(request, response)],
@@ -138,7 +139,11 @@ export class DashboardRoutes {
     requireMethod(request, 'GET', 'HEAD');
     const { watch, path } = this.#parts;
     if (!watch.samples.includes(epoch)) throw new Refused(404, `there is no sample of epoch ${epoch}`);
-    const file = sampleFile(path, epoch);
+    await this.#picture(sampleFile(path, epoch), request, response);
+  }
+
+  async #picture(file: string, request: IncomingMessage, response: ServerResponse): Promise<void> {
+    requireMethod(request, 'GET', 'HEAD');
     const { mtimeMs, size } = await stat(file);
     await sendEntity(request, response, {
       tag: `${Math.trunc(mtimeMs)}-${size}`,

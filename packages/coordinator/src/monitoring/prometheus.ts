@@ -4,8 +4,11 @@ import type { RunWatch } from './run-watch.ts';
 
 const STATES = ['waiting', 'training', 'paused', 'stopping', 'stopped', 'finished', 'failed'] as const;
 
-/** Values by label; what is null is left out. */
-type Labelled = Readonly<Record<string, number | null | undefined>>;
+/** Values by label; what is no number is left out. */
+type Labelled = Readonly<Record<string, unknown>>;
+
+/** What numbers a line of evaluations.jsonl has beside measures. */
+const NO_MEASURES = { step: undefined, samples: undefined };
 
 /** A run's figures in the format of Prometheus; they are taken when they are asked for. */
 export function runMetrics(watch: RunWatch): Registry {
@@ -33,6 +36,13 @@ export function runMetrics(watch: RunWatch): Registry {
       const line = last();
       return Object.fromEntries(run().reports.map(({ name }) => [name, line && metricOf(line, name)]));
     },
+  );
+  addGauges(
+    register,
+    'evaluation',
+    'Of the last epoch that was evaluated, under the names of evaluations.jsonl',
+    'name',
+    () => ({ ...watch.lastEvaluation, ...NO_MEASURES }),
   );
   addGauges(register, 'step_seconds', 'Time of the last step by phase', 'phase', () => {
     return Object.fromEntries(Object.entries(last()?.ms ?? {}).map(([phase, ms]) => [phase, ms / 1000]));

@@ -6,6 +6,7 @@ import {
   stepsPerEpoch,
   totalSteps,
   type DataPlan,
+  type EpochEvaluation,
   type RecordedEvent,
   type Report,
   type RunEvent,
@@ -16,6 +17,7 @@ import {
   type WatchedRun,
 } from '@gantry/core';
 import { Ring } from './ring.ts';
+import type { Balance } from '../run/balance.ts';
 import type { RunControl } from '../run/run-control.ts';
 import type { RunDirectory } from '../storage/run-directory.ts';
 import type { MetricsLine } from '../storage/run-lines.ts';
@@ -26,6 +28,7 @@ import { watchedStalls, watchedStep, watchedWorkers, type RecentStep } from './w
 const HISTORY_LINES = 2000;
 const EVENTS = 500;
 const TIMELINE_STEPS = 20;
+const EVALUATIONS = 2000;
 /** Far more steps than there can be between two updates. */
 const UPDATE_STEPS = 256;
 /** More tell nothing new. */
@@ -41,6 +44,7 @@ export interface Seen {
   readonly events: number;
   readonly timeline: number;
   readonly samples: number;
+  readonly evaluations: number;
 }
 
 /** How a run ended. */
@@ -57,6 +61,7 @@ export interface RunWatchParts {
   readonly reports: readonly Report[];
   readonly scheduler: Scheduler;
   readonly control: RunControl;
+  readonly balance: Balance;
 }
 
 /**
@@ -71,6 +76,7 @@ export class RunWatch {
   #timeline = new Ring<RecentStep>(TIMELINE_STEPS);
   #rewinds = 0;
   #samples: number[] = [];
+  #evaluations = new Ring<EpochEvaluation>(EVALUATIONS);
   readonly #numericClasses = new Set<string>();
   #last: MetricsLine | undefined;
   /** Work of this process. */
@@ -93,6 +99,7 @@ export class RunWatch {
       if (event?.type === 'joined') this.#computedBy(event.class);
     }
     this.#samples = await this.#samplesIn(directory, this.#last);
+    this.#evaluations = await evaluationsIn(directory);
   }
 
   /** The run went back: takes over what its directory records by now. Those who watch need a snapshot. */
@@ -101,12 +108,14 @@ export class RunWatch {
     let last: MetricsLine | undefined;
     for await (const line of directory.metrics()) history.add((last = line));
     const samples = await this.#samplesIn(directory, last);
+    const evaluations = await evaluationsIn(directory);
     // At once: a snapshot in between would be of two times.
     this.#rewinds++;
     this.#history = history;
     this.#timeline = new Ring(TIMELINE_STEPS);
     this.#last = last;
     this.#samples = samples;
+    this.#evaluations = evaluations;
   }
 
   async #samplesIn(directory: RunDirectory, last: MetricsLine | undefined): Promise<number[]> {
@@ -138,6 +147,11 @@ export class RunWatch {
     if (this.#samples.at(-1) !== epoch) this.#samples.push(epoch);
   }
 
+  /** An epoch was evaluated. */
+  evaluated(line: EpochEvaluation): void {
+    this.#evaluations.push(line);
+  }
+
   ended(ending: Ending): void {
     this.#ending = ending;
   }
@@ -160,6 +174,10 @@ export class RunWatch {
     return this.#samples;
   }
 
+  get lastEvaluation(): EpochEvaluation | undefined {
+    return this.#evaluations.all().at(-1);
+  }
+
   /** All there is at present. */
   get seen(): Seen {
     return {
@@ -168,6 +186,7 @@ export class RunWatch {
       events: this.#events.count,
       timeline: this.#timeline.count,
       samples: this.#samples.length,
+      evaluations: this.#evaluations.count,
     };
   }
 
@@ -179,6 +198,7 @@ export class RunWatch {
       events: this.#events.all(),
       timeline: this.#timeline.all().map(watchedStep),
       samples: this.#samples,
+      evaluations: this.#evaluations.all(),
     };
   }
 
@@ -190,15 +210,17 @@ export class RunWatch {
       events: this.#events.since(seen.events),
       timeline: this.#timeline.since(seen.timeline).map(watchedStep),
       samples: this.#samples.slice(seen.samples),
+      evaluations: this.#evaluations.since(seen.evaluations),
     };
   }
 
-  present(): Pick<WatchUpdate, 'run' | 'workers' | 'stalls'> {
+  present(): Pick<WatchUpdate, 'run' | 'workers' | 'stalls' | 'concerns'> {
     const { view } = this.#parts.scheduler;
     return {
       run: this.#run(),
       workers: watchedWorkers(view, this.#timeline.all()),
       stalls: this.#ending ? [] : watchedStalls(view),
+      concerns: this.#parts.balance.concerns.map(({ cause, remedy }) => ({ cause, remedy })),
     };
   }
 
@@ -249,4 +271,10 @@ export class RunWatch {
     if (control.paused) return 'paused';
     return scheduler.workers.length === 0 ? 'waiting' : 'training';
   }
+}
+
+async function evaluationsIn(directory: RunDirectory): Promise<Ring<EpochEvaluation>> {
+  const evaluations = new Ring<EpochEvaluation>(EVALUATIONS);
+  for await (const line of directory.evaluations()) evaluations.push(line);
+  return evaluations;
 }

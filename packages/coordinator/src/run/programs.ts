@@ -1,7 +1,6 @@
 import { compile, type ConvolutionForm } from '@gantry/compiler';
 import { inputSpecs, phaseNamed, shardSizes, type DataPlan, type Program } from '@gantry/core';
-import { manifestOf, modelVariables, runPhase, variablesOf, type Model, type ModelVariable } from '@gantry/core/tfjs';
-import type { Tensor } from '@tensorflow/tfjs-core';
+import { manifestOf, modelVariables, runPhase, type Model, type ModelVariable } from '@gantry/core/tfjs';
 
 function byName(variables: readonly ModelVariable[]) {
   return Object.fromEntries(variables.map(({ name, variable }) => [name, variable]));
@@ -46,20 +45,4 @@ export function trainingPrograms(model: Model, plan: DataPlan, seed: number): (d
     compiled.set(convolutions, program);
     return program;
   };
-}
-
-/** Compiles the network that makes pictures, in inference mode: `noise` [samples,...] and its weights to `images` [samples,...]. */
-export function compileGenerator(model: Model, samples: number): Uint8Array {
-  const { network, noiseShape } = previewOf(model);
-  return compile(({ noise }) => ({ images: network.predict(noise as Tensor) as Tensor }), {
-    inputs: { noise: { shape: [samples, ...noiseShape] } },
-    variables: byName([...variablesOf(network, true), ...variablesOf(network, false)]),
-  }).onnx;
-}
-
-/** How a model's pictures are made. @throws TypeError if its preview names what it does not have */
-export function previewOf({ preview, draws, networks }: Model) {
-  const [draw, network] = [draws[preview.draw], networks[preview.network]];
-  if (!draw || !network) throw new TypeError('the preview names no draw or network of the model');
-  return { network, noiseShape: draw.shape, imageShape: network.outputShape.slice(1) as number[] };
 }

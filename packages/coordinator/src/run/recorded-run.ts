@@ -1,8 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { GantryError } from '@gantry/core';
+import type { PictureEngine } from '@gantry/evaluation';
 import { messageOf, systemErrorCode } from '../storage/durable-files.ts';
-import type { PictureEngine } from './picture-program.ts';
 import { parseRunJson } from './run-config.ts';
 
 export interface RecordedRun {
@@ -10,6 +10,10 @@ export interface RecordedRun {
   readonly model: string;
   /** What draws its pictures. */
   readonly pictureEngine: PictureEngine;
+  /** Where its images came from: a path, or a name for those that come with Gantry. */
+  readonly dataSource?: string;
+  /** How many of them it takes, from the first; absent: all. */
+  readonly limit?: number | undefined;
 }
 
 /** Of checkpoints that lie outside a run: there was no other model when nothing recorded it. */
@@ -23,8 +27,8 @@ export async function recordedRun(path: string): Promise<RecordedRun> {
   for (const candidate of [resolve(path), dirname(dirname(resolve(path)))]) {
     const file = join(candidate, 'run.json');
     try {
-      const { config, pictures = 'onnx' } = parseRunJson(await readFile(file, 'utf8'));
-      return { model: config.model, pictureEngine: pictures };
+      const { config, data, pictures = 'onnx' } = parseRunJson(await readFile(file, 'utf8'));
+      return { model: config.model, pictureEngine: pictures, dataSource: data.source, limit: config.limit };
     } catch (cause) {
       if (systemErrorCode(cause) === 'ENOENT' || systemErrorCode(cause) === 'ENOTDIR') continue;
       throw new GantryError('E_CHECKPOINT', `${file} cannot be read: ${messageOf(cause)}`, { cause });

@@ -9,9 +9,9 @@ import {
   trainConfigSchema,
   type TrainConfig,
 } from '@gantry/core';
+import { PICTURE_ENGINES } from '@gantry/evaluation/picture-engines';
 import { z } from 'zod';
 import { parseSealedJson, type SealedJson } from '../storage/sealed-json.ts';
-import { PICTURE_ENGINES } from './picture-program.ts';
 import { overlaid, valueAt, type ConfigSource, type GivenConfig } from './given-config.ts';
 
 /**

@@ -1,7 +1,10 @@
+import type { Pictures } from '@gantry/evaluation';
 import { writeFileDurably } from '../storage/durable-files.ts';
 
 /** The longer side of a picture in a grid is scaled up to about this many pixels. */
 const SHOWN_SIDE = 112;
+/** Pictures in a sample grid, and in one run of the compiled generator. */
+export const GRID_PICTURES = 16;
 const FRAME_MS = 150;
 const LAST_FRAME_MS = 2000;
 /** Longer runs show every n-th epoch: more frames are minutes to encode, and too many for the decoder. */
@@ -9,12 +12,6 @@ const MAX_FRAMES = 1000;
 
 /** Loaded with the first picture: a command that is refused starts sooner without it. */
 const loadSharp = async () => (await import('sharp')).default;
-
-/** Pictures of one size: [count, height, width, channels], values in [−1, 1], −1 = black; 1 channel is grey, 3 are colours. */
-export interface Pictures {
-  readonly shape: readonly number[];
-  readonly values: Float32Array;
-}
 
 /**
  * A grid of pictures as a PNG, row by row, as nearly square as their number allows: 16 of 28×28 give 4×4, 448×448 pixels.

@@ -7,8 +7,10 @@ import {
   phaseAt,
   roundsPerStep,
   shardSizes,
+  takeImages,
   totalSteps,
   type DataPlan,
+  type ImageSet,
   type ModelManifest,
   type Program,
   type RunEvent,
@@ -17,17 +19,20 @@ import {
   type TrainingState,
 } from '@gantry/core';
 import { disposeModel, manifestOf, reportsOf, type Model } from '@gantry/core/tfjs';
+import { PictureRenderer, pictureSource, realPictures, type PictureEngine } from '@gantry/evaluation';
 import { CheckpointStore } from '../storage/checkpoint-store.ts';
 import { loadDataSet, type DataSet } from './data-set.ts';
 import { openTokens, type Tokens } from '../network/tokens.ts';
+import { Balance } from './balance.ts';
+import { EpochEvaluations, type GeneratorEvaluator } from './epoch-evaluations.ts';
 import { EventLog } from './event-log.ts';
+import { generatorEvaluator } from './generator-evaluator.ts';
 import { NumericClasses } from './numeric-classes.ts';
-import type { PictureEngine } from './picture-program.ts';
-import { PictureRenderer } from './pictures.ts';
 import { trainingPrograms } from './programs.ts';
 import type { ConfigSource } from './given-config.ts';
 import { RUN_FORMAT, newConfig, parseRunJson, resumedConfig, version, type RunJson } from './run-config.ts';
 import { RunControl } from './run-control.ts';
+import { GRID_PICTURES, gridPng } from './samples.ts';
 import { RunRecord } from './run-record.ts';
 import { RunDirectory, runFile } from '../storage/run-directory.ts';
 import { checkTokens, tokenMarks } from './token-marks.ts';
@@ -89,7 +94,7 @@ export async function train(options: TrainOptions): Promise<Summary | undefined>
   const { observer, signal } = options;
   // Everything that can be refused is checked before anything is written.
   const open = options.resume ? openRun : createRun;
-  const { directory, tokens, record: opened, model, data, checkpoints, state } = await open(options);
+  const { directory, tokens, record: opened, model, data, real, checkpoints, state } = await open(options);
   const { config } = opened;
   // What is recorded while nobody waits for it ends the run as what the training itself writes does.
   const unwritable = new AbortController();
@@ -97,6 +102,7 @@ export async function train(options: TrainOptions): Promise<Summary | undefined>
   const classNames = new ClassNames(opened.numericClasses);
   const classes = new NumericClasses(opened, classNames, (noted) => record.keep(noted));
   let renderer: PictureRenderer | undefined;
+  let evaluator: GeneratorEvaluator | undefined;
   let scheduler: Scheduler | undefined;
   let workers: AttachedWorkers | undefined;
   let summary: Summary | undefined;
@@ -104,7 +110,8 @@ export async function train(options: TrainOptions): Promise<Summary | undefined>
   try {
     const manifest = manifestOf(model);
     const plan = planOf(config, data, manifest);
-    renderer = new PictureRenderer(model, options.pictureEngine);
+    const { pictureEngine: engine } = options;
+    renderer = new PictureRenderer(pictureSource(model, GRID_PICTURES, config.batchNorm), engine);
     const { startReferee } = options;
     const events = new EventLog(directory, state, (line) => {
       watch.happened(line);
@@ -128,7 +135,8 @@ export async function train(options: TrainOptions): Promise<Summary | undefined>
     });
     const control = new RunControl(scheduler);
     const reports = reportsOf(model);
-    const watch = new RunWatch({ name: basename(directory.path), config, plan, reports, scheduler, control });
+    const balance = new Balance(reports);
+    const watch = new RunWatch({ name: basename(directory.path), config, plan, reports, scheduler, control, balance });
     await watch.load(directory);
     // Whoever could not be audited need not come.
     await scheduler.prepare();
@@ -139,6 +147,22 @@ export async function train(options: TrainOptions): Promise<Summary | undefined>
     const { path } = directory;
     workers = await options.attachWorkers({ scheme, programFor, scheduler, watch, control, path, tokens });
     hasBegun = true;
+    evaluator = generatorEvaluator({ model, real, isMnist: data.isMnist, engine, batchNorm: config.batchNorm, seed });
+    const evaluations = new EpochEvaluations({
+      every: config.evaluateEvery ?? 0,
+      evaluator,
+      directory,
+      checkpoints,
+      notice: (text) => observer.notice(text),
+      evaluated: (line) => {
+        watch.evaluated(line);
+        observer.evaluated(line);
+        const concern = balance.evaluated(line);
+        if (concern) note(concern);
+      },
+    });
+    await evaluations.load();
+    await directory.writeRealImages(await realGrid(real));
     const run = new TrainingRun({
       config,
       plan,
@@ -150,7 +174,11 @@ export async function train(options: TrainOptions): Promise<Summary | undefined>
       record,
       events,
       checkpoints,
+      manifest,
+      pictured: model.preview.network,
       renderer,
+      evaluations,
+      balance,
       scheduler,
       control,
       watch,
@@ -164,6 +192,7 @@ export async function train(options: TrainOptions): Promise<Summary | undefined>
       await workers?.close(summary ? 'finished' : 'stopped');
       await scheduler?.dispose();
       await renderer?.dispose();
+      await evaluator?.dispose();
       disposeModel(model);
       await record.settled();
     } finally {
@@ -179,6 +208,8 @@ interface OpenRun {
   readonly record: RunJson;
   readonly model: Model;
   readonly data: DataSet;
+  /** What pictures are compared with: images held out of the training, where there are some. */
+  readonly real: ImageSet;
   readonly checkpoints: CheckpointStore;
   readonly state: TrainingState;
 }
@@ -189,12 +220,14 @@ function planOf(config: TrainConfig, { images }: DataSet, manifest: ModelManifes
 }
 
 async function createRun(options: TrainOptions): Promise<OpenRun> {
-  const config = newConfig(options.config);
-  const model = options.modelNamed(config.model);
+  const asked = newConfig(options.config);
+  const model = options.modelNamed(asked.model);
   const manifest = manifestOf(model);
-  const data = await loadDataSet({ directory: options.dataDirectory, limit: config.limit });
+  const data = await loadDataSet({ directory: options.dataDirectory, limit: asked.limit });
+  const config = evaluating(asked, data);
   shardSizes(planOf(config, data, manifest));
   requireFitting(data, manifest);
+  const real = (await data.heldOut()) ?? data.images;
   const created = new Date().toISOString();
   const begun = { ...runJson(config, data, manifest, options.pictureEngine), created, numericClasses: [] };
   const directory = await RunDirectory.create(options.path, begun);
@@ -203,7 +236,7 @@ async function createRun(options: TrainOptions): Promise<OpenRun> {
     const state = firstState(model, manifest, config);
     directory.appendEvent({ step: 0, type: 'started' });
     const checkpoints = await CheckpointStore.open(directory.path, manifest);
-    return { directory, tokens, record, model, data, state, checkpoints };
+    return { directory, tokens, record, model, data, real, state, checkpoints };
   } catch (error) {
     await directory.discard();
     throw error;
@@ -215,12 +248,14 @@ async function openRun(options: TrainOptions): Promise<OpenRun> {
   try {
     const { tokens: marks, ...recorded } = parseRunJson(directory.runJson, runFile(directory.path));
     if (marks) await checkTokens(directory.path, marks);
-    const config = resumedConfig(recorded.config, options.config);
-    const model = options.modelNamed(config.model);
+    const asked = resumedConfig(recorded.config, options.config);
+    const model = options.modelNamed(asked.model);
     const manifest = manifestOf(model);
     const directoryOfData = options.dataDirectory ?? folderOf(recorded.data.source);
-    const data = await loadDataSet({ directory: directoryOfData, limit: config.limit });
+    const data = await loadDataSet({ directory: directoryOfData, limit: asked.limit });
+    const config = evaluating(asked, data);
     requireFitting(data, manifest);
+    const real = (await data.heldOut()) ?? data.images;
     if (data.sha256 !== recorded.data.sha256) {
       throw new GantryError(
         'E_RESUME',
@@ -239,11 +274,23 @@ async function openRun(options: TrainOptions): Promise<OpenRun> {
     await directory.writeRunJson(resumed);
     const { tokens, record } = await withTokens(directory, resumed);
     directory.appendEvent({ step: state.step, type: 'resumed', skipped: restored?.skipped ?? [] });
-    return { directory, tokens, record, model, data, state, checkpoints };
+    return { directory, tokens, record, model, data, real, state, checkpoints };
   } catch (error) {
     await directory.close();
     throw error;
   }
+}
+
+/** The first real images as a PNG, like the grids of samples. */
+async function realGrid(real: ImageSet): Promise<Uint8Array> {
+  const [first] = realPictures(takeImages(real, Math.min(GRID_PICTURES, real.count)));
+  if (!first) throw new RangeError('there is no image');
+  return gridPng(first);
+}
+
+/** What is evaluated where nothing was said of it: digits, of which there is a classifier. */
+function evaluating(config: TrainConfig, { isMnist }: DataSet): TrainConfig {
+  return { ...config, evaluateEvery: config.evaluateEvery ?? (isMnist ? 1 : 0) };
 }
 
 /**

@@ -3,9 +3,12 @@ import {
   copyState,
   epochsAfter,
   imagesAfter,
+  pictureNumbers,
   training,
   type DataPlan,
+  type EpochEvaluation,
   type EventLine,
+  type ModelManifest,
   type Report,
   type Round,
   type RoundDone,
@@ -14,22 +17,26 @@ import {
   type StepMetrics,
   type TrainConfig,
   type TrainingState,
+  type WeightAverage,
 } from '@gantry/core';
+import type { PictureRenderer } from '@gantry/evaluation';
 import type { RunWatch } from '../monitoring/run-watch.ts';
 import { TaintedError } from '../scheduling/audit.ts';
 import { WeightsPublisher } from '../scheduling/published-weights.ts';
 import { joined, timesOf, type RoundResult } from '../scheduling/round-result.ts';
 import type { Scheduler } from '../scheduling/scheduler.ts';
+import { encodeGenerator } from '../storage/checkpoint-files.ts';
 import { weightsDigest, type CheckpointStore } from '../storage/checkpoint-store.ts';
 import { messageOf } from '../storage/durable-files.ts';
 import type { RunDirectory } from '../storage/run-directory.ts';
+import type { Balance } from './balance.ts';
+import type { EpochEvaluations } from './epoch-evaluations.ts';
 import type { EventLog } from './event-log.ts';
 import { idleWorkers } from './idle-workers.ts';
 import type { NumericClasses } from './numeric-classes.ts';
-import { GRID_PICTURES, type PictureRenderer } from './pictures.ts';
 import type { RunControl } from './run-control.ts';
 import type { RunRecord } from './run-record.ts';
-import { gridPng, sortPictures, writeGif } from './samples.ts';
+import { GRID_PICTURES, gridPng, sortPictures, writeGif } from './samples.ts';
 import { StepClock } from './step-clock.ts';
 
 /** What a run tells while it goes on. */
@@ -42,6 +49,8 @@ export interface RunObserver {
   sampled(picture: string): void;
   /** After each epoch (from 1); `seconds` is the time this process spent on it, `picture` its sample grid. */
   epochDone(epoch: number, seconds: number, picture: string): void;
+  /** The pictures of an epoch were evaluated, beside later steps. */
+  evaluated(line: EpochEvaluation): void;
   /** Something happened, and is recorded. */
   event(event: EventLine): void;
   /** Something a user should know, in one line. */
@@ -60,7 +69,12 @@ export interface TrainingRunParts {
   readonly record: RunRecord;
   readonly events: EventLog;
   readonly checkpoints: CheckpointStore;
+  readonly manifest: ModelManifest;
+  /** The network that makes pictures. */
+  readonly pictured: string;
   readonly renderer: PictureRenderer;
+  readonly evaluations: EpochEvaluations;
+  readonly balance: Balance;
   readonly scheduler: Scheduler;
   readonly control: RunControl;
   readonly watch: RunWatch;
@@ -77,6 +91,8 @@ export interface Summary {
   /** The images of those steps by `seconds`. */
   readonly imagesPerSecond: number;
   readonly weightsDigest: string;
+  /** The best epoch's line of evaluations.jsonl, where some were evaluated. */
+  readonly best?: EpochEvaluation;
 }
 
 /** One training run, from its state to its end or to an abort. */
@@ -119,6 +135,7 @@ export class TrainingRun {
     const { scheme, plan, reports, state, observer, config } = this.#parts;
     observer.started({ step: state.step, plan, reports });
     if (state.step === 0) observer.sampled(await this.#sample(0));
+    await this.#evaluate();
     this.#clock = new StepClock();
     for await (const { steps } of this.#rounds(signal)) {
       for (const metrics of steps) this.#record(metrics);
@@ -126,6 +143,7 @@ export class TrainingRun {
       const [epoch, before] = [epochsAfter(state.step, plan), epochsAfter(state.step - steps.length, plan)];
       if (epoch > before) await this.#endEpoch(epoch);
       if (epoch > before || state.step % config.checkpointEvery === 0) await this.#checkpoint();
+      if (epoch > before) await this.#evaluate();
     }
     return state.step < scheme.steps ? this.#stop() : this.#finish();
   }
@@ -154,8 +172,10 @@ export class TrainingRun {
 
   /** Goes back to before the steps in which a worker may have lied. */
   async #goBack(): Promise<void> {
-    const { state, initialState, directory, record, checkpoints, watch, scheduler, events } = this.#parts;
+    const { state, initialState, directory, record, checkpoints, watch, scheduler, events, evaluations } =
+      this.#parts;
     const { step: done } = state;
+    await evaluations.settled();
     events.hold();
     const { cause, ...taint } = scheduler.goBack();
     // Where this process is killed meanwhile, the next one goes on with it.
@@ -168,6 +188,8 @@ export class TrainingRun {
     this.#results.length = 0;
     this.#clock = new StepClock();
     scheduler.wentBackTo(sound.step);
+    this.#parts.balance.restart();
+    await evaluations.load();
     await watch.rewind(directory);
     events.release();
     events.record({ type: 'rolled-back', ...taint, lost: done - sound.step, cause });
@@ -230,7 +252,7 @@ export class TrainingRun {
 
   /** A step is done. */
   #record(metrics: StepMetrics): void {
-    const { state, directory, scheduler, watch, classes, plan, observer } = this.#parts;
+    const { state, directory, scheduler, watch, classes, plan, observer, balance } = this.#parts;
     const { work, nodes, reduceMs, elapsedMs } = joined(this.#results.splice(0));
     const { applyMs, totalMs } = this.#clock.step();
     const samples = work.reduce((sum, each) => sum + each.samples, 0);
@@ -250,6 +272,8 @@ export class TrainingRun {
       const node = [level, index] as const;
       directory.appendWork({ step, node, worker, class: numericClass, samples: counted, ms: computeMs });
     }
+    const concern = balance.stepped(metrics);
+    if (concern) this.#event(concern);
     const mixed = classes.computed(nodes);
     if (mixed) this.#event(mixed);
     observer.stepped(step, metrics, imagesPerSecond);
@@ -264,14 +288,33 @@ export class TrainingRun {
 
   async #sample(epoch: number): Promise<string> {
     const { config, state, directory, renderer, watch } = this.#parts;
-    const pictures = await renderer.renderState(state, config.seed, GRID_PICTURES);
+    const pictures = await renderer.render(this.#numbers(), { seed: config.seed }, GRID_PICTURES);
     const file = await directory.writeSample(epoch, await gridPng(pictures));
     watch.sampled(epoch);
     return file;
   }
 
+  /** What pictures are drawn with at present. */
+  #numbers(): WeightAverage {
+    const { state, manifest, pictured } = this.#parts;
+    return pictureNumbers(state, manifest, pictured);
+  }
+
+  /** After an epoch, and its checkpoint: keeps its generator and begins to evaluate it, where that is due. */
+  async #evaluate(): Promise<void> {
+    const { state, plan, config, manifest, directory, evaluations } = this.#parts;
+    const { step } = state;
+    const epoch = epochsAfter(step, plan);
+    if (step === 0 || epochsAfter(step - 1, plan) === epoch) return;
+    if (config.keepGenerators) {
+      await directory.writeGenerator(epoch, encodeGenerator(this.#numbers(), manifest, { step, epoch }));
+    }
+    if (evaluations.isDue(epoch)) evaluations.begin({ step, epoch }, this.#numbers());
+  }
+
   async #checkpoint(): Promise<void> {
-    const { state, directory, checkpoints, plan } = this.#parts;
+    const { state, directory, checkpoints, plan, evaluations } = this.#parts;
+    await evaluations.settled();
     await directory.flush();
     await checkpoints.save(state, plan);
     this.#event({ type: 'checkpoint' });
@@ -285,8 +328,9 @@ export class TrainingRun {
   }
 
   async #finish(): Promise<Summary> {
-    const { config, state, plan, directory } = this.#parts;
+    const { config, state, plan, directory, evaluations } = this.#parts;
     await this.#animate();
+    await evaluations.settled();
     await directory.flush();
     let totalMs = 0;
     let images = 0;
@@ -301,6 +345,7 @@ export class TrainingRun {
       seconds,
       imagesPerSecond: images / seconds,
       weightsDigest: weightsDigest(state),
+      ...(evaluations.best && { best: evaluations.best }),
     };
     this.#event({ type: 'finished' });
     await directory.writeSummary(summary);

@@ -179,6 +179,21 @@ export function encodeCheckpoint(
   return files.set('state.json', sealedJson(record));
 }
 
+/** The files of a generator alone, by name: what its pictures are drawn with, its average where there is one. */
+export function encodeGenerator(
+  numbers: WeightAverage,
+  manifest: ModelManifest,
+  { step, epoch }: Pick<StateRecord, 'step' | 'epoch'>,
+): Map<string, string | Uint8Array> {
+  const file = networkFile(numbers.network);
+  const bytes = encodeSafetensors(numbersOf(numbers, manifest));
+  const record: StateRecord = { format: FORMAT, step, epoch, optimizers: {}, sha256: { [file]: sha256(bytes) } };
+  return new Map<string, string | Uint8Array>([
+    [file, bytes],
+    ['state.json', sealedJson(record)],
+  ]);
+}
+
 function damaged(problem: string, cause?: unknown): GantryError {
   return new GantryError('E_CHECKPOINT', problem, { cause });
 }

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
+import { mkdir, readdir, readlink, rename, rm, stat, symlink } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { GantryError, epochsAfter, type DataPlan, type ModelManifest, type TrainingState } from '@gantry/core';
 import {
@@ -21,6 +21,8 @@ import {
 
 const NEWEST_KEPT = 3;
 const EPOCHS_KEPT_EVERY = 15;
+/** A link to the best checkpoint. */
+const BEST = 'best';
 
 /** A state and what was wrong with the newer ones, in a line each. */
 export interface Restored {
@@ -30,7 +32,7 @@ export interface Restored {
 
 /**
  * The checkpoints of a run. Whenever the process is killed, each checkpoint is there as a whole or not at all. The newest
- * 3 are kept, and that of every 15th epoch.
+ * 3 are kept, that of every 15th epoch, and the best, to which the link `best` leads.
  */
 export class CheckpointStore {
   readonly #path: string;
@@ -38,6 +40,8 @@ export class CheckpointStore {
   /** Steps whose checkpoints this process wrote or read: they are known to be whole. */
   readonly #whole = new Set<number>();
   #saves = 0;
+  /** The step of the best one. */
+  #best: number | undefined;
   #last: Promise<void> = Promise.resolve();
 
   private constructor(path: string, manifest: ModelManifest) {
@@ -57,10 +61,12 @@ export class CheckpointStore {
       for (const name of await readdir(path)) {
         if (name.startsWith(ASIDE_PREFIX)) await rm(join(path, name), { recursive: true });
       }
+      const store = new CheckpointStore(path, manifest);
+      store.#best = await linkedStep(path);
+      return store;
     } catch (cause) {
       throw diskError(path, cause);
     }
-    return new CheckpointStore(path, manifest);
   }
 
   /**
@@ -89,6 +95,28 @@ export class CheckpointStore {
     };
     this.#last = save();
     return this.#last;
+  }
+
+  /**
+   * Keeps the checkpoint of a step as the best one, which may be the best already.
+   * @returns false if there is no such checkpoint
+   * @throws GantryError E_RUN_DIRECTORY
+   */
+  async keepBest(step: number): Promise<boolean> {
+    await this.#last.catch(() => undefined);
+    if (step === this.#best) return true;
+    if (!(await exists(join(this.#path, nameOf(step))))) return false;
+    const aside = join(this.#path, `${ASIDE_PREFIX}${BEST}`);
+    try {
+      await rm(aside, { force: true });
+      await symlink(nameOf(step), aside, 'dir');
+      await rename(aside, join(this.#path, BEST));
+      await syncDirectory(this.#path);
+    } catch (cause) {
+      throw diskError(join(this.#path, BEST), cause);
+    }
+    this.#best = step;
+    return true;
   }
 
   /**
@@ -146,7 +174,8 @@ export class CheckpointStore {
     const newest = steps.filter((step) => step <= saved).slice(0, NEWEST_KEPT);
     for (const step of steps) {
       // Those of later steps were damaged, or the run would have been restored from there.
-      if (!newest.includes(step) && (step > saved || !(await this.#endsKeptEpoch(step)))) await this.#remove(step);
+      const isKept = step <= saved && (step === this.#best || (await this.#endsKeptEpoch(step)));
+      if (!newest.includes(step) && !isKept) await this.#remove(step);
     }
   }
 
@@ -164,6 +193,10 @@ export class CheckpointStore {
   async #remove(step: number): Promise<void> {
     const aside = this.#aside(step, 'old');
     try {
+      if (step === this.#best) {
+        await rm(join(this.#path, BEST), { force: true });
+        this.#best = undefined;
+      }
       await rename(join(this.#path, nameOf(step)), aside);
     } catch (cause) {
       if (systemErrorCode(cause) === 'ENOENT') return;
@@ -237,6 +270,27 @@ async function newestValid<T extends { readonly step: number }>(
 
 function checkpointsOf(run: string): string {
   return join(run, 'checkpoints');
+}
+
+/** Where the checkpoint of a step is. */
+export function checkpointAt(run: string, step: number): string {
+  return join(checkpointsOf(resolve(run)), nameOf(step));
+}
+
+/** Where the best checkpoint of a run is, once one was evaluated. */
+export function bestCheckpoint(run: string): string {
+  return join(checkpointsOf(resolve(run)), BEST);
+}
+
+/** The step to which the link `best` leads. */
+async function linkedStep(path: string): Promise<number | undefined> {
+  try {
+    return stepOf(await readlink(join(path, BEST)));
+  } catch (cause) {
+    // Anything else of that name is somebody's own.
+    if (['ENOENT', 'EINVAL'].includes(systemErrorCode(cause) ?? '')) return undefined;
+    throw cause;
+  }
 }
 
 function nameOf(step: number): string {

@@ -1,6 +1,13 @@
 import { readFile, readdir, rm, rmdir, stat } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
-import { GantryError, recordedEvent, type EventLine, type RecordedEvent, type RunEvent } from '@gantry/core';
+import {
+  GantryError,
+  recordedEvent,
+  type EpochEvaluation,
+  type EventLine,
+  type RecordedEvent,
+  type RunEvent,
+} from '@gantry/core';
 import { tokenFiles } from '../network/tokens.ts';
 import {
   ASIDE_PREFIX,
@@ -16,7 +23,7 @@ import { RunLock, isLockFile } from './run-lock.ts';
 import { sealedJson } from './sealed-json.ts';
 
 const SAMPLES = 'samples';
-const LINE_FILES = ['metrics.jsonl', 'work.jsonl', 'events.jsonl'] as const;
+const LINE_FILES = ['metrics.jsonl', 'work.jsonl', 'events.jsonl', 'evaluations.jsonl'] as const;
 
 /**
  * The directory of one run, held by one process at a time, see `RunLock`. What is appended survives the process; what is written
@@ -34,13 +41,14 @@ export class RunDirectory {
   readonly #metrics: JsonLinesFile<MetricsLine>;
   readonly #work: JsonLinesFile<WorkLine>;
   readonly #events: JsonLinesFile<RecordedEvent>;
+  readonly #evaluations: JsonLinesFile<EpochEvaluation>;
 
   private constructor(path: string, runJson: string, lock: RunLock, files: LineFiles, isMade: boolean) {
     this.path = path;
     this.runJson = runJson;
     this.#lock = lock;
     this.#isMade = isMade;
-    [this.#metrics, this.#work, this.#events] = files;
+    [this.#metrics, this.#work, this.#events, this.#evaluations] = files;
   }
 
   /**
@@ -107,6 +115,11 @@ export class RunDirectory {
     this.#work.append(line);
   }
 
+  appendEvaluation(line: EpochEvaluation): void {
+    this.#lock.check();
+    this.#evaluations.append(line);
+  }
+
   /** Records an event with the present time. @returns the line */
   appendEvent(event: RunEvent & { readonly step: number }): EventLine {
     this.#lock.check();
@@ -141,6 +154,11 @@ export class RunDirectory {
     for await (const line of this.#events.read()) yield recordedEvent(line);
   }
 
+  /** All lines of evaluations.jsonl. @throws GantryError E_RUN_DIRECTORY for a damaged one */
+  evaluations(): AsyncGenerator<EpochEvaluation> {
+    return this.#evaluations.read();
+  }
+
   async writeRunJson(record: object): Promise<void> {
     this.#lock.check();
     await writeFileDurably(runFile(this.path), sealedJson(record));
@@ -158,6 +176,22 @@ export class RunDirectory {
     await makeDirectory(this.#samples);
     await writeFileDurably(file, png);
     return file;
+  }
+
+  /** Writes the grid of real images that samples are compared with. */
+  async writeRealImages(png: Uint8Array): Promise<void> {
+    this.#lock.check();
+    await makeDirectory(this.#samples);
+    await writeFileDurably(realImagesFile(this.path), png);
+  }
+
+  /** Writes what is kept of an epoch's generator. @param files by name */
+  async writeGenerator(epoch: number, files: ReadonlyMap<string, string | Uint8Array>): Promise<void> {
+    this.#lock.check();
+    const folder = join(this.path, 'generators', `epoch-${String(epoch).padStart(4, '0')}`);
+    await makeDirectory(folder);
+    // Last what names the hashes of the others: without it, nothing is there.
+    for (const [name, data] of files) await writeFileDurably(join(folder, name), data);
   }
 
   /** Paths of the samples written so far, by epoch. */
@@ -208,7 +242,7 @@ export class RunDirectory {
   }
 
   #lineFiles(): LineFiles {
-    return [this.#metrics, this.#work, this.#events];
+    return [this.#metrics, this.#work, this.#events, this.#evaluations];
   }
 }
 
@@ -227,18 +261,29 @@ export function sampleFile(path: string, epoch: number): string {
   return join(path, SAMPLES, `epoch-${String(epoch).padStart(4, '0')}.png`);
 }
 
+/** A grid of real images in a run directory. */
+export function realImagesFile(path: string): string {
+  return join(path, SAMPLES, 'real.png');
+}
+
 /** NaN for other files. */
 function epochOf(fileName: string): number {
   return Number(/^epoch-(\d+)\.png$/.exec(fileName)?.[1]);
 }
 
-type LineFiles = [JsonLinesFile<MetricsLine>, JsonLinesFile<WorkLine>, JsonLinesFile<RecordedEvent>];
+type LineFiles = [
+  JsonLinesFile<MetricsLine>,
+  JsonLinesFile<WorkLine>,
+  JsonLinesFile<RecordedEvent>,
+  JsonLinesFile<EpochEvaluation>,
+];
 
 async function openLineFiles(path: string): Promise<LineFiles> {
   const files: LineFiles = [
     await JsonLinesFile.open(metricsFile(path)),
     await JsonLinesFile.open(join(path, 'work.jsonl')),
     await JsonLinesFile.open(join(path, 'events.jsonl')),
+    await JsonLinesFile.open(join(path, 'evaluations.jsonl')),
   ];
   await syncDirectory(path);
   return files;

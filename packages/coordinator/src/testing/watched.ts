@@ -1,5 +1,6 @@
 /** A run to watch, without anybody who computes. */
 import { DEFAULT_OPTIMIZERS, type RecordedEvent, type Report, type TrainConfig } from '@gantry/core';
+import { Balance } from '../run/balance.ts';
 import { RunControl } from '../run/run-control.ts';
 import type { MetricsLine } from '../storage/run-lines.ts';
 import { RunWatch } from '../monitoring/run-watch.ts';
@@ -13,6 +14,8 @@ const config: TrainConfig = {
   seed: 7,
   limit: 1280,
   checkpointEvery: 100,
+  keepGenerators: false,
+  batchNorm: 'moving',
   optimizers: DEFAULT_OPTIMIZERS,
 };
 
@@ -71,9 +74,10 @@ interface Watched {
 export function watchedRun(reports: readonly Report[] = REPORTS): Watched {
   const scheduler = new Scheduler(() => undefined);
   const control = new RunControl(scheduler);
+  const balance = new Balance(reports);
   const plan = { images: 1280, epochs: 100, batch: 128, shardSize: 64 };
   return {
-    watch: new RunWatch({ name: 'test', config, plan, reports, scheduler, control }),
+    watch: new RunWatch({ name: 'test', config, plan, reports, scheduler, control, balance }),
     control,
     scheduler,
   };

@@ -31,6 +31,8 @@ const KINDS: Readonly<Record<EventType, EventKind>> = {
   checkpoint: 'run',
   paused: 'run',
   continued: 'run',
+  'discriminator-won': 'faults',
+  'modes-lost': 'faults',
   diverged: 'faults',
   stopped: 'run',
   finished: 'run',
@@ -62,6 +64,8 @@ const ON_TERMINAL: Readonly<Record<EventType, 'line' | 'warning' | undefined>> =
   checkpoint: undefined,
   paused: undefined,
   continued: undefined,
+  'discriminator-won': 'warning',
+  'modes-lost': 'warning',
   diverged: undefined,
   stopped: undefined,
   finished: undefined,
@@ -149,6 +153,9 @@ function wordsOf(event: EventLine): string {
     case 'continued':
     case 'diverged':
       return `the run ${event.type}: ${event.cause}`;
+    case 'discriminator-won':
+    case 'modes-lost':
+      return `${event.cause}; ${event.remedy}`;
     case 'stopped':
       return 'the run stopped';
     case 'finished':

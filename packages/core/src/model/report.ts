@@ -8,6 +8,8 @@ export interface Report {
   readonly label: string;
   /** Ends of the chart's vertical axis; absent: as the values are. */
   readonly limits?: { readonly min?: number; readonly max?: number };
+  /** Of a GAN's discriminator: it is the mean probability of being real that it gives to real samples, or to fake ones. */
+  readonly probabilityOfReal?: 'real' | 'fake';
 }
 
 /** The chart of all gradient norms. */

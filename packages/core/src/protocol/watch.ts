@@ -5,6 +5,7 @@
 import { z } from 'zod';
 import type { RecordedEvent } from '../events/recorded-event.ts';
 import type { Report } from '../model/report.ts';
+import type { EpochEvaluation } from '../training/evaluation.ts';
 
 /** How a run is doing. */
 export type RunState = 'waiting' | 'training' | 'paused' | 'stopping' | 'stopped' | 'finished' | 'failed';
@@ -150,22 +151,32 @@ export interface WatchedStall {
   readonly remedy: string;
 }
 
+/** What is wrong with the training at the moment, though it goes on. */
+export interface WatchedConcern {
+  readonly cause: string;
+  /** What usually helps. */
+  readonly remedy: string;
+}
+
 interface WatchContent {
   readonly run: WatchedRun;
   /** All that are there, and those that left lately. */
   readonly workers: readonly WatchedWorker[];
   readonly stalls: readonly WatchedStall[];
+  readonly concerns: readonly WatchedConcern[];
   readonly metrics: readonly WatchedMetrics[];
   /** Lines of events.jsonl, but none of the type `stolen`; a resumed run may have some of another version. */
   readonly events: readonly RecordedEvent[];
   readonly timeline: readonly WatchedStep[];
   /** Epochs of which there is a sample grid, at `/api/samples/EPOCH.png`. */
   readonly samples: readonly number[];
+  /** Lines of evaluations.jsonl. */
+  readonly evaluations: readonly EpochEvaluation[];
 }
 
 /**
  * All there is: the metrics of the whole history from step 1, evenly downsampled to at most 2000 lines, the last one
- * included; the last 500 events and the last 20 steps at most.
+ * included; the last 500 events, the last 2000 evaluations and the last 20 steps at most.
  */
 export interface WatchSnapshot extends WatchContent {
   readonly type: 'snapshot';

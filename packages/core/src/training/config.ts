@@ -27,12 +27,26 @@ export const resultConfigSchema = z.strictObject({
     .default(DEFAULT_OPTIMIZERS),
 });
 
+/**
+ * By which statistics batch normalization draws pictures. `moving`, as in Keras: those that training has gathered, which lag
+ * behind the weights in the first epochs. `recalibrated`: those of the weights as they are, by fresh noise (the standing
+ * statistics of Brock et al. 2019, https://arxiv.org/abs/1809.11096).
+ */
+export const BATCH_NORMS = ['moving', 'recalibrated'] as const;
+export type BatchNorm = (typeof BATCH_NORMS)[number];
+
 /** The configuration of a run. */
 export const trainConfigSchema = z.strictObject({
   ...resultConfigSchema.shape,
   epochs: positiveInteger.max(100_000).default(50),
   /** Steps between checkpoints; one more is written after each epoch and on a stop. */
   checkpointEvery: positiveInteger.default(100),
+  /** Epochs between evaluations of the generator; 0: none. Absent: 1 on MNIST, else 0. */
+  evaluateEvery: z.int().min(0).max(100_000).optional(),
+  /** Whether the generator of each epoch is kept. */
+  keepGenerators: z.boolean().default(false),
+  /** How sample grids and evaluations draw pictures. */
+  batchNorm: z.enum(BATCH_NORMS).default('moving'),
 });
 
 export type ResultConfig = z.infer<typeof resultConfigSchema>;

@@ -1,0 +1,163 @@
+import { readFile } from 'node:fs/promises';
+import { dirname, isAbsolute } from 'node:path';
+import { loadDataSet, readGenerator, recordedRun, type RecordedRun } from '@gantry/coordinator';
+import { GantryError, type BatchNorm, type Measures } from '@gantry/core';
+import { disposeModel, manifestOf, type Model } from '@gantry/core/tfjs';
+import {
+  PictureRenderer,
+  mnistFeatures,
+  noisePictures,
+  openExamination,
+  pictureSource,
+  type Examination,
+  type Findings,
+  type Pictures,
+} from '@gantry/evaluation';
+import { modelNamed } from '@gantry/models';
+import { readNpy } from '../npy.ts';
+
+const DEFAULT_SAMPLES = 10_000;
+const DEFAULT_DRAWS = 3;
+/** Drawn at a time. */
+const BATCH = 16;
+
+export interface EvaluateOptions {
+  /** Pictures of each draw, 10 … 1,000,000. Default: 10,000. */
+  readonly samples?: number | undefined;
+  /** Draws of so many pictures, each by other noise. Default: 3. */
+  readonly draws?: number | undefined;
+  /** Of the noise. Default: 0. */
+  readonly seed?: number | undefined;
+  /** By which statistics batch normalization draws. Default: moving. */
+  readonly batchNorm?: BatchNorm | undefined;
+  /** Folder with images as IDX files. Default: what the run was trained with, else MNIST. */
+  readonly data?: string | undefined;
+  /** Makes the model of a name. Default: those that ship with Gantry. */
+  readonly models?: ((name: string) => Model) | undefined;
+  /** Told of each part of the pictures that was drawn. */
+  readonly drawn?: ((pictures: number) => void) | undefined;
+  /** Told of the features by which each draw, from 0, was judged; not without a classifier. */
+  readonly examined?: ((draw: number, examination: Examination) => Promise<void>) | undefined;
+}
+
+/** How good a generator is, or pictures of elsewhere. */
+export interface Evaluation {
+  /** Steps that the generator had done; absent for pictures of a file. */
+  readonly step?: number;
+  /** One for each draw. */
+  readonly draws: readonly Findings[];
+  /** What as many training images come to: no generator can be expected to do better. */
+  readonly floor: Findings;
+  /** What pure noise comes to. */
+  readonly noise: Findings;
+}
+
+/** Where pictures come from. */
+interface PictureSequence {
+  readonly step?: number;
+  readonly samples: number;
+  readonly draws: number;
+  readonly shape: readonly number[];
+  parts(draw: number): AsyncIterable<Pictures> | Iterable<Pictures>;
+  dispose(): Promise<void>;
+}
+
+/**
+ * Judges the pictures of a run's generator (its newest valid checkpoint), of one checkpoint's, or those of an .npy file, uint8
+ * [count,height,width] or [count,height,width,channels]. Digits are judged by the features of a classifier of MNIST, other
+ * pictures by their patches. The same arguments give the same bits.
+ * @throws GantryError E_CHECKPOINT if there is no valid one, E_DATASET if there is nothing to compare with, E_CONFIG if a file is
+ *   none of pictures
+ */
+export async function evaluate(path: string, options: EvaluateOptions = {}): Promise<Evaluation> {
+  const isFile = path.endsWith('.npy');
+  const recorded = isFile ? undefined : await recordedRun(path);
+  const data = await loadDataSet(dataOf(options, recorded));
+  const sequence = isFile ? await picturesOfFile(path) : await picturesOfRun(path, options, recorded);
+  const engine = recorded?.pictureEngine ?? 'native';
+  const examination = await openExamination({
+    training: data.images,
+    heldOut: (await data.heldOut()) ?? data.images,
+    features: data.isMnist ? await mnistFeatures() : undefined,
+    engine,
+  });
+  try {
+    const { step, samples } = sequence;
+    const draws: Findings[] = [];
+    for (let draw = 0; draw < sequence.draws; draw++) {
+      draws.push(await examination.examine(counted(sequence.parts(draw), options.drawn), samples));
+      if (examination.last) await options.examined?.(draw, examination);
+    }
+    const floor = await examination.floor(samples);
+    const noise = await examination.examine(noisePictures(sequence.shape, samples), samples);
+    return { ...(step !== undefined && { step }), draws, floor, noise };
+  } finally {
+    await examination.dispose();
+    await sequence.dispose();
+  }
+}
+
+function dataOf({ data }: EvaluateOptions, recorded: RecordedRun | undefined) {
+  if (data !== undefined) return { directory: data, limit: recorded?.limit };
+  const source = recorded?.dataSource;
+  return {
+    directory: source !== undefined && isAbsolute(source) ? dirname(source) : undefined,
+    limit: recorded?.limit,
+  };
+}
+
+async function picturesOfRun(
+  path: string,
+  { samples = DEFAULT_SAMPLES, draws = DEFAULT_DRAWS, seed = 0, batchNorm, models = modelNamed }: EvaluateOptions,
+  recorded: RecordedRun | undefined,
+): Promise<PictureSequence> {
+  const { model: name, pictureEngine } = recorded ?? (await recordedRun(path));
+  const model = models(name);
+  try {
+    const { step, ...numbers } = await readGenerator(path, manifestOf(model), model.preview.network);
+    const source = pictureSource(model, BATCH, batchNorm);
+    const renderer = new PictureRenderer(source, pictureEngine);
+    return {
+      step,
+      samples,
+      draws,
+      shape: source.imageShape,
+      parts: (draw) => renderer.renderInParts(numbers, { seed, draw }, samples),
+      dispose: () => renderer.dispose(),
+    };
+  } finally {
+    disposeModel(model);
+  }
+}
+
+async function picturesOfFile(path: string): Promise<PictureSequence> {
+  const bytes = await readFile(path).catch((cause: unknown) => {
+    throw new GantryError('E_CONFIG', `${path} cannot be read: ${String(cause)}`, { cause });
+  });
+  const { shape, values } = readNpy(bytes, path);
+  const [count = 0, height = 0, width = 0, channels = 1] = shape;
+  if (shape.length < 3 || shape.length > 4 || count < 10) {
+    throw new GantryError('E_CONFIG', `${path}: an array [${shape.join(',')}] where [count,height,width] was expected`);
+  }
+  const one = [height, width, channels];
+  const pictures = { shape: [count, ...one], values: Float32Array.from(values, (byte) => (byte - 127.5) / 127.5) };
+  return { samples: count, draws: 1, shape: one, parts: () => [pictures], dispose: async () => undefined };
+}
+
+async function* counted(
+  parts: AsyncIterable<Pictures> | Iterable<Pictures>,
+  drawn: EvaluateOptions['drawn'],
+): AsyncGenerator<Pictures> {
+  for await (const part of parts) {
+    yield part;
+    drawn?.(part.shape[0] ?? 0);
+  }
+}
+
+/** A number of each draw: mean, least and most. */
+export function spreadOf(draws: readonly Findings[], name: keyof Measures | keyof Findings) {
+  const values = draws.map((draw) => draw[name]).filter((value) => typeof value === 'number');
+  if (values.length === 0) return undefined;
+  const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
+  return { mean, least: Math.min(...values), most: Math.max(...values) };
+}

@@ -1,0 +1,90 @@
+import type { EpochEvaluation, Report, StepMetrics } from '@gantry/core';
+
+/** Steps over which the discriminator's probabilities are averaged. */
+const WINDOW = 100;
+/** The mean probability of being real that real and fake samples get where the generator has nothing to learn from any more. */
+const WON = { real: 0.98, fake: 0.02 };
+/** … and where that is over again. */
+const OVER = { real: 0.95, fake: 0.05 };
+/** Entropy of the classes, as a part of the largest: with as much, all modes are there; with less than `LOST`, some are gone. */
+const ALL_MODES = 0.9;
+const LOST = 0.7;
+/** By this epoch a generator that learns draws most classes. */
+const GROWN_EPOCH = 10;
+
+/** What is wrong with the training of a GAN, in words. */
+export interface Concern {
+  readonly type: 'discriminator-won' | 'modes-lost';
+  readonly cause: string;
+  readonly remedy: string;
+}
+
+/** Notices when the discriminator has won, or modes are lost. */
+export class Balance {
+  readonly #names: { readonly real: string; readonly fake: string } | undefined;
+  /** Of the last steps. */
+  #window: { readonly real: number; readonly fake: number }[] = [];
+  #hadAllModes = false;
+  readonly #concerns = new Map<Concern['type'], Concern>();
+
+  constructor(reports: readonly Report[]) {
+    const nameOf = (which: Report['probabilityOfReal']) =>
+      reports.find(({ probabilityOfReal }) => probabilityOfReal === which)?.name;
+    const [real, fake] = [nameOf('real'), nameOf('fake')];
+    this.#names = real !== undefined && fake !== undefined ? { real, fake } : undefined;
+  }
+
+  /** What is wrong at present. */
+  get concerns(): readonly Concern[] {
+    return [...this.#concerns.values()];
+  }
+
+  /** The run went back, or was resumed: what came before is another story. */
+  restart(): void {
+    this.#window = [];
+    this.#hadAllModes = false;
+    this.#concerns.clear();
+  }
+
+  /** A step is done. @returns what is wrong since now */
+  stepped(metrics: StepMetrics): Concern | undefined {
+    if (!this.#names) return undefined;
+    this.#window.push({ real: metrics[this.#names.real] ?? NaN, fake: metrics[this.#names.fake] ?? NaN });
+    if (this.#window.length > WINDOW) this.#window.shift();
+    if (this.#window.length < WINDOW) return undefined;
+    const mean = (which: 'real' | 'fake') => this.#window.reduce((sum, each) => sum + each[which], 0) / WINDOW;
+    const [real, fake] = [mean('real'), mean('fake')];
+    if (real < OVER.real || fake > OVER.fake) this.#concerns.delete('discriminator-won');
+    if (!(real > WON.real && fake < WON.fake)) return undefined;
+    return this.#note({
+      type: 'discriminator-won',
+      cause: `the discriminator tells real from generated without fail (D(real) ${real.toFixed(2)}, D(fake) ${fake.toFixed(2)} over ${WINDOW} steps), which leaves the generator little to learn from`,
+      remedy: 'a lower learning rate for the discriminator, or more dropout in it, usually helps',
+    });
+  }
+
+  /** An epoch was evaluated. @returns what is wrong since now */
+  evaluated({ epoch, classEntropy, classShares }: EpochEvaluation): Concern | undefined {
+    if (classEntropy === undefined || !classShares) return undefined;
+    if (classEntropy >= ALL_MODES) this.#hadAllModes = true;
+    const isLost = classEntropy < LOST && (this.#hadAllModes || epoch >= GROWN_EPOCH);
+    if (!isLost) {
+      this.#concerns.delete('modes-lost');
+      return undefined;
+    }
+    const largest = classShares.reduce((best, share, i) => (share > (classShares[best] ?? 0) ? i : best), 0);
+    const percent = Math.round(100 * (classShares[largest] ?? 0));
+    return this.#note({
+      type: 'modes-lost',
+      cause: `the generator draws few of the classes: ${percent}% of its pictures are of class ${largest}`,
+      remedy: 'going on from an earlier checkpoint with a lower learning rate or larger batches usually helps',
+    });
+  }
+
+  /** @returns the concern, unless it is known already */
+  #note(concern: Concern): Concern | undefined {
+    const isNew = !this.#concerns.has(concern.type);
+    this.#concerns.set(concern.type, concern);
+    return isNew ? concern : undefined;
+  }
+}

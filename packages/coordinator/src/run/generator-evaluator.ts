@@ -1,0 +1,36 @@
+import { EvaluatorThread, mnistFeatures, pictureSource, type PictureEngine } from '@gantry/evaluation';
+import type { BatchNorm, ImageSet } from '@gantry/core';
+import type { Model } from '@gantry/core/tfjs';
+import type { GeneratorEvaluator } from './epoch-evaluations.ts';
+import { GRID_PICTURES } from './samples.ts';
+
+export interface EvaluatorParts {
+  readonly model: Model;
+  /** What pictures are compared with. */
+  readonly real: ImageSet;
+  readonly isMnist: boolean;
+  readonly engine: PictureEngine;
+  readonly batchNorm: BatchNorm;
+  readonly seed: number;
+}
+
+/** Evaluates a model's generator in a thread, which is started when it is first asked for. */
+export function generatorEvaluator(parts: EvaluatorParts): GeneratorEvaluator {
+  const { seed } = parts;
+  let thread: Promise<EvaluatorThread> | undefined;
+  return {
+    evaluate: async (numbers, samples) => {
+      thread ??= startThread(parts);
+      return (await thread).evaluate({ numbers, place: { seed }, samples });
+    },
+    dispose: async () => (await thread?.catch(() => undefined))?.dispose(),
+  };
+}
+
+async function startThread({ model, real, isMnist, engine, batchNorm }: EvaluatorParts): Promise<EvaluatorThread> {
+  return new EvaluatorThread({
+    pictures: pictureSource(model, GRID_PICTURES, batchNorm),
+    judge: { heldOut: real, features: isMnist ? await mnistFeatures() : undefined },
+    engine,
+  });
+}

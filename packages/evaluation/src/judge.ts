@@ -1,0 +1,109 @@
+import { sizeOf, type ImageSet, type Measures } from '@gantry/core';
+import { CLASSES, FEATURES } from './features/classifier.ts';
+import { FeatureExtractor, type FeatureSource, type Features } from './features/feature-extractor.ts';
+import { classShares, entropy, score, softmax } from './metrics/classes.ts';
+import { frechetDistance } from './metrics/frechet.ts';
+import { momentsOf, type Moments } from './metrics/moments.ts';
+import { slicedWasserstein } from './metrics/sliced-wasserstein.ts';
+import type { PictureEngine } from './picture-engines.ts';
+import type { Pictures } from './pictures/pictures.ts';
+import { realPictures } from './pictures/real-pictures.ts';
+
+/** Of the patches and directions: the same for all pictures that are compared. */
+export const PATCH_SEED = 0;
+
+/** What pictures are judged by, as data: it can be sent to another thread. */
+export interface JudgeSource {
+  /** Real images that training does not see, where there are some. */
+  readonly heldOut: ImageSet;
+  /** Absent: by their patches. */
+  readonly features?: FeatureSource | undefined;
+}
+
+/** Says how good pictures are. */
+export interface Judge {
+  /** @param parts of `count` pictures */
+  judge(parts: AsyncIterable<Pictures> | Iterable<Pictures>, count: number): Promise<Measures>;
+  dispose(): Promise<void>;
+}
+
+export function judgeBy({ heldOut, features }: JudgeSource, engine: PictureEngine): Judge {
+  return features ? new FeatureJudge(heldOut, features, engine) : new PatchJudge(heldOut);
+}
+
+/** By features of a classifier. */
+class FeatureJudge implements Judge {
+  readonly #extractor: FeatureExtractor;
+  readonly #name: string;
+  readonly #heldOut: ImageSet;
+  /** Of the held-out images. */
+  #moments: Moments | undefined;
+
+  constructor(heldOut: ImageSet, source: FeatureSource, engine: PictureEngine) {
+    this.#extractor = new FeatureExtractor(source, engine);
+    this.#name = source.name;
+    this.#heldOut = heldOut;
+  }
+
+  async judge(parts: AsyncIterable<Pictures> | Iterable<Pictures>, count: number): Promise<Measures> {
+    const moments = (this.#moments ??= await this.#momentsOfHeldOut());
+    const features = await this.#extractor.extract(parts, count);
+    return { features: this.#name, samples: count, ...measuresOf(features, moments) };
+  }
+
+  async #momentsOfHeldOut(): Promise<Moments> {
+    const { features } = await this.#extractor.extract(realPictures(this.#heldOut), this.#heldOut.count);
+    return momentsOf(features, FEATURES);
+  }
+
+  dispose(): Promise<void> {
+    return this.#extractor.dispose();
+  }
+}
+
+/** What a feature network's judgement comes to. @param real of held-out images */
+export function measuresOf({ features, logits }: Features, real: Moments) {
+  const probabilities = softmax(logits, CLASSES);
+  const shares = classShares(probabilities, CLASSES);
+  return {
+    frechetDistance: frechetDistance(momentsOf(features, FEATURES), real),
+    score: score(probabilities, CLASSES),
+    classEntropy: entropy(shares),
+    classShares: shares,
+  } satisfies Partial<Measures>;
+}
+
+/** By small patches, for images of which there is no classifier. */
+class PatchJudge implements Judge {
+  readonly #heldOut: ImageSet;
+
+  constructor(heldOut: ImageSet) {
+    this.#heldOut = heldOut;
+  }
+
+  async judge(parts: AsyncIterable<Pictures> | Iterable<Pictures>, count: number): Promise<Measures> {
+    const real = await gathered(realPictures(this.#heldOut), this.#heldOut.count);
+    const { distance } = slicedWasserstein(await gathered(parts, count), real, PATCH_SEED);
+    return { features: 'patches', samples: count, slicedWassersteinDistance: distance };
+  }
+
+  async dispose(): Promise<void> {
+    // Nothing is kept.
+  }
+}
+
+/** All pictures, in memory. */
+export async function gathered(
+  parts: AsyncIterable<Pictures> | Iterable<Pictures>,
+  count: number,
+): Promise<Pictures> {
+  let all: Pictures = { shape: [0], values: new Float32Array() };
+  let filled = 0;
+  for await (const { shape, values } of parts) {
+    const [, ...one] = shape;
+    if (filled === 0) all = { shape: [count, ...one], values: new Float32Array(count * sizeOf(one)) };
+    all.values.set(values, filled);
+    filled += values.length;
+  }
+  return all;
+}
