@@ -32,10 +32,10 @@ import {
   type StepMetrics,
   type Unit,
 } from '@gantry/core';
-import { variablesOf, type Model } from '@gantry/core/tfjs';
+import { variablesOf, type Trainable } from '@gantry/core/tfjs';
+import { CLASSES, classify, mnistClassifier } from '@gantry/evaluation';
 import { EngineThread } from '@gantry/worker';
 import type { Tensor } from '@tensorflow/tfjs-core';
-import { CLASSES, classify, mnistClassifier } from '../packages/evaluation/src/features/classifier.ts';
 
 const FILE = fileURLToPath(new URL('../packages/evaluation/weights/mnist-classifier.safetensors', import.meta.url));
 const SEED = 1;
@@ -120,7 +120,7 @@ function shift(image: Uint8Array, down: number, right: number, into: Uint8Array)
 }
 
 /** @returns the part of the images that some weights give the right class, 0 … 1 */
-async function compileTest(model: Model, manifest: ModelManifest, { count, pixels, labels }: LabelledImages) {
+async function compileTest(model: Trainable, manifest: ModelManifest, { count, pixels, labels }: LabelledImages) {
   const { classifier } = model.networks;
   if (!classifier) throw new Error('the model has no classifier');
   const shape = [TEST_BATCH, SIDE, SIDE, 1];

@@ -64,7 +64,7 @@ export class SyntheticRun {
     return [...steps.filter((step) => step < last), last].map(metricsOf);
   }
 
-  #everything(): { run: WatchedRun; workers: WatchedWorker[]; stalls: [] } {
+  #everything(): { run: WatchedRun; workers: WatchedWorker[]; stalls: []; concerns: []; evaluations: [] } {
     const { imagesPerSecond } = metricsOf(this.#step);
     return {
       run: {
@@ -88,6 +88,8 @@ export class SyntheticRun {
       },
       workers: Array.from({ length: this.#workers }, (_, i) => this.#workerOf(i)),
       stalls: [],
+      concerns: [],
+      evaluations: [],
     };
   }
 

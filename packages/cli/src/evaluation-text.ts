@@ -26,7 +26,12 @@ export function evaluationText(source: string, { step, draws, floor, noise }: Ev
   });
   const table = [['', 'generated', 'real', 'noise', ''], ...rows];
   const widths = table[0]?.map((_, column) => Math.max(...table.map((row) => row[column]?.length ?? 0))) ?? [];
-  const lines = table.map((row) => row.map((text, i) => text.padEnd(widths[i] ?? 0)).join('  ').trimEnd());
+  const lines = table.map((row) =>
+    row
+      .map((text, i) => text.padEnd(widths[i] ?? 0))
+      .join('  ')
+      .trimEnd(),
+  );
   return [`${of}`, `${drawn}, judged by ${features}`, '', ...lines, ...sharesLine(draws), ''].join('\n');
 }
 

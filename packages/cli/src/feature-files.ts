@@ -12,7 +12,10 @@ export function featureFiles(folder: string): (draw: number, examination: Examin
   return async (draw, { real, last }) => {
     try {
       await mkdir(folder, { recursive: true });
-      for (const [name, told] of [['real', real], [`draw-${draw}`, last]] as const) {
+      for (const [name, told] of [
+        ['real', real],
+        [`draw-${draw}`, last],
+      ] as const) {
         if (!told) continue;
         await writeRows(join(folder, `${name}-features.npy`), told.features, told.count);
         await writeRows(join(folder, `${name}-logits.npy`), told.logits, told.count);

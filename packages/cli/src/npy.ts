@@ -11,8 +11,7 @@ type ElementType = '|u1' | '<f4';
 export function npyHeader(shape: readonly number[], type: ElementType = '|u1'): Uint8Array {
   const fields = `{'descr': '${type}', 'fortran_order': False, 'shape': (${shape.join(', ')},), }`;
   // The header ends in a newline at a multiple of 64.
-  const header =
-    fields.padEnd(Math.ceil((PRELUDE_BYTES + fields.length + 1) / 64) * 64 - PRELUDE_BYTES - 1) + '\n';
+  const header = fields.padEnd(Math.ceil((PRELUDE_BYTES + fields.length + 1) / 64) * 64 - PRELUDE_BYTES - 1) + '\n';
   return Uint8Array.of(...MAGIC, 1, 0, header.length & 0xff, header.length >>> 8, ...new TextEncoder().encode(header));
 }
 

@@ -49,6 +49,7 @@ export {
 export { GRADIENT_NORM_CHART, gradientNormReport, type Report } from './model/report.ts';
 export { Stream, epochPermutation, fillKeepMask, fillNormal, fillUniform } from './numerics/random.ts';
 export { log } from './numerics/elementary.ts';
+export { exp } from './numerics/exponential.ts';
 export { philox4x32 } from './numerics/philox.ts';
 export { Assembly, encodeFrames, framesAround } from './protocol/chunks.ts';
 export { checksum } from './protocol/checksum.ts';

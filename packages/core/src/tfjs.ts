@@ -13,6 +13,7 @@ export {
   type Phase,
   type PhaseResult,
   type Preview,
+  type Trainable,
 } from './model/model.ts';
 export { applyInTraining, variablesOf, type ModelVariable } from './model/network-layers.ts';
 export { runPhase } from './model/run-phase.ts';

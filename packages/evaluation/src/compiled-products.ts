@@ -9,10 +9,9 @@ const ROWS = 500;
 
 /** Inner products by an engine: float32, some ten times as fast as plain JavaScript. @param size of the rows */
 export async function compiledProducts(size: number, engine: PictureEngine): Promise<Products> {
-  const { onnx } = compile(
-    ({ a, b }) => ({ products: tf.matMul(a as tf.Tensor2D, b as tf.Tensor2D, false, true) }),
-    { inputs: { a: { shape: [ROWS, size] }, b: { shape: [ROWS, size] } } },
-  );
+  const { onnx } = compile(({ a, b }) => ({ products: tf.matMul(a as tf.Tensor2D, b as tf.Tensor2D, false, true) }), {
+    inputs: { a: { shape: [ROWS, size] }, b: { shape: [ROWS, size] } },
+  });
   const program = await openProgram(onnx, ['products'], engine);
   const products = new Float32Array(ROWS * ROWS);
   return async (a, b) => {

@@ -5,8 +5,7 @@ import { GantryError, type ErrorCode, type Measures } from '@gantry/core';
 import type { EvaluationRequest, EvaluatorSource } from './evaluator.ts';
 
 export type EvaluatorReply =
-  | { readonly measures: Measures }
-  | { readonly error: { readonly code: ErrorCode; readonly message: string } };
+  { readonly measures: Measures } | { readonly error: { readonly code: ErrorCode; readonly message: string } };
 
 /** An `Evaluator` in a thread of its own: evaluating takes seconds, and nobody waits for it. */
 export class EvaluatorThread {

@@ -54,7 +54,12 @@ export interface Examination {
 }
 
 /** @throws GantryError E_DATASET if the classifier takes other images, E_ENGINE if nothing can compute */
-export async function openExamination({ training, heldOut, features, engine }: ExaminationSource): Promise<Examination> {
+export async function openExamination({
+  training,
+  heldOut,
+  features,
+  engine,
+}: ExaminationSource): Promise<Examination> {
   if (!features) return new PatchExamination(training, heldOut);
   const extractor = new FeatureExtractor(features, engine);
   const real = await extractor.extract(realPictures(heldOut), heldOut.count);

@@ -1,5 +1,6 @@
 export { Evaluator, type EvaluationRequest, type EvaluatorSource } from './evaluator.ts';
 export { EvaluatorThread } from './evaluator-thread.ts';
+export { CLASSES, classify, mnistClassifier } from './features/classifier.ts';
 export { mnistFeatures } from './features/feature-extractor.ts';
 export { PICTURE_ENGINES, type PictureEngine } from './picture-engines.ts';
 export { PictureRenderer, type GeneratorNumbers, type PicturePlace } from './pictures/picture-renderer.ts';

@@ -93,10 +93,7 @@ class PatchJudge implements Judge {
 }
 
 /** All pictures, in memory. */
-export async function gathered(
-  parts: AsyncIterable<Pictures> | Iterable<Pictures>,
-  count: number,
-): Promise<Pictures> {
+export async function gathered(parts: AsyncIterable<Pictures> | Iterable<Pictures>, count: number): Promise<Pictures> {
   let all: Pictures = { shape: [0], values: new Float32Array() };
   let filled = 0;
   for await (const { shape, values } of parts) {

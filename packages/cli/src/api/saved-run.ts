@@ -14,7 +14,13 @@ import {
   type Summary,
   type WorkLine,
 } from '@gantry/coordinator';
-import { GantryError, type BatchNorm, type EpochEvaluation, type RecordedEvent, type TrainingState } from '@gantry/core';
+import {
+  GantryError,
+  type BatchNorm,
+  type EpochEvaluation,
+  type RecordedEvent,
+  type TrainingState,
+} from '@gantry/core';
 import { disposeModel, manifestOf, type Model } from '@gantry/core/tfjs';
 import { PictureRenderer, pictureSource, type Pictures } from '@gantry/evaluation';
 import { modelNamed } from '@gantry/models';

@@ -22,9 +22,16 @@ export function evaluateCommand(): Command {
   return new Command('evaluate')
     .description('say in numbers how good the pictures of a generator are')
     .argument('[source]', 'run directory, checkpoint directory, or pictures as .npy, uint8 (default: the newest run)')
-    .option('--checkpoint <which>', "of a run: best, by the run's own evaluations, or the number of its step (default: the newest)")
+    .option(
+      '--checkpoint <which>',
+      "of a run: best, by the run's own evaluations, or the number of its step (default: the newest)",
+    )
     .option('--samples <n>', 'pictures of a draw (default: 10000)', wholeNumber(10, 1_000_000))
-    .option('--draws <n>', 'draws of so many pictures, which tell how far a figure spreads (default: 3)', wholeNumber(1, 100))
+    .option(
+      '--draws <n>',
+      'draws of so many pictures, which tell how far a figure spreads (default: 3)',
+      wholeNumber(1, 100),
+    )
     .option('--seed <n>', 'seed of the noise (default: 0)', wholeNumber(0))
     .addOption(batchNormOption('pictures'))
     .option('--data <dir>', 'folder with images as IDX files to compare with (default: those of the run, else MNIST)')
@@ -59,7 +66,9 @@ async function runEvaluate(given: string | undefined, flags: EvaluateFlags): Pro
   } finally {
     bar?.stop();
   }
-  process.stdout.write(flags.json ? `${JSON.stringify({ source, ...evaluation })}\n` : evaluationText(source, evaluation));
+  process.stdout.write(
+    flags.json ? `${JSON.stringify({ source, ...evaluation })}\n` : evaluationText(source, evaluation),
+  );
 }
 
 /** On a terminal only. */

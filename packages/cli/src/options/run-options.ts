@@ -47,7 +47,7 @@ export function addRunOptions(command: Command): Command {
     .option('--checkpoint-every <steps>', 'steps between checkpoints (default: 100)', wholeNumber(1))
     .option(
       '--evaluate-every <epochs>',
-      'epochs between evaluations of the generator; 0: none (default: 1 on MNIST, else 0)',
+      'epochs between evaluations of the generator; 0: none (default: 1 on all of MNIST, more on a part of it, 0 on other images)',
       wholeNumber(0, 100_000),
     )
     .option('--keep-generators', 'keep the generator of each epoch')

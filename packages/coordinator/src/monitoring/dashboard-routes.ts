@@ -96,7 +96,10 @@ export class DashboardRoutes {
 
   readonly #routes: ReadonlyMap<string, Route> = new Map<string, Route>([
     ['/api/history', (request, response, query) => this.#history(request, response, query)],
-    ['/api/samples/real.png', (request, response) => this.#picture(realImagesFile(this.#parts.path), request, response)],
+    [
+      '/api/samples/real.png',
+      (request, response) => this.#picture(realImagesFile(this.#parts.path), request, response),
+    ],
     ['/api/samples.gif', (request, response) => this.#gif(request, response)],
     ['/api/control', (request, response) => this.#control(request, response)],
     ['/api/work-token', (request, response) => this.#workToken(request, response)],

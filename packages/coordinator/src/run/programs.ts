@@ -1,6 +1,13 @@
 import { compile, type ConvolutionForm } from '@gantry/compiler';
 import { inputSpecs, phaseNamed, shardSizes, type DataPlan, type Program } from '@gantry/core';
-import { manifestOf, modelVariables, runPhase, type Model, type ModelVariable } from '@gantry/core/tfjs';
+import {
+  manifestOf,
+  modelVariables,
+  runPhase,
+  type Model,
+  type ModelVariable,
+  type Trainable,
+} from '@gantry/core/tfjs';
 
 function byName(variables: readonly ModelVariable[]) {
   return Object.fromEntries(variables.map(({ name, variable }) => [name, variable]));
@@ -11,7 +18,7 @@ function byName(variables: readonly ModelVariable[]) {
  * @param convolutions how they are computed; the results differ in rounding
  */
 export function compileTraining(
-  model: Model,
+  model: Trainable,
   plan: DataPlan,
   seed: number,
   convolutions: ConvolutionForm = 'fastest',

@@ -3,7 +3,8 @@ import os from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import sharp from 'sharp';
-import { gridPng, sortPictures, writeGif, type Pictures } from './samples.ts';
+import type { Pictures } from '@gantry/evaluation';
+import { gridPng, sortPictures, writeGif } from './samples.ts';
 
 const SIDE = 448;
 

@@ -288,9 +288,13 @@ async function realGrid(real: ImageSet): Promise<Uint8Array> {
   return gridPng(first);
 }
 
+/** Training images between two evaluations, at least, where nothing was said of it: those of MNIST. Evaluating takes seconds. */
+const IMAGES_PER_EVALUATION = 60_000;
+
 /** What is evaluated where nothing was said of it: digits, of which there is a classifier. */
-function evaluating(config: TrainConfig, { isMnist }: DataSet): TrainConfig {
-  return { ...config, evaluateEvery: config.evaluateEvery ?? (isMnist ? 1 : 0) };
+function evaluating(config: TrainConfig, { isMnist, images }: DataSet): TrainConfig {
+  const usual = isMnist ? Math.ceil(IMAGES_PER_EVALUATION / images.count) : 0;
+  return { ...config, evaluateEvery: config.evaluateEvery ?? usual };
 }
 
 /**

@@ -172,8 +172,7 @@ export class TrainingRun {
 
   /** Goes back to before the steps in which a worker may have lied. */
   async #goBack(): Promise<void> {
-    const { state, initialState, directory, record, checkpoints, watch, scheduler, events, evaluations } =
-      this.#parts;
+    const { state, initialState, directory, record, checkpoints, watch, scheduler, events, evaluations } = this.#parts;
     const { step: done } = state;
     await evaluations.settled();
     events.hold();

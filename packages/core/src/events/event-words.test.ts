@@ -38,6 +38,8 @@ const EXAMPLES: { readonly [T in EventType]: readonly [Omit<EventOf<T>, 'type'>,
   'workers-idle': [{ cause }, 'because'],
   waiting: [{ cause, remedy: 'attach one' }, 'waiting: because; attach one'],
   stall: [{ cause, remedy: 'attach one' }, 'stalled: because; attach one'],
+  'discriminator-won': [{ cause, remedy: 'add dropout' }, 'because; add dropout'],
+  'modes-lost': [{ cause, remedy: 'add dropout' }, 'because; add dropout'],
   epoch: [{ epoch: 3, seconds: 2.25 }, 'epoch 3 is done, in 2.3 s'],
   checkpoint: [{}, 'a checkpoint was written'],
   paused: [{ cause }, 'the run paused: because'],
@@ -83,6 +85,8 @@ describe('an event', () => {
       ['workers-idle', 'warning: because'],
       ['waiting', 'waiting: because; attach one'],
       ['stall', 'stalled: because; attach one'],
+      ['discriminator-won', 'warning: because; add dropout'],
+      ['modes-lost', 'warning: because; add dropout'],
     ]);
   });
 });

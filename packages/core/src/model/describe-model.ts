@@ -1,12 +1,12 @@
 import { GantryError } from '../errors.ts';
 import { Stream } from '../numerics/random.ts';
 import { layOutManifest, type Draw, type ModelManifest, type PhaseInput, type PhaseManifest } from './manifest.ts';
-import type { Model, Phase } from './model.ts';
+import type { Phase, Trainable } from './model.ts';
 import { gradientNormReport, type Report } from './report.ts';
 import { dropoutsOf, requireSupported, variablesOf, type ModelVariable } from './network-layers.ts';
 
 /** All variables of a model, network by network, in the order of the layers. */
-export function modelVariables({ networks }: Model, trainable: boolean): ModelVariable[] {
+export function modelVariables({ networks }: Trainable, trainable: boolean): ModelVariable[] {
   return Object.values(networks).flatMap((network) => variablesOf(network, trainable));
 }
 
@@ -14,7 +14,7 @@ export function modelVariables({ networks }: Model, trainable: boolean): ModelVa
  * The manifest of a model: all that others have to know of it, as data.
  * @throws GantryError E_CONFIG that names what is not supported, by network and layer
  */
-export function manifestOf(model: Model): ModelManifest {
+export function manifestOf(model: Trainable): ModelManifest {
   for (const [name, network] of Object.entries(model.networks)) {
     if (network.name !== name) {
       throw new GantryError('E_CONFIG', `the network '${name}' is named '${network.name}': give it the same name`);
@@ -41,7 +41,7 @@ const MAX_BATCHES_THROUGH = 16;
 const NAME = /^(?!__)[\w.-]{1,100}$/;
 
 /** @throws GantryError E_CONFIG that names the part of the model that makes no sense */
-function requireSound(model: Model): void {
+function requireSound(model: Trainable): void {
   const { phases, data, draws, networks } = model;
   const fail = (problem: string) => new GantryError('E_CONFIG', `model '${model.name}': ${problem}`);
   const names = [
@@ -61,7 +61,7 @@ function requireSound(model: Model): void {
   for (const phase of phases) requireSoundPhase(phase, model, (problem) => fail(`phase ${phase.name}: ${problem}`));
 }
 
-function requireSoundPhase(phase: Phase, { networks }: Model, fail: (problem: string) => GantryError): void {
+function requireSoundPhase(phase: Phase, { networks }: Trainable, fail: (problem: string) => GantryError): void {
   const { times = 1, updates, batchesThrough = {}, independent = [] } = phase;
   const isWithin = (count: number, most: number) => Number.isInteger(count) && count >= 1 && count <= most;
   if (!isWithin(times, MAX_TIMES)) throw fail(`times is ${times}, and has to be a whole number from 1 to ${MAX_TIMES}`);
@@ -90,7 +90,7 @@ function firstRepeated(names: readonly string[]): string | undefined {
 }
 
 /** All numbers that a step of a model reports, and how they are shown. */
-export function reportsOf({ phases, networks }: Model): Report[] {
+export function reportsOf({ phases, networks }: Trainable): Report[] {
   const updated = Object.keys(networks).filter((name) => phases.some(({ updates }) => updates.includes(name)));
   return [...phases.flatMap(({ reports }) => reports), ...updated.map(gradientNormReport)];
 }
@@ -99,7 +99,7 @@ function parameterOf({ name, variable, initializer }: ModelVariable) {
   return { name, shape: variable.shape, initializer };
 }
 
-function phaseManifest(model: Model, phase: Phase, streams: ReadonlyMap<string, readonly number[]>): PhaseManifest {
+function phaseManifest(model: Trainable, phase: Phase, streams: ReadonlyMap<string, readonly number[]>): PhaseManifest {
   const inputs: PhaseInput[] = [
     ...Object.entries(model.data).map(([name, shape]) => ({ name, shape, from: 'data' as const })),
     ...Object.entries(model.draws).map(([name, draw]) => ({ name, ...draw, streams: streamsOf(name, streams) })),
@@ -121,7 +121,7 @@ function streamsOf(name: string, streams: ReadonlyMap<string, readonly number[]>
 type Mask = Omit<Draw & { readonly from: 'keepMask' }, 'streams'> & { readonly network: string };
 
 /** The dropouts' masks: those of networks that judge come before those of what they judge, the last network first. */
-function masksOf({ networks }: Model): Mask[] {
+function masksOf({ networks }: Trainable): Mask[] {
   return Object.values(networks)
     .toReversed()
     .flatMap((network) =>
@@ -135,7 +135,7 @@ function masksOf({ networks }: Model): Mask[] {
  * Streams of random numbers for each draw of a model: the first draw has the noise's, the first two dropouts have two each;
  * all others have new ones, as many as batches go through the network at most.
  */
-function drawStreams(model: Model): Map<string, readonly number[]> {
+function drawStreams(model: Trainable): Map<string, readonly number[]> {
   const streams = new Map<string, readonly number[]>();
   let next: number = Stream.further;
   const furtherStreams = (count: number) => Array.from({ length: count }, () => next++);

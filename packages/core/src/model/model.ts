@@ -59,7 +59,7 @@ export interface DrawSpec {
  * What is trained, and how: a value. It lives where it was made; workers get its phases compiled, and all others its manifest.
  * The names of networks and layers may contain letters, digits, `_` and `-`.
  */
-export interface Model {
+export interface Trainable {
   readonly name: string;
   /** Of at least one parameter each; initial weights come from the layers' own initializers. */
   readonly networks: Readonly<Record<string, Network>>;
@@ -68,6 +68,10 @@ export interface Model {
   readonly draws: Readonly<Record<string, DrawSpec>>;
   /** In the order of a step. */
   readonly phases: readonly Phase[];
+}
+
+/** What makes pictures, once it is trained. */
+export interface Model extends Trainable {
   readonly preview: Preview;
 }
 
@@ -79,7 +83,7 @@ export interface Preview {
   readonly network: string;
 }
 
-/** Frees a model's variables. */
-export function disposeModel({ networks }: Model): void {
+/** Frees its variables. */
+export function disposeModel({ networks }: Pick<Trainable, 'networks'>): void {
   for (const network of Object.values(networks)) network.dispose();
 }

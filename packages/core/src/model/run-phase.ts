@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { GantryError } from '../errors.ts';
 import { gradientName } from './manifest.ts';
-import type { Model, NetworkInTraining, Phase, PhaseResult } from './model.ts';
+import type { Network, NetworkInTraining, Phase, PhaseResult, Trainable } from './model.ts';
 import { applyInTraining, dropoutsOf, variablesOf } from './network-layers.ts';
 
 type Tensors = Record<string, tf.Tensor>;
@@ -16,7 +16,7 @@ type Tensors = Record<string, tf.Tensor>;
  *   - the reported sums []
  * @throws GantryError E_CONFIG if the phase does not give what it promises
  */
-export function runPhase(model: Model, phase: Phase, inputs: Readonly<Tensors>): Tensors {
+export function runPhase(model: Trainable, phase: Phase, inputs: Readonly<Tensors>): Tensors {
   const networks = Object.fromEntries(
     Object.values(model.networks).map((network) => [network.name, new Applied(network, phase, inputs)]),
   );
@@ -46,7 +46,7 @@ function given(tensor: tf.Tensor | undefined, phase: Phase, what: string): tf.Te
 /** A network during one round of a phase. */
 class Applied implements NetworkInTraining {
   readonly variables: NetworkInTraining['variables'];
-  readonly #network: Model['networks'][string];
+  readonly #network: Network;
   readonly #phase: Phase;
   readonly #inputs: Readonly<Tensors>;
   /** Of each call. */
@@ -54,7 +54,7 @@ class Applied implements NetworkInTraining {
   /** Rows that have gone through. */
   #rows = 0;
 
-  constructor(network: Model['networks'][string], phase: Phase, inputs: Readonly<Tensors>) {
+  constructor(network: Network, phase: Phase, inputs: Readonly<Tensors>) {
     this.#network = network;
     this.#phase = phase;
     this.#inputs = inputs;

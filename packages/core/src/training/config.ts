@@ -41,7 +41,7 @@ export const trainConfigSchema = z.strictObject({
   epochs: positiveInteger.max(100_000).default(50),
   /** Steps between checkpoints; one more is written after each epoch and on a stop. */
   checkpointEvery: positiveInteger.default(100),
-  /** Epochs between evaluations of the generator; 0: none. Absent: 1 on MNIST, else 0. */
+  /** Epochs between evaluations of the generator; 0: none. Absent: on MNIST so many that 60,000 images lie between, else 0. */
   evaluateEvery: z.int().min(0).max(100_000).optional(),
   /** Whether the generator of each epoch is kept. */
   keepGenerators: z.boolean().default(false),

@@ -1,4 +1,4 @@
-import type { Model, Network, NetworkInTraining, Phase, PhaseResult } from '@gantry/core/tfjs';
+import type { Network, NetworkInTraining, Phase, PhaseResult, Trainable } from '@gantry/core/tfjs';
 import * as tf from '@tensorflow/tfjs-core';
 import * as layers from '@tensorflow/tfjs-layers';
 
@@ -15,15 +15,13 @@ const LEAKY_RELU_SLOPE = 0.1;
  * A classifier of MNIST's digits with 155,274 parameters: images [B,28,28,1] in [−1, 1] → logits [B,10]. A sample is an image and
  * then its class, one byte for each: 255 for the image's own, 0 for the others.
  */
-export function mnistClassifier(): Model {
+export function mnistClassifier(): Trainable {
   return {
     name: 'mnist-classifier',
     networks: { classifier: classifierNetwork() },
     data: { samples: [PIXELS + CLASSES] },
     draws: {},
     phases: [classification()],
-    // A model has to name one; this one makes no pictures, and nobody asks it for any.
-    preview: { draw: 'none', network: 'classifier' },
   };
 }
 

@@ -1,5 +1,4 @@
-import { log } from '@gantry/core';
-import { exp } from './exponential.ts';
+import { exp, log } from '@gantry/core';
 import { countRows } from './rows.ts';
 
 /** How far the probabilities of a sample may add up to something else than 1: float32 of any classifier is nearer. */

@@ -80,7 +80,13 @@ export class PictureRenderer {
   }
 
   /** Noise for `count` pictures, and zeros up to so many rows. */
-  #noise({ seed, draw, first, count, rows }: Readonly<Record<'seed' | 'draw' | 'first' | 'count' | 'rows', number>>): Feed {
+  #noise({
+    seed,
+    draw,
+    first,
+    count,
+    rows,
+  }: Readonly<Record<'seed' | 'draw' | 'first' | 'count' | 'rows', number>>): Feed {
     const { noiseShape } = this.#source;
     const size = sizeOf(noiseShape);
     const values = new Float32Array(rows * size);

@@ -1,5 +1,12 @@
 import { compile } from '@gantry/compiler';
-import { GantryError, networkNamed, networkOf, type BatchNorm, type NetworkManifest, type Parameter } from '@gantry/core';
+import {
+  GantryError,
+  networkNamed,
+  networkOf,
+  type BatchNorm,
+  type NetworkManifest,
+  type Parameter,
+} from '@gantry/core';
 import { applyInTraining, manifestOf, variablesOf, type Model, type ModelVariable } from '@gantry/core/tfjs';
 import type { Tensor } from '@tensorflow/tfjs-core';
 
