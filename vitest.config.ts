@@ -1,8 +1,11 @@
-import { defineConfig } from 'vitest/config';
+import { configDefaults, defineConfig } from 'vitest/config';
 import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
 /** CI names a file here for the counts of its closing line. */
 const report = process.env['GANTRY_TEST_REPORT'];
+
+/** CI names files here that have their turn with another commit. */
+const without = (process.env['GANTRY_TESTS_WITHOUT'] ?? '').split(',').filter(Boolean);
 
 /** The files that take longest, the longest first. */
 const LONGEST = [
@@ -13,6 +16,7 @@ const LONGEST = [
   'exactness',
   'bad-input',
   'single-node',
+  'evaluations',
   'network',
   'audit',
   'audit-killed',
@@ -56,7 +60,14 @@ export default defineConfig({
     projects: [
       // What is imported once serves all files of a process, which halves their time; nothing in them leaves anything behind.
       { extends: true, test: { name: 'units', include: ['packages/*/src/**/*.test.ts'], isolate: false } },
-      { extends: true, test: { name: 'system', include: ['test/**/*.test.ts'] } },
+      {
+        extends: true,
+        test: {
+          name: 'system',
+          include: ['test/**/*.test.ts'],
+          exclude: [...configDefaults.exclude, ...without.map((name) => `test/${name}.test.ts`)],
+        },
+      },
     ],
     testTimeout: 300_000,
     hookTimeout: 600_000,

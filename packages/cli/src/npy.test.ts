@@ -1,0 +1,37 @@
+import * as fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { npyHeader, readNpy } from './npy.ts';
+
+function fileOf(shape: readonly number[], values: Uint8Array): Buffer {
+  return Buffer.concat([npyHeader(shape), values]);
+}
+
+describe('a file of NumPy', () => {
+  it('gives back what was written', () => {
+    const shapes = fc.array(fc.integer({ min: 1, max: 9 }), { minLength: 1, maxLength: 4 });
+    fc.assert(
+      fc.property(shapes, fc.integer({ min: 0, max: 255 }), (shape, first) => {
+        const size = shape.reduce((product, side) => product * side, 1);
+        const values = Uint8Array.from({ length: size }, (_, i) => first + i);
+        const file = fileOf(shape, values);
+        expect((file.length - size) % 64).toBe(0);
+        const read = readNpy(file, 'a.npy');
+        expect(read.shape).toEqual(shape);
+        expect(Buffer.from(read.values).equals(values)).toBe(true);
+      }),
+    );
+  });
+
+  const whole = fileOf([2, 3], new Uint8Array(6));
+  it.each([
+    ['text', Buffer.from('not an array at all'), /not a file of NumPy/],
+    ['floats', Buffer.concat([npyHeader([2, 3], '<f4'), new Uint8Array(24)]), /an array of <f4 where bytes/],
+    ['one that is cut off', whole.subarray(0, -1), /5 bytes where \[2,3\] takes 6/],
+    ['a longer one', Buffer.concat([whole, Buffer.of(0)]), /7 bytes where \[2,3\] takes 6/],
+    ['columns first', Buffer.from(whole.toString('latin1').replace('False', 'True '), 'latin1'), /column-major/],
+    ['a header without a shape', Buffer.from(whole.toString('latin1').replace('shape', 'shake'), 'latin1'), /header/],
+  ])('is refused if it is %s', (_, file, message) => {
+    expect(() => readNpy(file, 'a.npy')).toThrow(message);
+    expect(() => readNpy(file, 'a.npy')).toThrow(/^a\.npy: /);
+  });
+});
