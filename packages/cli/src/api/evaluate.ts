@@ -4,6 +4,7 @@ import { loadDataSet, readGenerator, recordedRun, type RecordedRun } from '@gant
 import { GantryError, type BatchNorm, type Measures } from '@gantry/core';
 import { disposeModel, manifestOf, type Model } from '@gantry/core/tfjs';
 import {
+  EVALUATION_BATCH,
   PictureRenderer,
   mnistFeatures,
   noisePictures,
@@ -18,8 +19,6 @@ import { readNpy } from '../npy.ts';
 
 const DEFAULT_SAMPLES = 10_000;
 const DEFAULT_DRAWS = 3;
-/** Drawn at a time. */
-const BATCH = 16;
 
 export interface EvaluateOptions {
   /** Pictures of each draw, 10 … 1,000,000. Default: 10,000. */
@@ -115,7 +114,7 @@ async function picturesOfRun(
   const model = models(name);
   try {
     const { step, ...numbers } = await readGenerator(path, manifestOf(model), model.preview.network);
-    const source = pictureSource(model, BATCH, batchNorm);
+    const source = pictureSource(model, EVALUATION_BATCH, batchNorm);
     const renderer = new PictureRenderer(source, pictureEngine);
     return {
       step,

@@ -27,7 +27,7 @@ import { modelNamed } from '@gantry/models';
 import { joinedPictures } from './joined-pictures.ts';
 
 const DEFAULT_COUNT = 16;
-/** Drawn at a time. */
+/** Drawn at a time: as many as a sample grid has, whose pixels these are. */
 const BATCH = 16;
 
 /** Pictures and where they come from. */

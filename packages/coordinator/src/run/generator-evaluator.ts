@@ -1,8 +1,7 @@
-import { EvaluatorThread, mnistFeatures, pictureSource, type PictureEngine } from '@gantry/evaluation';
+import { EVALUATION_BATCH, EvaluatorThread, mnistFeatures, pictureSource, type PictureEngine } from '@gantry/evaluation';
 import type { BatchNorm, ImageSet } from '@gantry/core';
 import type { Model } from '@gantry/core/tfjs';
 import type { GeneratorEvaluator } from './epoch-evaluations.ts';
-import { GRID_PICTURES } from './samples.ts';
 
 export interface EvaluatorParts {
   readonly model: Model;
@@ -29,7 +28,7 @@ export function generatorEvaluator(parts: EvaluatorParts): GeneratorEvaluator {
 
 async function startThread({ model, real, isMnist, engine, batchNorm }: EvaluatorParts): Promise<EvaluatorThread> {
   return new EvaluatorThread({
-    pictures: pictureSource(model, GRID_PICTURES, batchNorm),
+    pictures: pictureSource(model, EVALUATION_BATCH, batchNorm),
     judge: { heldOut: real, features: isMnist ? await mnistFeatures() : undefined },
     engine,
   });

@@ -10,6 +10,9 @@ import {
 import { applyInTraining, manifestOf, variablesOf, type Model, type ModelVariable } from '@gantry/core/tfjs';
 import type { Tensor } from '@tensorflow/tfjs-core';
 
+/** Pictures that are drawn at a time where there are thousands: a third faster than sixteen. */
+export const EVALUATION_BATCH = 64;
+
 /** Pictures by which statistics are recalibrated at a time: as many as a shard has. */
 export const RECALIBRATION_BATCH = 64;
 
