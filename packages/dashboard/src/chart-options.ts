@@ -8,6 +8,7 @@ const LOGARITHMIC: uPlot.Scale.Distr.Logarithmic = 3;
 const LOG_ROOM = 1.1;
 /** Colours of `--series-…`. */
 const SERIES_COLORS = 3;
+const POINT_PX = 5;
 /** Narrower selections are clicks. */
 const MIN_DRAG_PX = 4;
 
@@ -35,13 +36,15 @@ export interface ChartSettings {
   readonly logarithmic: boolean;
   /** The values themselves are drawn behind their moving averages. */
   readonly hasShadows: boolean;
+  /** The values are few, and each is marked where there is room. */
+  readonly hasPoints: boolean;
   readonly zoom: (range: Range | undefined) => void;
   readonly onCursor: (plot: uPlot) => void;
 }
 
 /** Options for uPlot. Data: steps, a list per series, and with shadows another list per series. */
 export function chartOptions(element: HTMLElement, settings: ChartSettings): uPlot.Options {
-  const { series, logarithmic, hasShadows, zoom, onCursor, limits } = settings;
+  const { series, logarithmic, hasShadows, hasPoints, zoom, onCursor, limits } = settings;
   const line = colorOf(element, 'line');
   const axis: uPlot.Axis = {
     stroke: colorOf(element, 'muted'),
@@ -50,7 +53,12 @@ export function chartOptions(element: HTMLElement, settings: ChartSettings): uPl
     font: '11px system-ui, sans-serif',
     gap: 6,
   };
-  const curve = ({ color }: Series) => ({ stroke: colorOf(element, `series-${color}`), points: { show: false } });
+  const curve = ({ color }: Series) => {
+    const stroke = colorOf(element, `series-${color}`);
+    const hasRoom = (plot: uPlot, _: number, first: number, last: number) =>
+      (last - first) * POINT_PX < plot.over.clientWidth;
+    return { stroke, points: { show: hasPoints && hasRoom, size: POINT_PX, fill: stroke } };
+  };
   return {
     width: element.clientWidth,
     height: element.clientHeight,

@@ -11,6 +11,8 @@ export interface ChartSpec {
   readonly series: readonly Series[];
   /** Ends of the vertical axis; absent ones follow the values. */
   readonly limits: { readonly min?: number; readonly max?: number };
+  /** The values are few, and each is marked where there is room. */
+  readonly hasPoints?: boolean;
 }
 
 /** Curves over the steps, drawn by uPlot. Zooming and hovering hold for all charts together. */
@@ -34,7 +36,7 @@ export function Chart({
   range: Range;
   zoom: (range: Range | undefined) => void;
 }) {
-  const { title, series, limits } = spec;
+  const { title, series, limits, hasPoints = false } = spec;
   const figure = useRef<HTMLElement>(null);
   const place = useRef<HTMLDivElement>(null);
   const plot = useRef<uPlot>(undefined);
@@ -60,7 +62,7 @@ export function Chart({
   useEffect(() => {
     const element = place.current;
     if (!element) return undefined;
-    const settings = { series, limits, logarithmic, hasShadows, zoom, onCursor: readOut };
+    const settings = { series, limits, logarithmic, hasShadows, hasPoints, zoom, onCursor: readOut };
     const made = new uPlot(chartOptions(element, settings), undefined, element);
     plot.current = made;
     const sizes = new ResizeObserver(() => made.setSize({ width: element.clientWidth, height: element.clientHeight }));
@@ -70,7 +72,7 @@ export function Chart({
       made.destroy();
       plot.current = undefined;
     };
-  }, [series, limits, logarithmic, hasShadows, zoom, readOut, theme]);
+  }, [series, limits, logarithmic, hasShadows, hasPoints, zoom, readOut, theme]);
 
   useEffect(() => {
     const made = plot.current;

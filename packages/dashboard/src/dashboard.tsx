@@ -5,6 +5,7 @@ import { Curves } from './panels/curves.tsx';
 import { Events } from './panels/events.tsx';
 import { Header } from './panels/header.tsx';
 import { Health } from './panels/health.tsx';
+import { Quality } from './panels/quality.tsx';
 import { Reproducibility } from './panels/reproducibility.tsx';
 import { Samples } from './panels/samples.tsx';
 import { Timeline } from './panels/timeline.tsx';
@@ -15,9 +16,10 @@ import type { Link, RunView } from './store.ts';
 
 /** Everything that is known of a run. */
 export function Dashboard({ view, link, api }: { view: RunView; link: Link; api: Api }) {
-  const { run, workers, stalls, events, samples } = view;
+  const { run, workers, stalls, concerns, events, samples } = view;
   // What takes longest to draw gets frames of its own.
   const metrics = useDeferredValue(view.metrics);
+  const evaluations = useDeferredValue(view.evaluations);
   const timeline = useDeferredValue(view.timeline);
   const isConnected = link.state === 'open';
   const { ask, dialog } = useSteering(api);
@@ -30,9 +32,10 @@ export function Dashboard({ view, link, api }: { view: RunView; link: Link; api:
         isStalled={stalls.some(({ worker }) => worker !== undefined)}
       />
       <main className="panels">
-        <Health run={run} link={link} stalls={stalls} />
+        <Health run={run} link={link} stalls={stalls} concerns={concerns} />
         <Samples name={run.name} epochs={samples} api={api} isConnected={isConnected} />
-        <Curves metrics={metrics} reports={run.reports} api={api} />
+        <Quality evaluations={evaluations} />
+        <Curves metrics={metrics} reports={run.reports} evaluations={evaluations} api={api} />
         <Workers workers={workers} ask={ask} />
         <Timeline steps={timeline} />
         <Events events={events} />

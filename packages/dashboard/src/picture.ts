@@ -27,3 +27,30 @@ export function usePicture(api: Api, epoch: number | undefined, isConnected: boo
   useEffect(() => (picture ? () => URL.revokeObjectURL(picture.url) : undefined), [picture]);
   return picture;
 }
+
+/**
+ * The grid of real images; `missing` where the run has none, undefined until that is known.
+ * @param newest epoch of which there is a sample grid: real images are there before the first
+ */
+export function useRealPicture(
+  api: Api,
+  newest: number | undefined,
+  isConnected: boolean,
+): Pick<Picture, 'url'> | 'missing' | undefined {
+  const [picture, setPicture] = useState<Pick<Picture, 'url'> | 'missing'>();
+  const isThere = typeof picture === 'object';
+  useEffect(() => {
+    if (isThere || newest === undefined || !isConnected) return undefined;
+    const outdated = new AbortController();
+    api.picture('/api/samples/real.png', outdated.signal).then(
+      (blob) => setPicture({ url: URL.createObjectURL(blob) }),
+      // As with the others, there will be another try.
+      () => {
+        if (!outdated.signal.aborted) setPicture('missing');
+      },
+    );
+    return () => outdated.abort();
+  }, [api, newest, isConnected, isThere]);
+  useEffect(() => (typeof picture === 'object' ? () => URL.revokeObjectURL(picture.url) : undefined), [picture]);
+  return picture;
+}

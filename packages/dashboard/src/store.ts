@@ -4,6 +4,7 @@ import { extended } from './history.ts';
 
 const MAX_EVENTS = 500;
 const MAX_TIMELINE = 20;
+const MAX_EVALUATIONS = 2000;
 
 /** What is known of the run, apart from the connection; undefined before the first message. */
 export type RunView = Omit<WatchSnapshot, 'type'>;
@@ -23,17 +24,19 @@ export function applied(view: RunView | undefined, message: WatchMessage): RunVi
   const { type, ...news } = message;
   if (type === 'snapshot') return news;
   if (!view) return undefined;
-  const { run, workers, stalls } = news;
+  const { run, workers, stalls, concerns } = news;
   // They do not change while a run goes on: the same list, so that charts need not be drawn again.
   const { reports } = view.run;
   return {
     run: { ...run, reports },
     workers,
     stalls,
+    concerns,
     metrics: news.metrics.length > 0 ? extended(view.metrics, news.metrics) : view.metrics,
     events: joined(view.events, news.events, MAX_EVENTS),
     timeline: joined(view.timeline, news.timeline, MAX_TIMELINE),
     samples: joined(view.samples, news.samples, Infinity),
+    evaluations: joined(view.evaluations, news.evaluations, MAX_EVALUATIONS),
   };
 }
 

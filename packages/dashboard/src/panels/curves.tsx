@@ -1,10 +1,11 @@
-import { metricOf, type Report, type WatchedMetrics } from '@gantry/core';
+import { metricOf, type EpochEvaluation, type Report, type WatchedMetrics } from '@gantry/core';
 import { memo, useCallback, useMemo, useState } from 'react';
 import type { Api } from '../api.ts';
 import { Chart, type ChartSpec } from '../chart.tsx';
 import { seriesColor, type Range } from '../chart-options.ts';
 import { whole } from '../format.ts';
 import { useLines, type Part } from '../history-part.ts';
+import { DistanceChart } from './distance-chart.tsx';
 import { Panel } from './panel.tsx';
 
 /** Time constants of the moving average, in steps. */
@@ -46,10 +47,12 @@ function chartsOf(reports: readonly Report[]): readonly Curve[] {
 export const Curves = memo(function Curves({
   metrics,
   reports,
+  evaluations,
   api,
 }: {
   metrics: readonly WatchedMetrics[];
   reports: readonly Report[];
+  evaluations: readonly EpochEvaluation[];
   api: Api;
 }) {
   const charts = useMemo(() => chartsOf(reports), [reports]);
@@ -101,6 +104,9 @@ export const Curves = memo(function Curves({
             zoom={zoom}
           />
         ))}
+        {lines.length > 0 && evaluations.length > 0 && (
+          <DistanceChart evaluations={evaluations} range={range} zoom={zoom} />
+        )}
       </div>
       {lines.length === 0 ? (
         <p className="none">They begin with the first step.</p>

@@ -1,4 +1,4 @@
-import type { WatchedRun, WatchedStall } from '@gantry/core';
+import type { WatchedConcern, WatchedRun, WatchedStall } from '@gantry/core';
 import type { ReactNode } from 'react';
 import { hasEnded } from '../run-states.ts';
 import type { Link } from '../store.ts';
@@ -12,16 +12,35 @@ interface Problem {
 }
 
 /** What needs somebody's attention; nothing is shown while nothing does. */
-export function Health({ run, link, stalls }: { run: WatchedRun; link: Link; stalls: readonly WatchedStall[] }) {
+export function Health({
+  run,
+  link,
+  stalls,
+  concerns,
+}: {
+  run: WatchedRun;
+  link: Link;
+  stalls: readonly WatchedStall[];
+  concerns: readonly WatchedConcern[];
+}) {
   return (
     // What grows, such as a time, is not read out again and again.
-    <div className="health" role="alert" aria-relevant="additions">
-      {problems(run, link, stalls).map(({ id, kind, what, remedy }) => (
-        <p key={id} className={`notice ${kind}`}>
-          <strong>{what}</strong> {remedy}
-        </p>
-      ))}
+    <div className="health">
+      <div className="notices" role="alert" aria-relevant="additions">
+        {problems(run, link, stalls).map(notice)}
+      </div>
+      <div className="notices" role="status" aria-relevant="additions">
+        {doubts(link, concerns).map(notice)}
+      </div>
     </div>
+  );
+}
+
+function notice({ id, kind, what, remedy }: Problem): ReactNode {
+  return (
+    <p key={id} className={`notice ${kind}`}>
+      <strong>{what}</strong> {remedy}
+    </p>
   );
 }
 
@@ -62,6 +81,18 @@ function problems(run: WatchedRun, link: Link, stalls: readonly WatchedStall[]):
     });
   }
   return list;
+}
+
+/** What the training suffers from; the run goes on. */
+function doubts(link: Link, concerns: readonly WatchedConcern[]): Problem[] {
+  if (link.state === 'lost') return [];
+  return concerns.map(({ cause, remedy }) => ({
+    // The cause has figures that change.
+    id: remedy,
+    kind: 'warn',
+    what: `Concern: ${cause}.`,
+    remedy: `${capitalized(remedy)}.`,
+  }));
 }
 
 function joining(command: string): ReactNode {

@@ -1,7 +1,7 @@
 import type { WatchedRun } from '@gantry/core';
 import { memo, useEffect, useState } from 'react';
 import { download, type Api } from '../api.ts';
-import { usePicture, type Picture } from '../picture.ts';
+import { usePicture, useRealPicture, type Picture } from '../picture.ts';
 import { Panel } from './panel.tsx';
 
 const FRAME_MS = 350;
@@ -26,6 +26,7 @@ export const Samples = memo(function Samples({
   const position = Math.min(chosen ?? newest, newest);
   const newestEpoch = epochs[newest];
   const picture = usePicture(api, epochs[position], isConnected);
+  const real = useRealPicture(api, newestEpoch, isConnected);
 
   // The next picture is asked for once this one is there: over a slow connection, none would ever come.
   const isShown = picture !== undefined && picture.epoch === epochs[position];
@@ -44,14 +45,25 @@ export const Samples = memo(function Samples({
     }
   }
 
+  // Until that is known it is expected, so that its place is there.
+  const hasReal = newestEpoch !== undefined && real !== 'missing';
   const caption = captionOf(picture?.epoch, newestEpoch);
   return (
     <Panel title="Samples" area="samples" aside={<span className="hint">{caption}</span>}>
-      <div className="grid-picture">
-        {picture ? (
-          <img src={picture.url} alt={`Sixteen generated digits, ${caption}`} />
-        ) : (
-          <p>The first picture comes before the first step.</p>
+      <div className="grid-pictures">
+        <figure className="grid-picture">
+          {picture ? (
+            <img src={picture.url} alt={`Sixteen generated digits, ${caption}`} />
+          ) : (
+            <p>The first picture comes before the first step.</p>
+          )}
+          {hasReal && <figcaption>generated</figcaption>}
+        </figure>
+        {hasReal && (
+          <figure className="grid-picture">
+            {real?.url !== undefined && <img src={real.url} alt="Real images, to compare with" />}
+            <figcaption>real</figcaption>
+          </figure>
         )}
       </div>
       <div className="row">
