@@ -1,4 +1,4 @@
-import type { EpochEvaluation, Report, StepMetrics } from '@gantry/core';
+import { imagesAfter, type DataPlan, type EpochEvaluation, type Report, type StepMetrics } from '@gantry/core';
 
 /** Steps over which the discriminator's probabilities are averaged. */
 const WINDOW = 100;
@@ -9,8 +9,8 @@ const OVER = { real: 0.95, fake: 0.05 };
 /** Entropy of the classes, as a part of the largest: with as much, all modes are there; with less than `LOST`, some are gone. */
 const ALL_MODES = 0.9;
 const LOST = 0.7;
-/** By this epoch a generator that learns draws most classes. */
-const GROWN_EPOCH = 10;
+/** After so many images, ten epochs of MNIST, a generator that learns draws most classes. */
+const GROWN_IMAGES = 600_000;
 
 /** What is wrong with the training of a GAN, in words. */
 export interface Concern {
@@ -21,13 +21,15 @@ export interface Concern {
 
 /** Notices when the discriminator has won, or modes are lost. */
 export class Balance {
+  readonly #plan: DataPlan;
   readonly #names: { readonly real: string; readonly fake: string } | undefined;
   /** Of the last steps. */
   #window: { readonly real: number; readonly fake: number }[] = [];
   #hadAllModes = false;
   readonly #concerns = new Map<Concern['type'], Concern>();
 
-  constructor(reports: readonly Report[]) {
+  constructor(reports: readonly Report[], plan: DataPlan) {
+    this.#plan = plan;
     const nameOf = (which: Report['probabilityOfReal']) =>
       reports.find(({ probabilityOfReal }) => probabilityOfReal === which)?.name;
     const [real, fake] = [nameOf('real'), nameOf('fake')];
@@ -64,10 +66,11 @@ export class Balance {
   }
 
   /** An epoch was evaluated. @returns what is wrong since now */
-  evaluated({ epoch, classEntropy, classShares }: EpochEvaluation): Concern | undefined {
+  evaluated({ step, classEntropy, classShares }: EpochEvaluation): Concern | undefined {
     if (classEntropy === undefined || !classShares) return undefined;
     if (classEntropy >= ALL_MODES) this.#hadAllModes = true;
-    const isLost = classEntropy < LOST && (this.#hadAllModes || epoch >= GROWN_EPOCH);
+    const isGrown = imagesAfter(step, this.#plan) >= GROWN_IMAGES;
+    const isLost = classEntropy < LOST && (this.#hadAllModes || isGrown);
     if (!isLost) {
       this.#concerns.delete('modes-lost');
       return undefined;

@@ -1,4 +1,10 @@
-import { EVALUATION_BATCH, EvaluatorThread, mnistFeatures, pictureSource, type PictureEngine } from '@gantry/evaluation';
+import {
+  EVALUATION_BATCH,
+  EvaluatorThread,
+  mnistFeatures,
+  pictureSource,
+  type PictureEngine,
+} from '@gantry/evaluation';
 import type { BatchNorm, ImageSet } from '@gantry/core';
 import type { Model } from '@gantry/core/tfjs';
 import type { GeneratorEvaluator } from './epoch-evaluations.ts';

@@ -135,7 +135,7 @@ export async function train(options: TrainOptions): Promise<Summary | undefined>
     });
     const control = new RunControl(scheduler);
     const reports = reportsOf(model);
-    const balance = new Balance(reports);
+    const balance = new Balance(reports, plan);
     const watch = new RunWatch({ name: basename(directory.path), config, plan, reports, scheduler, control, balance });
     await watch.load(directory);
     // Whoever could not be audited need not come.

@@ -74,8 +74,8 @@ interface Watched {
 export function watchedRun(reports: readonly Report[] = REPORTS): Watched {
   const scheduler = new Scheduler(() => undefined);
   const control = new RunControl(scheduler);
-  const balance = new Balance(reports);
   const plan = { images: 1280, epochs: 100, batch: 128, shardSize: 64 };
+  const balance = new Balance(reports, plan);
   return {
     watch: new RunWatch({ name: 'test', config, plan, reports, scheduler, control, balance }),
     control,
