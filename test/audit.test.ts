@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import type { WorkLine } from '@gantry/coordinator';
-import type { RecordedEvent } from '@gantry/core';
+import type { EpochEvaluation, RecordedEvent } from '@gantry/core';
 import { describe, expect, it } from 'vitest';
 import {
   Gantry,
@@ -41,11 +41,15 @@ describe('with --audit', () => {
   });
 
   it('a liar is named and kept out, and the run goes back to before it had a hand in it', async () => {
-    const expected = await trainedDigest(...RUN, '--workers', '0');
+    const evaluating = ['--evaluate-every', '1'];
+    const expected = join(temporaryDirectory(), 'run');
+    await gantryOk('train', ...RUN, ...evaluating, '--workers', '0', '--run', expected);
+    const evaluations = (of: string) => readJsonLines<EpochEvaluation>(of, 'evaluations.jsonl');
     for (let i = 0; i < TRIES; i++) {
-      const { path, code, events } = await withLiar(2, '--audit', String(1 / SELDOM));
+      const { path, code, events } = await withLiar(2, '--audit', String(1 / SELDOM), ...evaluating);
       expect(code).not.toBe(0);
-      expect(digestOf(path)).toBe(expected);
+      expect(digestOf(path)).toBe(digestOf(expected));
+      expect(evaluations(path)).toEqual(evaluations(expected));
       const back = events('rolled-back');
       if (back.length === 0) continue;
       expect(names(back)).toEqual(['liar']);
