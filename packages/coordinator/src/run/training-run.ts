@@ -286,7 +286,7 @@ export class TrainingRun {
   }
 
   async #sample(epoch: number): Promise<string> {
-    const { config, state, directory, renderer, watch } = this.#parts;
+    const { config, directory, renderer, watch } = this.#parts;
     const pictures = await renderer.render(this.#numbers(), { seed: config.seed }, GRID_PICTURES);
     const file = await directory.writeSample(epoch, await gridPng(pictures));
     watch.sampled(epoch);
