@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { request } from 'node:http';
 import os from 'node:os';
 import { join } from 'node:path';
@@ -198,6 +198,14 @@ describe('samples', () => {
 
   test.each(['2', '01', '-1', '1e0', '0x1', '', '..%2f0', '9'.repeat(400)])('no grid of epoch %j', async (epoch) => {
     expect((await get(`/api/samples/${epoch}.png`)).status).toBe(404);
+  });
+
+  test('the real images beside, once there are some', async () => {
+    expect((await get('/api/samples/real.png')).status).toBe(404);
+    const samples = join(directory, 'run', 'samples');
+    await copyFile(join(samples, 'epoch-0001.png'), join(samples, 'real.png'));
+    const real = await get('/api/samples/real.png');
+    expect([real.status, real.headers.get('content-type')]).toEqual([200, 'image/png']);
   });
 
   test('the animation, as far as there is one', async () => {

@@ -4,7 +4,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { controlSchema, downsampled } from '@gantry/core';
 import type { Registry } from 'prom-client';
 import { z } from 'zod';
-import { messageOf } from '../storage/durable-files.ts';
+import { messageOf, systemErrorCode } from '../storage/durable-files.ts';
 import { refuseCrossSite, refuseWatcher, type Refusal } from '../network/access-control.ts';
 import { GifCache } from './gif-cache.ts';
 import { readHistory } from '../storage/history-reader.ts';
@@ -147,7 +147,10 @@ export class DashboardRoutes {
 
   async #picture(file: string, request: IncomingMessage, response: ServerResponse): Promise<void> {
     requireMethod(request, 'GET', 'HEAD');
-    const { mtimeMs, size } = await stat(file);
+    const { mtimeMs, size } = await stat(file).catch((cause: unknown) => {
+      if (systemErrorCode(cause) !== 'ENOENT') throw cause;
+      throw new Refused(404, 'there is no such picture');
+    });
     await sendEntity(request, response, {
       tag: `${Math.trunc(mtimeMs)}-${size}`,
       type: 'image/png',

@@ -7,7 +7,6 @@ import {
   phaseAt,
   roundsPerStep,
   shardSizes,
-  takeImages,
   totalSteps,
   type DataPlan,
   type ImageSet,
@@ -19,7 +18,7 @@ import {
   type TrainingState,
 } from '@gantry/core';
 import { disposeModel, manifestOf, reportsOf, type Model } from '@gantry/core/tfjs';
-import { PictureRenderer, pictureSource, realPictures, type PictureEngine } from '@gantry/evaluation';
+import { PictureRenderer, pictureSource, type PictureEngine } from '@gantry/evaluation';
 import { CheckpointStore } from '../storage/checkpoint-store.ts';
 import { loadDataSet, type DataSet } from './data-set.ts';
 import { openTokens, type Tokens } from '../network/tokens.ts';
@@ -32,7 +31,8 @@ import { trainingPrograms } from './programs.ts';
 import type { ConfigSource } from './given-config.ts';
 import { RUN_FORMAT, newConfig, parseRunJson, resumedConfig, version, type RunJson } from './run-config.ts';
 import { RunControl } from './run-control.ts';
-import { GRID_PICTURES, gridPng } from './samples.ts';
+import { SampleGrids } from './sample-grids.ts';
+import { GRID_PICTURES } from './samples.ts';
 import { RunRecord } from './run-record.ts';
 import { RunDirectory, runFile } from '../storage/run-directory.ts';
 import { checkTokens, tokenMarks } from './token-marks.ts';
@@ -138,6 +138,8 @@ export async function train(options: TrainOptions): Promise<Summary | undefined>
     const balance = new Balance(reports, plan);
     const watch = new RunWatch({ name: basename(directory.path), config, plan, reports, scheduler, control, balance });
     await watch.load(directory);
+    const grids = new SampleGrids({ renderer, directory, seed: config.seed });
+    await grids.writeReal(real);
     // Whoever could not be audited need not come.
     await scheduler.prepare();
     const { seed, optimizers, ema } = config;
@@ -162,7 +164,6 @@ export async function train(options: TrainOptions): Promise<Summary | undefined>
       },
     });
     await evaluations.load();
-    await directory.writeRealImages(await realGrid(real));
     const run = new TrainingRun({
       config,
       plan,
@@ -176,7 +177,7 @@ export async function train(options: TrainOptions): Promise<Summary | undefined>
       checkpoints,
       manifest,
       pictured: model.preview.network,
-      renderer,
+      grids,
       evaluations,
       balance,
       scheduler,
@@ -279,13 +280,6 @@ async function openRun(options: TrainOptions): Promise<OpenRun> {
     await directory.close();
     throw error;
   }
-}
-
-/** The first real images as a PNG, like the grids of samples. */
-async function realGrid(real: ImageSet): Promise<Uint8Array> {
-  const [first] = realPictures(takeImages(real, Math.min(GRID_PICTURES, real.count)));
-  if (!first) throw new RangeError('there is no image');
-  return gridPng(first);
 }
 
 /** Training images between two evaluations, at least, where nothing was said of it: those of MNIST. Evaluating takes seconds. */

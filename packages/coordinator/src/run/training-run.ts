@@ -19,7 +19,6 @@ import {
   type TrainingState,
   type WeightAverage,
 } from '@gantry/core';
-import type { PictureRenderer } from '@gantry/evaluation';
 import type { RunWatch } from '../monitoring/run-watch.ts';
 import { TaintedError } from '../scheduling/audit.ts';
 import { WeightsPublisher } from '../scheduling/published-weights.ts';
@@ -36,7 +35,7 @@ import { idleWorkers } from './idle-workers.ts';
 import type { NumericClasses } from './numeric-classes.ts';
 import type { RunControl } from './run-control.ts';
 import type { RunRecord } from './run-record.ts';
-import { GRID_PICTURES, gridPng, sortPictures, writeGif } from './samples.ts';
+import type { SampleGrids } from './sample-grids.ts';
 import { StepClock } from './step-clock.ts';
 
 /** What a run tells while it goes on. */
@@ -72,7 +71,7 @@ export interface TrainingRunParts {
   readonly manifest: ModelManifest;
   /** The network that makes pictures. */
   readonly pictured: string;
-  readonly renderer: PictureRenderer;
+  readonly grids: SampleGrids;
   readonly evaluations: EpochEvaluations;
   readonly balance: Balance;
   readonly scheduler: Scheduler;
@@ -286,9 +285,8 @@ export class TrainingRun {
   }
 
   async #sample(epoch: number): Promise<string> {
-    const { config, directory, renderer, watch } = this.#parts;
-    const pictures = await renderer.render(this.#numbers(), { seed: config.seed }, GRID_PICTURES);
-    const file = await directory.writeSample(epoch, await gridPng(pictures));
+    const { grids, watch } = this.#parts;
+    const file = await grids.write(epoch, this.#numbers());
     watch.sampled(epoch);
     return file;
   }
@@ -327,8 +325,8 @@ export class TrainingRun {
   }
 
   async #finish(): Promise<Summary> {
-    const { config, state, plan, directory, evaluations } = this.#parts;
-    await this.#animate();
+    const { config, state, plan, directory, evaluations, grids, observer } = this.#parts;
+    for (const file of await grids.animate()) observer.notice(`${file} cannot be read: samples.gif goes without`);
     await evaluations.settled();
     await directory.flush();
     let totalMs = 0;
@@ -349,13 +347,5 @@ export class TrainingRun {
     this.#event({ type: 'finished' });
     await directory.writeSummary(summary);
     return summary;
-  }
-
-  /** Makes the animation of all sample grids; one that cannot be read is left out. */
-  async #animate(): Promise<void> {
-    const { directory, observer } = this.#parts;
-    const { readable, unreadable } = await sortPictures(await directory.sampleFiles());
-    for (const file of unreadable) observer.notice(`${file} cannot be read: samples.gif goes without`);
-    if (readable.length > 0) await writeGif(readable, directory.gifFile);
   }
 }
