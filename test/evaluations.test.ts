@@ -122,9 +122,12 @@ describe('a run with evaluations', () => {
       '--run',
       unevaluated,
     );
+    const pictures = join(temporaryDirectory(), 'pictures.npy');
+    await gantryOk('generate', run, '--count', '16', '--out', pictures);
     for (const [args, message] of [
       [['evaluate', run, '--checkpoint', '3'], /no checkpoint of step 3: there are .*32 \[E_CHECKPOINT\]/],
       [['evaluate', join(run, 'none')], /none is neither a checkpoint nor a run with one \[E_CHECKPOINT\]/],
+      [['evaluate', pictures], /pictures\.npy has pictures of 8×8×1, and .* of 28×28×1: .* --data \[E_DATASET\]/],
       [['evaluate', 'missing.npy'], /missing\.npy cannot be read: .* \[E_CONFIG\]/],
       [['generate', unevaluated, '--best'], /no best checkpoint: none of its epochs was evaluated \[E_CHECKPOINT\]/],
       [['evaluate', unevaluated, '--checkpoint', 'best'], /no best checkpoint/],

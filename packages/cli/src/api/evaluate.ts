@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { dirname, isAbsolute } from 'node:path';
-import { loadDataSet, readGenerator, recordedRun, type RecordedRun } from '@gantry/coordinator';
+import { loadDataSet, readGenerator, recordedRun, type DataSet, type RecordedRun } from '@gantry/coordinator';
 import { GantryError, type BatchNorm, type Measures } from '@gantry/core';
 import { disposeModel, manifestOf, type Model } from '@gantry/core/tfjs';
 import {
@@ -65,7 +65,7 @@ interface PictureSequence {
  * Judges the pictures of a run's generator (its newest valid checkpoint), of one checkpoint's, or those of an .npy file, uint8
  * [count,height,width] or [count,height,width,channels]. Digits are judged by the features of a classifier of MNIST, other
  * pictures by their patches. The same arguments give the same bits.
- * @throws GantryError E_CHECKPOINT if there is no valid one, E_DATASET if there is nothing to compare with, E_CONFIG if a file is
+ * @throws GantryError E_CHECKPOINT if there is no valid one, E_DATASET if there is nothing of their size to compare with, E_CONFIG if a file is
  *   none of pictures
  */
 export async function evaluate(path: string, options: EvaluateOptions = {}): Promise<Evaluation> {
@@ -73,6 +73,7 @@ export async function evaluate(path: string, options: EvaluateOptions = {}): Pro
   const recorded = isFile ? undefined : await recordedRun(path);
   const data = await loadDataSet(dataOf(options, recorded));
   const sequence = isFile ? await picturesOfFile(path) : await picturesOfRun(path, options, recorded);
+  requireAlike(sequence.shape, data, path);
   const engine = recorded?.pictureEngine ?? 'native';
   const examination = await openExamination({
     training: data.images,
@@ -141,6 +142,16 @@ async function picturesOfFile(path: string): Promise<PictureSequence> {
   const one = [height, width, channels];
   const pictures = { shape: [count, ...one], values: Float32Array.from(values, (byte) => (byte - 127.5) / 127.5) };
   return { samples: count, draws: 1, shape: one, parts: () => [pictures], dispose: async () => undefined };
+}
+
+/** @throws GantryError E_DATASET unless pictures and images are of one size */
+function requireAlike(shape: readonly number[], { images, source }: DataSet, path: string): void {
+  const expected = [images.rows, images.columns, 1];
+  if (shape.join() === expected.join()) return;
+  throw new GantryError(
+    'E_DATASET',
+    `${path} has pictures of ${shape.join('×')}, and ${source} images of ${expected.join('×')}: name a folder with others by --data`,
+  );
 }
 
 async function* counted(
