@@ -1,5 +1,5 @@
 /**
- * Makes the pictures of the dashboard, and of a tab that computes:
+ * Makes the pictures of the dashboard, of its curve of quality, and of a tab that computes:
  *
  *     npm run screenshots                          of a short run of its own, in docs/images
  *     npm run screenshots -- LINK [DIRECTORY]      of the run at that link, which goes on or has its dashboard still
@@ -34,7 +34,10 @@ for (const { name, colorScheme, width, height } of VIEWS) {
   await page.getByAltText('Sixteen generated digits').waitFor();
   // The charts and the timeline come with the first update after the snapshot.
   await page.locator('.u-over').nth(3).waitFor();
+  const distance = page.locator('figure.chart', { hasText: 'distance' });
+  await distance.waitFor();
   await page.screenshot({ path: join(images, `dashboard-${name}.png`), fullPage: name !== 'phone' });
+  if (name === 'light') await distance.screenshot({ path: join(images, 'distance.png') });
 }
 if (given === undefined) {
   const page = await browser.newPage({ viewport: { width: 720, height: 420 } });
@@ -50,9 +53,21 @@ rmSync(directory, { recursive: true, force: true });
 /** @returns the link to its dashboard, once there is something to see */
 async function startRun(): Promise<string> {
   const run = join(directory, 'digits');
-  const training = new Gantry(['train', '--workers', '3', '--limit', '5760', '--epochs', '50', '--run', run]);
+  const training = new Gantry([
+    'train',
+    '--workers',
+    '3',
+    '--limit',
+    '5760',
+    '--epochs',
+    '50',
+    '--evaluate-every',
+    '1',
+    '--run',
+    run,
+  ]);
   const [, dashboard = ''] = await training.output(/dashboard: (.*)/);
-  await training.output(new RegExp(`epoch ${EPOCHS_SHOWN}/`));
+  await training.output(new RegExp(`evaluated epoch ${EPOCHS_SHOWN}:`));
   return withToken(dashboard);
 }
 
