@@ -38,7 +38,7 @@ const state = initialState(manifest, 0, DEFAULT_OPTIMIZERS);
 const data = await loadDataSet({});
 const evaluator = new Evaluator({
   pictures: pictureSource(model, EVALUATION_BATCH),
-  judge: { heldOut: (await data.heldOut()) ?? data.images, features: await mnistFeatures() },
+  judge: { heldOut: (await data.heldOut())?.images ?? data.images, features: await mnistFeatures() },
   engine: 'native',
 });
 const engine = await createEngine('native');

@@ -93,7 +93,7 @@ async function perform(run: PlannedRun): Promise<void> {
     const { draws, floor, noise } = await judge(training.picturesOf(epoch), samples);
     const [findings] = draws;
     if (!findings) throw new TypeError('gantry evaluate drew nothing');
-    results.add(name, epoch, findings, { floor, noise });
+    results.add(name, epoch, findings, { ...(floor && { floor }), noise });
     console.error(`${name}, epoch ${epoch}: Fréchet distance ${digits(findings.frechetDistance ?? NaN)}`);
   }
 }

@@ -41,7 +41,7 @@ const generatorOf = (epoch: number) => join(path, 'generators', epochName(epoch)
 const judged: ({ readonly epoch: number } & Evaluation)[] = [];
 for (const epoch of JUDGED) {
   const { draws, floor, noise } = await gantry<Evaluation>('evaluate', generatorOf(epoch));
-  judged.push({ epoch, draws, floor, noise });
+  judged.push({ epoch, draws, ...(floor && { floor }), noise });
   console.error(`judged epoch ${epoch}`);
 }
 
@@ -82,7 +82,7 @@ console.log(
     [
       ...(bounds ? [row('noise', [bounds.noise])] : []),
       ...judged.map(({ epoch, draws }) => row(String(epoch), draws)),
-      ...(bounds ? [row('real images', [bounds.floor])] : []),
+      ...(bounds?.floor ? [row('real images', [bounds.floor])] : []),
     ],
   ),
 );

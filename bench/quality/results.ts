@@ -3,7 +3,7 @@ import type { Evaluation } from '@gantry/cli';
 import type { describeMachine } from '@gantry/cli/bench';
 import type { PlannedRun, Settings } from './plan.ts';
 
-export type Findings = Evaluation['floor'];
+export type Findings = Evaluation['noise'];
 
 /** How good the pictures of an epoch are. */
 interface EpochFindings extends Findings {
@@ -78,7 +78,7 @@ export class Results {
 
   /** Notes what an epoch came to. @throws Error if it was judged by other features than those before */
   add(name: string, epoch: number, findings: Findings, bounds: Bounds): void {
-    const before = this.bounds?.floor.features ?? findings.features;
+    const before = this.bounds?.noise.features ?? findings.features;
     if (before !== findings.features) {
       throw new Error(`judged by ${findings.features}, and before by ${before}, which do not compare: --judge-anew`);
     }

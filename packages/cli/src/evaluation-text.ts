@@ -12,19 +12,21 @@ const FIGURES: readonly (readonly [keyof Findings, string, string])[] = [
   ['nearestTraining', 'nearest training image', 'far below real ones: learnt by heart'],
 ];
 
+const NO_FLOOR = 'no images are held out of the training: they were compared with those of the training itself';
+
 /** An evaluation for people, as a table. */
 export function evaluationText(source: string, { step, draws, floor, noise }: Evaluation): string {
-  const { features, samples } = floor;
   const [first] = draws;
   const of = step === undefined ? source : `${source}, step ${step}`;
-  const drawn = `${draws.length === 1 ? 'one draw' : `${draws.length} draws`} of ${first?.samples ?? samples} pictures`;
+  const drawn = `${draws.length === 1 ? 'one draw' : `${draws.length} draws`} of ${first?.samples ?? 0} pictures`;
   const rows = FIGURES.flatMap(([name, title, meaning]) => {
     const spread = spreadOf(draws, name);
     if (!spread) return [];
     const range = draws.length > 1 ? ` (${figure(spread.least)}–${figure(spread.most)})` : '';
-    return [[title, `${figure(spread.mean)}${range}`, cell(floor[name]), cell(noise[name]), meaning]];
+    return [[title, `${figure(spread.mean)}${range}`, cell(floor?.[name]), cell(noise[name]), meaning]];
   });
-  const table = [['', 'generated', 'real', 'noise', ''], ...rows];
+  const real = floor && (floor.samples === first?.samples ? 'real' : `real, ${floor.samples}`);
+  const table = [['', 'generated', real ?? '', 'noise', ''], ...rows];
   const widths = table[0]?.map((_, column) => Math.max(...table.map((row) => row[column]?.length ?? 0))) ?? [];
   const lines = table.map((row) =>
     row
@@ -32,7 +34,15 @@ export function evaluationText(source: string, { step, draws, floor, noise }: Ev
       .join('  ')
       .trimEnd(),
   );
-  return [of, `${drawn}, judged by ${features}`, '', ...lines, ...sharesLine(draws), ''].join('\n');
+  return [
+    of,
+    `${drawn}, judged by ${noise.features}`,
+    ...(floor ? [] : [NO_FLOOR]),
+    '',
+    ...lines,
+    ...sharesLine(draws),
+    '',
+  ].join('\n');
 }
 
 /** How the pictures are spread over the classes. */

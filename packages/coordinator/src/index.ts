@@ -1,7 +1,6 @@
 export { readLines } from './storage/json-lines.ts';
 export {
   CheckpointStore,
-  bestCheckpoint,
   checkpointAt,
   checkpointSteps,
   readGenerator,
@@ -11,6 +10,7 @@ export {
 export { openCluster, type Cluster, type Links } from './network/cluster.ts';
 export { loadDataSet, type DataSet } from './run/data-set.ts';
 export { compileTraining, convolutionsOn } from './run/programs.ts';
+export { bestCheckpoint } from './run/best-checkpoint.ts';
 export { recordedRun, type RecordedRun } from './run/recorded-run.ts';
 export type { ConfigSource, GivenConfig } from './run/given-config.ts';
 export { parseRunJson, type RunJson } from './run/run-config.ts';

@@ -6,7 +6,7 @@ export {
   type ResultConfig,
   type TrainConfig,
 } from './training/config.ts';
-export { distanceOf, isBetter, type EpochEvaluation, type Measures } from './training/evaluation.ts';
+export { distanceOf, fromBest, isBetter, type EpochEvaluation, type Measures } from './training/evaluation.ts';
 export { downsampled, stepFilter, type HistoryLine } from './downsample.ts';
 export type { GradientEngine, Program, ProgramVariant } from './training/engine.ts';
 export { GantryError, type ErrorCode } from './errors.ts';

@@ -8,13 +8,18 @@ const TRAINING = 6000;
 const HELD_OUT = 2000;
 const SAMPLES = 1000;
 
+function required(floor: Findings | undefined): Findings {
+  if (!floor) throw new Error('no floor');
+  return floor;
+}
+
 describe('an examination of digits', () => {
   let examination: Examination;
   let floor: Findings;
   beforeAll(async () => {
     const [training, heldOut] = [digits('train', TRAINING), digits('t10k', HELD_OUT)];
     examination = await openExamination({ training, heldOut, features: await mnistFeatures(), engine: 'native' });
-    floor = await examination.floor(SAMPLES);
+    floor = required(await examination.floor(SAMPLES));
   });
   afterAll(() => examination.dispose());
 
@@ -74,11 +79,23 @@ describe('an examination of other pictures', () => {
   it('compares patches, and names them', async () => {
     const images = { training: digits('train', 300), heldOut: digits('t10k', 300) };
     const examination = await openExamination({ ...images, engine: 'native' });
-    const floor = await examination.floor(300);
+    const floor = required(await examination.floor(300));
     const noise = await examination.examine(noisePictures([28, 28, 1], 300), 300);
     expect([floor.features, noise.features]).toEqual(['patches', 'patches']);
     expect(noise.slicedWassersteinDistance).toBeGreaterThan(5 * (floor.slicedWassersteinDistance ?? NaN));
     expect(Object.keys(noise)).not.toContain('frechetDistance');
     await examination.dispose();
+  });
+
+  it('compares as many with as many, and has no floor without held-out images', async () => {
+    const examination = await openExamination({ training: digits('train', 40), heldOut: undefined, engine: 'native' });
+    expect(examination.most).toBe(40);
+    expect(await examination.floor(40)).toBeUndefined();
+    expect((await examination.examine(noisePictures([28, 28, 1], 40), 40)).samples).toBe(40);
+  });
+
+  it('is not opened with hardly any images', async () => {
+    const few = { training: digits('train', 9), heldOut: undefined, engine: 'native' } as const;
+    await expect(openExamination(few)).rejects.toMatchObject({ code: 'E_DATASET' });
   });
 });

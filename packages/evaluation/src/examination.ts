@@ -1,4 +1,4 @@
-import { Stream, fillUniform, sizeOf, type ImageSet, type Measures } from '@gantry/core';
+import { GantryError, Stream, fillUniform, sizeOf, type ImageSet, type Measures } from '@gantry/core';
 import { compiledProducts } from './compiled-products.ts';
 import { FEATURES } from './features/classifier.ts';
 import { FeatureExtractor, type FeatureSource, type Features } from './features/feature-extractor.ts';
@@ -13,6 +13,8 @@ import { realPictures } from './pictures/real-pictures.ts';
 
 /** As in Kynkäänniemi et al. (2019). */
 const NEIGHBOURS = 3;
+/** With fewer pictures, figures mean nothing. */
+export const FEWEST = 10;
 
 /** All that is told of pictures, at the leisure of a command. */
 export interface Findings extends Measures {
@@ -31,8 +33,8 @@ export interface Findings extends Measures {
 
 export interface ExaminationSource {
   readonly training: ImageSet;
-  /** Real images that training does not see, where there are some; else those of the training. */
-  readonly heldOut: ImageSet;
+  /** Real images that training does not see; absent: those of the training take their place, and there is no floor. */
+  readonly heldOut: ImageSet | undefined;
   /** Absent: by patches. */
   readonly features?: FeatureSource | undefined;
   readonly engine: PictureEngine;
@@ -42,10 +44,15 @@ type Parts = AsyncIterable<Pictures> | Iterable<Pictures>;
 
 /** Says all there is to say of pictures. Equal pictures give equal bits. */
 export interface Examination {
-  /** @param parts of `count` pictures */
+  /** @param parts of `count` pictures, `FEWEST` at least and `most` at most */
   examine(parts: Parts, count: number): Promise<Findings>;
-  /** What training images come to, as if they were generated: the floor. For held-out images, the distance to the nearest one. */
-  floor(count: number): Promise<Findings>;
+  /** Pictures that it can take into account at most. */
+  readonly most: number;
+  /**
+   * What training images come to, as if they were generated, as many or all that there are; `nearestTraining` is that of held-out
+   * images. Undefined where there are no held-out images, or too few of the others.
+   */
+  floor(count: number): Promise<Findings | undefined>;
   /** Of what `examine` was given last: [count, 64] and [count, 10]; undefined without a classifier. */
   readonly last: Features | undefined;
   /** Of the held-out images. */
@@ -53,36 +60,51 @@ export interface Examination {
   dispose(): Promise<void>;
 }
 
-/** @throws GantryError E_DATASET if the classifier takes other images, E_ENGINE if nothing can compute */
+/** @throws GantryError E_DATASET if the classifier takes other images or there are too few, E_ENGINE if nothing can compute */
 export async function openExamination({
   training,
   heldOut,
   features,
   engine,
 }: ExaminationSource): Promise<Examination> {
+  const compared = heldOut ?? training;
+  if (compared.count < FEWEST) {
+    throw new GantryError('E_DATASET', `${compared.count} images are too few to compare with: ${FEWEST} at least`);
+  }
   if (!features) return new PatchExamination(training, heldOut);
   const extractor = new FeatureExtractor(features, engine);
-  const real = await extractor.extract(realPictures(heldOut), heldOut.count);
-  return new FeatureExamination(features.name, extractor, real, training, await compiledProducts(FEATURES, engine));
+  const real = await extractor.extract(realPictures(compared), compared.count);
+  const images = { training, areHeldOut: heldOut !== undefined };
+  return new FeatureExamination(features.name, extractor, real, images, await compiledProducts(FEATURES, engine));
 }
 
 class FeatureExamination implements Examination {
+  readonly most = Infinity;
   readonly #name: string;
   readonly #extractor: FeatureExtractor;
   readonly real: Features;
   readonly #moments: Moments;
   readonly #images: ImageSet;
+  /** Whether the real images are others than those of the training. */
+  readonly #areHeldOut: boolean;
   readonly #products: Products;
   /** Features of all training images. */
   #training: Promise<Features> | undefined;
   last: Features | undefined;
 
-  constructor(name: string, extractor: FeatureExtractor, real: Features, images: ImageSet, products: Products) {
+  constructor(
+    name: string,
+    extractor: FeatureExtractor,
+    real: Features,
+    { training, areHeldOut }: { readonly training: ImageSet; readonly areHeldOut: boolean },
+    products: Products,
+  ) {
     this.#name = name;
     this.#extractor = extractor;
     this.real = real;
     this.#moments = momentsOf(real.features, FEATURES);
-    this.#images = images;
+    this.#images = training;
+    this.#areHeldOut = areHeldOut;
     this.#products = products;
   }
 
@@ -92,9 +114,10 @@ class FeatureExamination implements Examination {
     return { ...(await this.#findings(seen)), nearestTraining: await this.#nearestTraining(seen) };
   }
 
-  async floor(count: number): Promise<Findings> {
-    const { features, logits } = await this.#trained();
+  async floor(count: number): Promise<Findings | undefined> {
     const used = Math.min(count, this.#images.count);
+    if (!this.#areHeldOut || used < FEWEST) return undefined;
+    const { features, logits } = await this.#trained();
     const part = {
       count: used,
       features: features.subarray(0, used * FEATURES),
@@ -125,24 +148,28 @@ class FeatureExamination implements Examination {
 }
 
 class PatchExamination implements Examination {
+  readonly most: number;
   readonly #training: ImageSet;
-  readonly #heldOut: ImageSet;
+  readonly #heldOut: ImageSet | undefined;
   readonly last: undefined;
   readonly real: undefined;
 
-  constructor(training: ImageSet, heldOut: ImageSet) {
+  constructor(training: ImageSet, heldOut: ImageSet | undefined) {
     this.#training = training;
     this.#heldOut = heldOut;
+    // As many are compared with as many.
+    this.most = (heldOut ?? training).count;
   }
 
   async examine(parts: Parts, count: number): Promise<Findings> {
-    const real = await gathered(realPictures(this.#heldOut), this.#heldOut.count);
+    const real = await gathered(firstPictures(this.#heldOut ?? this.#training, count), count);
     const { distance, levels } = slicedWasserstein(await gathered(parts, count), real, PATCH_SEED);
     return { features: 'patches', samples: count, slicedWassersteinDistance: distance, levels };
   }
 
-  floor(count: number): Promise<Findings> {
+  async floor(count: number): Promise<Findings | undefined> {
     const used = Math.min(count, this.#training.count);
+    if (!this.#heldOut || used < FEWEST) return undefined;
     return this.examine(firstPictures(this.#training, used), used);
   }
 

@@ -7,4 +7,4 @@ export { PictureRenderer, type GeneratorNumbers, type PicturePlace } from './pic
 export { EVALUATION_BATCH, compileGenerator, pictureSource, type PictureSource } from './pictures/picture-source.ts';
 export type { Pictures } from './pictures/pictures.ts';
 export { realPictures } from './pictures/real-pictures.ts';
-export { noisePictures, openExamination, type Examination, type Findings } from './examination.ts';
+export { FEWEST, noisePictures, openExamination, type Examination, type Findings } from './examination.ts';

@@ -1,10 +1,11 @@
 import { readFile } from 'node:fs/promises';
 import { dirname, isAbsolute } from 'node:path';
 import { loadDataSet, readGenerator, recordedRun, type DataSet, type RecordedRun } from '@gantry/coordinator';
-import { GantryError, type BatchNorm, type Measures } from '@gantry/core';
+import { GantryError, sizeOf, type BatchNorm, type Measures } from '@gantry/core';
 import { disposeModel, manifestOf, type Model } from '@gantry/core/tfjs';
 import {
   EVALUATION_BATCH,
+  FEWEST,
   PictureRenderer,
   mnistFeatures,
   noisePictures,
@@ -45,8 +46,11 @@ export interface Evaluation {
   readonly step?: number;
   /** One for each draw. */
   readonly draws: readonly Findings[];
-  /** What as many training images come to: no generator can be expected to do better. */
-  readonly floor: Findings;
+  /**
+   * What as many training images come to, or all there are: no generator can be expected to do better. Absent where there are no
+   * held-out images to compare with, so that training images take their place.
+   */
+  readonly floor?: Findings;
   /** What pure noise comes to. */
   readonly noise: Findings;
 }
@@ -57,7 +61,8 @@ interface PictureSequence {
   readonly samples: number;
   readonly draws: number;
   readonly shape: readonly number[];
-  parts(draw: number): AsyncIterable<Pictures> | Iterable<Pictures>;
+  /** @param count `samples` at most */
+  parts(draw: number, count: number): AsyncIterable<Pictures> | Iterable<Pictures>;
   dispose(): Promise<void>;
 }
 
@@ -77,20 +82,21 @@ export async function evaluate(path: string, options: EvaluateOptions = {}): Pro
   const engine = recorded?.pictureEngine ?? 'native';
   const examination = await openExamination({
     training: data.images,
-    heldOut: (await data.heldOut()) ?? data.images,
+    heldOut: (await data.heldOut())?.images,
     features: data.isMnist ? await mnistFeatures() : undefined,
     engine,
   });
   try {
-    const { step, samples } = sequence;
+    const { step } = sequence;
+    const samples = Math.min(sequence.samples, examination.most);
     const draws: Findings[] = [];
     for (let draw = 0; draw < sequence.draws; draw++) {
-      draws.push(await examination.examine(counted(sequence.parts(draw), options.drawn), samples));
+      draws.push(await examination.examine(counted(sequence.parts(draw, samples), options.drawn), samples));
       if (examination.last) await options.examined?.(draw, examination);
     }
     const floor = await examination.floor(samples);
     const noise = await examination.examine(noisePictures(sequence.shape, samples), samples);
-    return { ...(step !== undefined && { step }), draws, floor, noise };
+    return { ...(step !== undefined && { step }), draws, ...(floor && { floor }), noise };
   } finally {
     await examination.dispose();
     await sequence.dispose();
@@ -98,7 +104,8 @@ export async function evaluate(path: string, options: EvaluateOptions = {}): Pro
 }
 
 function dataOf({ data }: EvaluateOptions, recorded: RecordedRun | undefined) {
-  if (data !== undefined) return { directory: data, limit: recorded?.limit };
+  // Others than the run's are all taken.
+  if (data !== undefined) return { directory: data };
   const source = recorded?.dataSource;
   return {
     directory: source !== undefined && isAbsolute(source) ? dirname(source) : undefined,
@@ -122,7 +129,7 @@ async function picturesOfRun(
       samples,
       draws,
       shape: source.imageShape,
-      parts: (draw) => renderer.renderInParts(numbers, { seed, draw }, samples),
+      parts: (draw, count) => renderer.renderInParts(numbers, { seed, draw }, count),
       dispose: () => renderer.dispose(),
     };
   } finally {
@@ -136,21 +143,30 @@ async function picturesOfFile(path: string): Promise<PictureSequence> {
   });
   const { shape, values } = readNpy(bytes, path);
   const [count = 0, height = 0, width = 0, channels = 1] = shape;
-  if (shape.length < 3 || shape.length > 4 || count < 10) {
+  if (shape.length < 3 || shape.length > 4) {
     throw new GantryError('E_CONFIG', `${path}: an array [${shape.join(',')}] where [count,height,width] was expected`);
   }
+  if (count < FEWEST) throw new GantryError('E_CONFIG', `${path}: ${count} pictures are too few: ${FEWEST} at least`);
   const one = [height, width, channels];
   const pictures = { shape: [count, ...one], values: Float32Array.from(values, (byte) => (byte - 127.5) / 127.5) };
-  return { samples: count, draws: 1, shape: one, parts: () => [pictures], dispose: async () => undefined };
+  const size = sizeOf(one);
+  return {
+    samples: count,
+    draws: 1,
+    shape: one,
+    parts: (_, taken) => [{ shape: [taken, ...one], values: pictures.values.subarray(0, taken * size) }],
+    dispose: async () => undefined,
+  };
 }
 
 /** @throws GantryError E_DATASET unless pictures and images are of one size */
 function requireAlike(shape: readonly number[], { images, source }: DataSet, path: string): void {
   const expected = [images.rows, images.columns, 1];
   if (shape.join() === expected.join()) return;
+  const remedy = shape[2] === 1 ? 'name a folder with others by --data' : 'only grey pictures can be compared';
   throw new GantryError(
     'E_DATASET',
-    `${path} has pictures of ${shape.join('×')}, and ${source} images of ${expected.join('×')}: name a folder with others by --data`,
+    `${path} has pictures of ${shape.join('×')}, and ${source} images of ${expected.join('×')}: ${remedy}`,
   );
 }
 

@@ -1,4 +1,4 @@
-import { readFile, stat } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import {
   bestCheckpoint,
@@ -75,26 +75,12 @@ export async function* generateInParts(path: string, options: GenerateOptions = 
 }
 
 /**
- * The directory of a run's best checkpoint, by its evaluations.
- * @throws GantryError E_CHECKPOINT if no epoch was evaluated
- */
-export async function bestOf(run: string): Promise<string> {
-  const best = bestCheckpoint(run);
-  const isThere = await stat(best).then(
-    () => true,
-    () => false,
-  );
-  if (isThere) return best;
-  throw new GantryError('E_CHECKPOINT', `${run} has no best checkpoint: none of its epochs was evaluated`);
-}
-
-/**
  * The directory of one of a run's checkpoints.
  * @param which `best`, or the number of its step
  * @throws GantryError E_CHECKPOINT if there is none
  */
 export async function checkpointOf(run: string, which: string): Promise<string> {
-  if (which === 'best') return bestOf(run);
+  if (which === 'best') return bestCheckpoint(run);
   const steps = await checkpointSteps(run);
   const step = steps.find((each) => String(each) === which);
   if (step !== undefined) return checkpointAt(run, step);
@@ -137,9 +123,12 @@ export class SavedRun {
     return readLines<EpochEvaluation>(join(this.path, 'evaluations.jsonl'));
   }
 
-  /** The directory of the best checkpoint, for `generate`, see `bestOf`. */
+  /**
+   * The directory of the best checkpoint by the run's evaluations, for `generate`.
+   * @throws GantryError E_CHECKPOINT if no epoch was evaluated
+   */
   best(): Promise<string> {
-    return bestOf(this.path);
+    return bestCheckpoint(this.path);
   }
 
   /** What the run came to; undefined until it is finished. */

@@ -1,5 +1,5 @@
 import path from 'node:path';
-import type { BatchNorm } from '@gantry/core';
+import { GantryError, type BatchNorm } from '@gantry/core';
 import { Presets, SingleBar } from 'cli-progress';
 import { Command } from 'commander';
 import type { Evaluation } from '../api/evaluate.ts';
@@ -42,6 +42,8 @@ export function evaluateCommand(): Command {
 
 async function runEvaluate(given: string | undefined, flags: EvaluateFlags): Promise<void> {
   const { samples, draws, seed, batchNorm, data } = flags;
+  const asked = given ?? newestRunPath();
+  if (asked.endsWith('.npy')) refuseDrawing(asked, flags);
   // Loaded once nothing of the options was refused.
   const [{ evaluate }, { checkpointOf }, { evaluationText }, { featureFiles }] = await Promise.all([
     import('../api/evaluate.ts'),
@@ -49,7 +51,6 @@ async function runEvaluate(given: string | undefined, flags: EvaluateFlags): Pro
     import('../evaluation-text.ts'),
     import('../feature-files.ts'),
   ]);
-  const asked = given ?? newestRunPath();
   const source = flags.checkpoint === undefined ? asked : await checkpointOf(asked, flags.checkpoint);
   const bar = progressBar();
   let evaluation: Evaluation;
@@ -66,9 +67,25 @@ async function runEvaluate(given: string | undefined, flags: EvaluateFlags): Pro
   } finally {
     bar?.stop();
   }
+  if (flags.features !== undefined && evaluation.noise.features === 'patches') {
+    process.stderr.write(`${flags.features}: nothing is written, as patches are no features\n`);
+  }
   process.stdout.write(
     flags.json ? `${JSON.stringify({ source, ...evaluation })}\n` : evaluationText(source, evaluation),
   );
+}
+
+/** @throws GantryError E_CONFIG for options of what draws pictures, where they are there already */
+function refuseDrawing(file: string, flags: EvaluateFlags): void {
+  const options = {
+    checkpoint: 'checkpoint',
+    samples: 'samples',
+    draws: 'draws',
+    seed: 'seed',
+    batchNorm: 'batch-norm',
+  };
+  const [, given] = Object.entries(options).find(([name]) => name in flags) ?? [];
+  if (given !== undefined) throw new GantryError('E_CONFIG', `--${given} is for generators, and ${file} has pictures`);
 }
 
 /** On a terminal only. */

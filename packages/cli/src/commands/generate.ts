@@ -44,12 +44,12 @@ async function runGenerate(path: string | undefined, flags: GenerateFlags): Prom
     const remedy = 'name a file that ends in .npy, or ask for fewer';
     throw new GantryError('E_CONFIG', `--count ${count}: a grid holds ${MAX_IN_GRID} pictures at most; ${remedy}`);
   }
-  const [{ writeGrid, writeNpy }, { bestOf, generateInParts }] = await Promise.all([
+  const [{ writeGrid, writeNpy }, { checkpointOf, generateInParts }] = await Promise.all([
     import('../picture-files.ts'),
     import('../api/saved-run.ts'),
   ]);
   const given = path ?? newestRunPath();
-  const source = flags.best ? await bestOf(given) : given;
+  const source = flags.best ? await checkpointOf(given, 'best') : given;
   let step = 0;
   const parts = async function* () {
     const bar = progressBar(count);

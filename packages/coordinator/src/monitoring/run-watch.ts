@@ -91,7 +91,10 @@ export class RunWatch {
 
   /** Takes over what the directory of a resumed run records. */
   async load(directory: RunDirectory): Promise<void> {
-    for await (const line of directory.metrics()) this.#remember(line);
+    for await (const line of directory.metrics()) {
+      this.#remember(line);
+      this.#parts.balance.stepped(line);
+    }
     for await (const line of directory.events()) {
       this.happened(line);
       const event = knownEvent(line);
@@ -106,7 +109,11 @@ export class RunWatch {
   async rewind(directory: RunDirectory): Promise<void> {
     const history = new DownsampledHistory<MetricsLine>(HISTORY_LINES);
     let last: MetricsLine | undefined;
-    for await (const line of directory.metrics()) history.add((last = line));
+    this.#parts.balance.restart();
+    for await (const line of directory.metrics()) {
+      history.add((last = line));
+      this.#parts.balance.stepped(line);
+    }
     const samples = await this.#samplesIn(directory, last);
     const evaluations = await evaluationsIn(directory);
     // At once: a snapshot in between would be of two times.

@@ -1,4 +1,4 @@
-import { imagesAfter, type DataPlan, type EpochEvaluation, type Report, type StepMetrics } from '@gantry/core';
+import { imagesAfter, type DataPlan, type EpochEvaluation, type Report } from '@gantry/core';
 
 /** Steps over which the discriminator's probabilities are averaged. */
 const WINDOW = 100;
@@ -41,17 +41,18 @@ export class Balance {
     return [...this.#concerns.values()];
   }
 
-  /** The run went back, or was resumed: what came before is another story. */
+  /** The run went back: what is known by then has to be told again. */
   restart(): void {
     this.#window = [];
     this.#hadAllModes = false;
     this.#concerns.clear();
   }
 
-  /** A step is done. @returns what is wrong since now */
-  stepped(metrics: StepMetrics): Concern | undefined {
+  /** A step is done. @param metrics what it reported, by name @returns what is wrong since now */
+  stepped(metrics: Readonly<Record<string, unknown>>): Concern | undefined {
     if (!this.#names) return undefined;
-    this.#window.push({ real: metrics[this.#names.real] ?? NaN, fake: metrics[this.#names.fake] ?? NaN });
+    const { real: realName, fake: fakeName } = this.#names;
+    this.#window.push({ real: Number(metrics[realName]), fake: Number(metrics[fakeName]) });
     if (this.#window.length > WINDOW) this.#window.shift();
     if (this.#window.length < WINDOW) return undefined;
     const mean = (which: 'real' | 'fake') => this.#window.reduce((sum, each) => sum + each[which], 0) / WINDOW;
@@ -80,7 +81,7 @@ export class Balance {
     return this.#note({
       type: 'modes-lost',
       cause: `the generator draws few of the classes: ${percent}% of its pictures are of class ${largest}`,
-      remedy: 'going on from an earlier checkpoint with a lower learning rate or larger batches usually helps',
+      remedy: 'a new run with a lower learning rate or larger batches usually helps',
     });
   }
 

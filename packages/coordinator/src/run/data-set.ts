@@ -19,12 +19,19 @@ function fileNames(part: Part) {
   return [plain, `${plain}.gz`, dotted, `${dotted}.gz`];
 }
 
+/** Test images. */
+export interface HeldOut {
+  readonly images: ImageSet;
+  readonly sha256: string;
+  readonly source: string;
+}
+
 export interface DataSet {
   readonly images: ImageSet;
   /** Whether the images are MNIST's, wherever they came from. */
   readonly isMnist: boolean;
   /** Real images of the same kind that are not trained on, where there are some. */
-  readonly heldOut: () => Promise<ImageSet | undefined>;
+  readonly heldOut: () => Promise<HeldOut | undefined>;
   /** Of the whole file, uncompressed, whatever the limit. */
   readonly sha256: string;
   /** Where it came from, for people. */
@@ -51,15 +58,16 @@ export async function loadDataSet({ directory, limit }: DataSetOptions): Promise
 }
 
 /** The test images beside the training images. @throws GantryError E_DATASET if they are damaged, or of another size */
-async function loadHeldOut(directory: string | undefined, like: ImageSet): Promise<ImageSet | undefined> {
+async function loadHeldOut(directory: string | undefined, like: ImageSet): Promise<HeldOut | undefined> {
   if (directory !== undefined && !(await hasAny(resolve(directory), fileNames('t10k')))) return undefined;
-  const { images, source } = await loadImages('t10k', directory);
-  if (images.rows === like.rows && images.columns === like.columns) return images;
+  const heldOut = await loadImages('t10k', directory);
+  const { images, source } = heldOut;
+  if (images.rows === like.rows && images.columns === like.columns) return heldOut;
   const sizes = `${images.rows}×${images.columns} where those to train with are of ${like.rows}×${like.columns}`;
   throw new GantryError('E_DATASET', `${source}: test images of ${sizes}`);
 }
 
-async function loadImages(part: Part, directory: string | undefined) {
+async function loadImages(part: Part, directory: string | undefined): Promise<HeldOut> {
   const names = fileNames(part);
   const { bytes, source } = await (directory === undefined ? readPackage(part) : readFirst(resolve(directory), names));
   const images = decodeIdxImages(bytes, source);

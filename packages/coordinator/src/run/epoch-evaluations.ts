@@ -1,4 +1,4 @@
-import { isBetter, type EpochEvaluation, type Measures, type WeightAverage } from '@gantry/core';
+import { fromBest, isBetter, type EpochEvaluation, type Measures, type WeightAverage } from '@gantry/core';
 import type { CheckpointStore } from '../storage/checkpoint-store.ts';
 import { messageOf } from '../storage/durable-files.ts';
 import type { RunDirectory } from '../storage/run-directory.ts';
@@ -20,7 +20,13 @@ export interface EpochEvaluationsParts {
   readonly checkpoints: CheckpointStore;
   /** An epoch was evaluated; its line is written. */
   readonly evaluated: (line: EpochEvaluation) => void;
-  readonly notice: (text: string) => void;
+  /** An epoch could not be evaluated, and will not be. */
+  readonly failed: (epoch: number, cause: string) => void;
+}
+
+interface Place {
+  readonly step: number;
+  readonly epoch: number;
 }
 
 /**
@@ -31,8 +37,11 @@ export class EpochEvaluations {
   readonly #parts: EpochEvaluationsParts;
   #pending: Promise<void> | undefined;
   #best: EpochEvaluation | undefined;
+  /** The best of those whose checkpoints are there. */
+  #kept: EpochEvaluation | undefined;
   /** The last epoch that was evaluated. */
   #last = 0;
+  #isClosed = false;
 
   constructor(parts: EpochEvaluationsParts) {
     this.#parts = parts;
@@ -43,18 +52,22 @@ export class EpochEvaluations {
     return this.#best;
   }
 
-  /** Takes over what the run directory records. */
-  async load(): Promise<void> {
+  /** Takes over what the run directory records. @returns its lines */
+  async load(): Promise<readonly EpochEvaluation[]> {
     const { directory, checkpoints } = this.#parts;
-    this.#best = undefined;
-    this.#last = 0;
     const lines: EpochEvaluation[] = [];
-    for await (const line of directory.evaluations()) {
-      lines.push(line);
-      this.#last = line.epoch;
-      if (isBetter(line, this.#best)) this.#best = line;
+    for await (const line of directory.evaluations()) lines.push(line);
+    this.#last = lines.at(-1)?.epoch ?? 0;
+    const ranked = fromBest(lines);
+    this.#best = ranked[0];
+    this.#kept = undefined;
+    // Where the run went back, the checkpoint of the best epoch may be gone.
+    for (const line of ranked) {
+      if (!(await checkpoints.keepBest(line.step))) continue;
+      this.#kept = line;
+      break;
     }
-    if (this.#best) await checkpoints.keepBest(this.#best.step);
+    return lines;
   }
 
   /** Whether an epoch that is done shall be evaluated, and was not. */
@@ -64,10 +77,7 @@ export class EpochEvaluations {
   }
 
   /** Begins to evaluate an epoch whose checkpoint is written. @param numbers are copied before this returns */
-  begin(
-    place: { readonly step: number; readonly epoch: number },
-    { network, weights, statistics }: WeightAverage,
-  ): void {
+  begin(place: Place, { network, weights, statistics }: WeightAverage): void {
     this.#last = place.epoch;
     const numbers = { network, weights: weights.slice(), statistics: statistics.slice() };
     this.#pending = this.#evaluate(place, numbers);
@@ -81,21 +91,31 @@ export class EpochEvaluations {
     this.#pending = undefined;
   }
 
-  async #evaluate(place: { readonly step: number; readonly epoch: number }, numbers: WeightAverage): Promise<void> {
-    const { evaluator, directory, checkpoints, evaluated, notice } = this.#parts;
-    let measures: Measures;
-    try {
-      measures = await evaluator.evaluate(numbers, SAMPLES);
-    } catch (error) {
-      notice(`epoch ${place.epoch} could not be evaluated: ${messageOf(error)}`);
-      return;
-    }
+  /** Nobody waits any more: what is under way is given up. */
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    await this.#parts.evaluator.dispose();
+  }
+
+  async #evaluate(place: Place, numbers: WeightAverage): Promise<void> {
+    const { directory, checkpoints, evaluated } = this.#parts;
+    const measures = await this.#measures(place, numbers);
+    if (!measures || this.#isClosed) return;
     const line = { ...place, ...measures };
     directory.appendEvaluation(line);
-    if (isBetter(line, this.#best)) {
-      this.#best = line;
-      await checkpoints.keepBest(line.step);
-    }
+    if (isBetter(line, this.#best)) this.#best = line;
+    if (isBetter(line, this.#kept) && (await checkpoints.keepBest(line.step))) this.#kept = line;
     evaluated(line);
+  }
+
+  /** @returns undefined where that fails twice */
+  async #measures({ epoch }: Place, numbers: WeightAverage): Promise<Measures | undefined> {
+    const { evaluator, failed } = this.#parts;
+    try {
+      return await evaluator.evaluate(numbers, SAMPLES).catch(() => evaluator.evaluate(numbers, SAMPLES));
+    } catch (error) {
+      if (!this.#isClosed) failed(epoch, messageOf(error));
+      return undefined;
+    }
   }
 }

@@ -25,8 +25,16 @@ export function generatorEvaluator(parts: EvaluatorParts): GeneratorEvaluator {
   let thread: Promise<EvaluatorThread> | undefined;
   return {
     evaluate: async (numbers, samples) => {
-      thread ??= startThread(parts);
-      return (await thread).evaluate({ numbers, place: { seed }, samples });
+      try {
+        thread ??= startThread(parts);
+        return await (await thread).evaluate({ numbers, place: { seed }, samples });
+      } catch (error) {
+        // It may be of no use any more: the next one begins anew.
+        const failed = await thread?.catch(() => undefined);
+        thread = undefined;
+        await failed?.dispose();
+        throw error;
+      }
     },
     dispose: async () => (await thread?.catch(() => undefined))?.dispose(),
   };

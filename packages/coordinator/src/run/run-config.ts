@@ -167,7 +167,13 @@ export const runJsonSchema = z.object({
   format: z.literal(RUN_FORMAT),
   created: z.iso.datetime(),
   config: trainConfigSchema,
-  data: z.object({ source: z.string(), sha256: z.string(), images: z.int() }),
+  data: z.object({
+    source: z.string(),
+    sha256: z.string(),
+    images: z.int(),
+    /** The sha256 of the test images that evaluations compare with, where there are some. */
+    heldOut: z.string().exactOptional(),
+  }),
   versions: z.record(z.string(), z.string()),
   parameters: z.array(z.object({ name: z.string(), shape: z.array(z.int()) })),
   /** What computed, in the order in which it came: workers of one class round alike. */

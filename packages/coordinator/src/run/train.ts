@@ -3,13 +3,13 @@ import {
   GantryError,
   Synchronous,
   dataInput,
+  epochsAfter,
   initialState,
   phaseAt,
   roundsPerStep,
   shardSizes,
   totalSteps,
   type DataPlan,
-  type ImageSet,
   type ModelManifest,
   type Program,
   type RunEvent,
@@ -18,12 +18,12 @@ import {
   type TrainingState,
 } from '@gantry/core';
 import { disposeModel, manifestOf, reportsOf, type Model } from '@gantry/core/tfjs';
-import { PictureRenderer, pictureSource, type PictureEngine } from '@gantry/evaluation';
+import { PictureRenderer, pictureSource, type PictureEngine, type PictureSource } from '@gantry/evaluation';
 import { CheckpointStore } from '../storage/checkpoint-store.ts';
-import { loadDataSet, type DataSet } from './data-set.ts';
+import { loadDataSet, type DataSet, type HeldOut } from './data-set.ts';
 import { openTokens, type Tokens } from '../network/tokens.ts';
 import { Balance } from './balance.ts';
-import { EpochEvaluations, type GeneratorEvaluator } from './epoch-evaluations.ts';
+import { EpochEvaluations } from './epoch-evaluations.ts';
 import { EventLog } from './event-log.ts';
 import { generatorEvaluator } from './generator-evaluator.ts';
 import { NumericClasses } from './numeric-classes.ts';
@@ -94,7 +94,7 @@ export async function train(options: TrainOptions): Promise<Summary | undefined>
   const { observer, signal } = options;
   // Everything that can be refused is checked before anything is written.
   const open = options.resume ? openRun : createRun;
-  const { directory, tokens, record: opened, model, data, real, checkpoints, state } = await open(options);
+  const { directory, tokens, record: opened, model, data, heldOut, pictures, checkpoints, state } = await open(options);
   const { config } = opened;
   // What is recorded while nobody waits for it ends the run as what the training itself writes does.
   const unwritable = new AbortController();
@@ -102,7 +102,7 @@ export async function train(options: TrainOptions): Promise<Summary | undefined>
   const classNames = new ClassNames(opened.numericClasses);
   const classes = new NumericClasses(opened, classNames, (noted) => record.keep(noted));
   let renderer: PictureRenderer | undefined;
-  let evaluator: GeneratorEvaluator | undefined;
+  let evaluations: EpochEvaluations | undefined;
   let scheduler: Scheduler | undefined;
   let workers: AttachedWorkers | undefined;
   let summary: Summary | undefined;
@@ -111,7 +111,7 @@ export async function train(options: TrainOptions): Promise<Summary | undefined>
     const manifest = manifestOf(model);
     const plan = planOf(config, data, manifest);
     const { pictureEngine: engine } = options;
-    renderer = new PictureRenderer(pictureSource(model, GRID_PICTURES, config.batchNorm), engine);
+    renderer = new PictureRenderer(pictures, engine);
     const { startReferee } = options;
     const events = new EventLog(directory, state, (line) => {
       watch.happened(line);
@@ -139,6 +139,7 @@ export async function train(options: TrainOptions): Promise<Summary | undefined>
     const watch = new RunWatch({ name: basename(directory.path), config, plan, reports, scheduler, control, balance });
     await watch.load(directory);
     const grids = new SampleGrids({ renderer, directory, seed: config.seed });
+    const real = heldOut?.images ?? data.images;
     await grids.writeReal(real);
     // Whoever could not be audited need not come.
     await scheduler.prepare();
@@ -149,13 +150,20 @@ export async function train(options: TrainOptions): Promise<Summary | undefined>
     const { path } = directory;
     workers = await options.attachWorkers({ scheme, programFor, scheduler, watch, control, path, tokens });
     hasBegun = true;
-    evaluator = generatorEvaluator({ model, real, isMnist: data.isMnist, engine, batchNorm: config.batchNorm, seed });
-    const evaluations = new EpochEvaluations({
-      every: config.evaluateEvery ?? 0,
+    const evaluator = generatorEvaluator({
+      model,
+      real,
+      isMnist: data.isMnist,
+      engine,
+      batchNorm: config.batchNorm,
+      seed,
+    });
+    evaluations = new EpochEvaluations({
+      every: evaluateEvery(config, data),
       evaluator,
       directory,
       checkpoints,
-      notice: (text) => observer.notice(text),
+      failed: (epoch, cause) => note({ type: 'unevaluated', epoch, cause }),
       evaluated: (line) => {
         watch.evaluated(line);
         observer.evaluated(line);
@@ -163,7 +171,7 @@ export async function train(options: TrainOptions): Promise<Summary | undefined>
         if (concern) note(concern);
       },
     });
-    await evaluations.load();
+    for (const line of await evaluations.load()) balance.evaluated(line);
     const run = new TrainingRun({
       config,
       plan,
@@ -190,10 +198,10 @@ export async function train(options: TrainOptions): Promise<Summary | undefined>
     return summary;
   } finally {
     try {
+      await evaluations?.close();
       await workers?.close(summary ? 'finished' : 'stopped');
       await scheduler?.dispose();
       await renderer?.dispose();
-      await evaluator?.dispose();
       disposeModel(model);
       await record.settled();
     } finally {
@@ -209,8 +217,10 @@ interface OpenRun {
   readonly record: RunJson;
   readonly model: Model;
   readonly data: DataSet;
-  /** What pictures are compared with: images held out of the training, where there are some. */
-  readonly real: ImageSet;
+  /** What evaluations compare with: absent where there are none, of either. */
+  readonly heldOut: HeldOut | undefined;
+  /** How its pictures are made. */
+  readonly pictures: PictureSource;
   readonly checkpoints: CheckpointStore;
   readonly state: TrainingState;
 }
@@ -221,23 +231,23 @@ function planOf(config: TrainConfig, { images }: DataSet, manifest: ModelManifes
 }
 
 async function createRun(options: TrainOptions): Promise<OpenRun> {
-  const asked = newConfig(options.config);
-  const model = options.modelNamed(asked.model);
+  const config = newConfig(options.config);
+  const model = options.modelNamed(config.model);
   const manifest = manifestOf(model);
-  const data = await loadDataSet({ directory: options.dataDirectory, limit: asked.limit });
-  const config = evaluating(asked, data);
+  const data = await loadDataSet({ directory: options.dataDirectory, limit: config.limit });
   shardSizes(planOf(config, data, manifest));
   requireFitting(data, manifest);
-  const real = (await data.heldOut()) ?? data.images;
+  const heldOut = await heldOutOf(data, config);
+  const pictures = pictureSource(model, GRID_PICTURES, config.batchNorm);
   const created = new Date().toISOString();
-  const begun = { ...runJson(config, data, manifest, options.pictureEngine), created, numericClasses: [] };
+  const begun = { ...runJson(config, data, heldOut, manifest, options.pictureEngine), created, numericClasses: [] };
   const directory = await RunDirectory.create(options.path, begun);
   try {
     const { tokens, record } = await withTokens(directory, begun);
     const state = firstState(model, manifest, config);
     directory.appendEvent({ step: 0, type: 'started' });
     const checkpoints = await CheckpointStore.open(directory.path, manifest);
-    return { directory, tokens, record, model, data, real, state, checkpoints };
+    return { directory, tokens, record, model, data, heldOut, pictures, state, checkpoints };
   } catch (error) {
     await directory.discard();
     throw error;
@@ -249,18 +259,24 @@ async function openRun(options: TrainOptions): Promise<OpenRun> {
   try {
     const { tokens: marks, ...recorded } = parseRunJson(directory.runJson, runFile(directory.path));
     if (marks) await checkTokens(directory.path, marks);
-    const asked = resumedConfig(recorded.config, options.config);
-    const model = options.modelNamed(asked.model);
+    const config = resumedConfig(recorded.config, options.config);
+    const model = options.modelNamed(config.model);
     const manifest = manifestOf(model);
     const directoryOfData = options.dataDirectory ?? folderOf(recorded.data.source);
-    const data = await loadDataSet({ directory: directoryOfData, limit: asked.limit });
-    const config = evaluating(asked, data);
+    const data = await loadDataSet({ directory: directoryOfData, limit: config.limit });
     requireFitting(data, manifest);
-    const real = (await data.heldOut()) ?? data.images;
+    const pictures = pictureSource(model, GRID_PICTURES, config.batchNorm);
     if (data.sha256 !== recorded.data.sha256) {
       throw new GantryError(
         'E_RESUME',
         `the images of ${data.source} are not those that the run was started with (${recorded.data.source})`,
+      );
+    }
+    const heldOut = await heldOutOf(data, config);
+    if (heldOut && recorded.data.heldOut !== undefined && heldOut.sha256 !== recorded.data.heldOut) {
+      throw new GantryError(
+        'E_RESUME',
+        `${heldOut.source}: not the test images that the run was evaluated with; restore them, or go on with --evaluate-every 0`,
       );
     }
     const checkpoints = await CheckpointStore.open(directory.path, manifest);
@@ -271,11 +287,13 @@ async function openRun(options: TrainOptions): Promise<OpenRun> {
     requireAhead(state.step, planOf(config, data, manifest), options.config);
     for (const reason of restored?.skipped ?? []) options.observer.notice(reason);
     await directory.truncateTo(state.step);
-    const resumed = { ...recorded, goingBackTo: undefined, ...runJson(config, data, manifest, options.pictureEngine) };
+    await directory.removeGeneratorsAfter(epochsAfter(state.step, planOf(config, data, manifest)));
+    const written = runJson(config, data, heldOut ?? recorded.data.heldOut, manifest, options.pictureEngine);
+    const resumed = { ...recorded, goingBackTo: undefined, ...written };
     await directory.writeRunJson(resumed);
     const { tokens, record } = await withTokens(directory, resumed);
     directory.appendEvent({ step: state.step, type: 'resumed', skipped: restored?.skipped ?? [] });
-    return { directory, tokens, record, model, data, real, state, checkpoints };
+    return { directory, tokens, record, model, data, heldOut, pictures, state, checkpoints };
   } catch (error) {
     await directory.close();
     throw error;
@@ -285,10 +303,14 @@ async function openRun(options: TrainOptions): Promise<OpenRun> {
 /** Training images between two evaluations, at least, where nothing was said of it: those of MNIST. Evaluating takes seconds. */
 const IMAGES_PER_EVALUATION = 60_000;
 
-/** What is evaluated where nothing was said of it: digits, of which there is a classifier. */
-function evaluating(config: TrainConfig, { isMnist, images }: DataSet): TrainConfig {
-  const usual = isMnist ? Math.ceil(IMAGES_PER_EVALUATION / images.count) : 0;
-  return { ...config, evaluateEvery: config.evaluateEvery ?? usual };
+/** Epochs between two evaluations. Where nothing was said of them, only digits are judged, of which there is a classifier. */
+function evaluateEvery(config: TrainConfig, { isMnist, images }: DataSet): number {
+  return config.evaluateEvery ?? (isMnist ? Math.ceil(IMAGES_PER_EVALUATION / images.count) : 0);
+}
+
+/** Those that evaluations compare with. Without evaluations, none are looked for. @throws GantryError E_DATASET */
+async function heldOutOf(data: DataSet, config: TrainConfig): Promise<HeldOut | undefined> {
+  return evaluateEvery(config, data) > 0 ? data.heldOut() : undefined;
 }
 
 /**
@@ -340,13 +362,19 @@ function requireFitting({ images: { rows, columns }, source }: DataSet, manifest
 function runJson(
   config: TrainConfig,
   data: DataSet,
+  heldOut: HeldOut | string | undefined,
   manifest: ModelManifest,
   pictures: PictureEngine,
 ): Omit<RunJson, 'created' | 'numericClasses' | 'bitIdentical' | 'tainted' | 'goingBackTo' | 'tokens'> {
   return {
     format: RUN_FORMAT,
     config,
-    data: { source: data.source, sha256: data.sha256, images: data.images.count },
+    data: {
+      source: data.source,
+      sha256: data.sha256,
+      images: data.images.count,
+      ...(heldOut !== undefined && { heldOut: typeof heldOut === 'string' ? heldOut : heldOut.sha256 }),
+    },
     versions: { gantry: version, node: process.versions.node },
     pictures,
     parameters: manifest.trainable.map(({ name, shape }) => ({ name, shape: [...shape] })),

@@ -171,7 +171,8 @@ export class TrainingRun {
 
   /** Goes back to before the steps in which a worker may have lied. */
   async #goBack(): Promise<void> {
-    const { state, initialState, directory, record, checkpoints, watch, scheduler, events, evaluations } = this.#parts;
+    const { state, initialState, directory, record, checkpoints, watch, scheduler, events, plan } = this.#parts;
+    const { evaluations, balance } = this.#parts;
     const { step: done } = state;
     await evaluations.settled();
     events.hold();
@@ -181,14 +182,14 @@ export class TrainingRun {
     await record.settled();
     const sound = (await checkpoints.goBackTo(taint.first - 1)) ?? initialState();
     await directory.truncateTo(sound.step);
+    await directory.removeGeneratorsAfter(epochsAfter(sound.step, plan));
     copyState(sound, state);
     record.keep({ goingBackTo: undefined });
     this.#results.length = 0;
     this.#clock = new StepClock();
     scheduler.wentBackTo(sound.step);
-    this.#parts.balance.restart();
-    await evaluations.load();
     await watch.rewind(directory);
+    for (const line of await evaluations.load()) balance.evaluated(line);
     events.release();
     events.record({ type: 'rolled-back', ...taint, lost: done - sound.step, cause });
   }

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { mkdir, readdir, readlink, rename, rm, stat, symlink } from 'node:fs/promises';
+import { lstat, mkdir, readdir, readlink, rename, rm, stat, symlink } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { GantryError, epochsAfter, type DataPlan, type ModelManifest, type TrainingState } from '@gantry/core';
 import {
@@ -61,9 +61,7 @@ export class CheckpointStore {
       for (const name of await readdir(path)) {
         if (name.startsWith(ASIDE_PREFIX)) await rm(join(path, name), { recursive: true });
       }
-      const store = new CheckpointStore(path, manifest);
-      store.#best = await linkedStep(path);
-      return store;
+      return new CheckpointStore(path, manifest);
     } catch (cause) {
       throw diskError(path, cause);
     }
@@ -98,25 +96,31 @@ export class CheckpointStore {
   }
 
   /**
-   * Keeps the checkpoint of a step as the best one, which may be the best already.
+   * Keeps the checkpoint of a step as the best one, and lets the link `best` lead to it where the file system has links.
    * @returns false if there is no such checkpoint
-   * @throws GantryError E_RUN_DIRECTORY
    */
   async keepBest(step: number): Promise<boolean> {
     await this.#last.catch(() => undefined);
-    if (step === this.#best) return true;
     if (!(await exists(join(this.#path, nameOf(step))))) return false;
-    const aside = join(this.#path, `${ASIDE_PREFIX}${BEST}`);
-    try {
-      await rm(aside, { force: true });
-      await symlink(nameOf(step), aside, 'dir');
-      await rename(aside, join(this.#path, BEST));
-      await syncDirectory(this.#path);
-    } catch (cause) {
-      throw diskError(join(this.#path, BEST), cause);
-    }
     this.#best = step;
+    // People follow it; what is best is known without.
+    await this.#linkBest(step).catch(() => undefined);
     return true;
+  }
+
+  async #linkBest(step: number): Promise<void> {
+    const [link, aside] = [join(this.#path, BEST), join(this.#path, `${ASIDE_PREFIX}${BEST}`)];
+    if ((await readlink(link).catch(() => undefined)) === nameOf(step)) return;
+    await rm(aside, { recursive: true, force: true });
+    await symlink(nameOf(step), aside, 'dir');
+    // Whoever copied the run may have made a directory of the link.
+    const isDirectory = await lstat(link).then(
+      (found) => found.isDirectory(),
+      () => false,
+    );
+    if (isDirectory) await rm(link, { recursive: true });
+    await rename(aside, link);
+    await syncDirectory(this.#path);
   }
 
   /**
@@ -194,7 +198,7 @@ export class CheckpointStore {
     const aside = this.#aside(step, 'old');
     try {
       if (step === this.#best) {
-        await rm(join(this.#path, BEST), { force: true });
+        await rm(join(this.#path, BEST), { recursive: true, force: true });
         this.#best = undefined;
       }
       await rename(join(this.#path, nameOf(step)), aside);
@@ -275,22 +279,6 @@ function checkpointsOf(run: string): string {
 /** Where the checkpoint of a step is. */
 export function checkpointAt(run: string, step: number): string {
   return join(checkpointsOf(resolve(run)), nameOf(step));
-}
-
-/** Where the best checkpoint of a run is, once one was evaluated. */
-export function bestCheckpoint(run: string): string {
-  return join(checkpointsOf(resolve(run)), BEST);
-}
-
-/** The step to which the link `best` leads. */
-async function linkedStep(path: string): Promise<number | undefined> {
-  try {
-    return stepOf(await readlink(join(path, BEST)));
-  } catch (cause) {
-    // Anything else of that name is somebody's own.
-    if (['ENOENT', 'EINVAL'].includes(systemErrorCode(cause) ?? '')) return undefined;
-    throw cause;
-  }
 }
 
 function nameOf(step: number): string {

@@ -23,6 +23,7 @@ import { RunLock, isLockFile } from './run-lock.ts';
 import { sealedJson } from './sealed-json.ts';
 
 const SAMPLES = 'samples';
+const GENERATORS = 'generators';
 const LINE_FILES = ['metrics.jsonl', 'work.jsonl', 'events.jsonl', 'evaluations.jsonl'] as const;
 
 /**
@@ -188,10 +189,20 @@ export class RunDirectory {
   /** Writes what is kept of an epoch's generator. @param files by name */
   async writeGenerator(epoch: number, files: ReadonlyMap<string, string | Uint8Array>): Promise<void> {
     this.#lock.check();
-    const folder = join(this.path, 'generators', `epoch-${String(epoch).padStart(4, '0')}`);
+    const folder = join(this.path, GENERATORS, `epoch-${String(epoch).padStart(4, '0')}`);
     await makeDirectory(folder);
     // Last what names the hashes of the others: without it, nothing is there.
     for (const [name, data] of files) await writeFileDurably(join(folder, name), data);
+  }
+
+  /** Removes the generators of later epochs, whose steps will be done again. */
+  async removeGeneratorsAfter(epoch: number): Promise<void> {
+    this.#lock.check();
+    const folder = join(this.path, GENERATORS);
+    const names = await readdir(folder).catch((): string[] => []);
+    for (const name of names.filter((each) => epochOf(`${each}.png`) > epoch)) {
+      await rm(join(folder, name), { recursive: true });
+    }
   }
 
   /** Paths of the samples written so far, by epoch. */
@@ -291,7 +302,7 @@ async function openLineFiles(path: string): Promise<LineFiles> {
 
 /** Removes what a run has whose training has not begun; `run.json` first, without which it is none. */
 async function removeNewRun(path: string): Promise<void> {
-  const names = [...LINE_FILES, 'checkpoints'].map((name) => join(path, name));
+  const names = [...LINE_FILES, 'checkpoints', SAMPLES].map((name) => join(path, name));
   for (const name of [runFile(path), ...names, ...Object.values(tokenFiles(path))])
     await rm(name, { recursive: true, force: true });
 }

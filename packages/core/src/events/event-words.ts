@@ -31,6 +31,7 @@ const KINDS: Readonly<Record<EventType, EventKind>> = {
   checkpoint: 'run',
   paused: 'run',
   continued: 'run',
+  unevaluated: 'run',
   'discriminator-won': 'run',
   'modes-lost': 'run',
   diverged: 'faults',
@@ -64,6 +65,7 @@ const ON_TERMINAL: Readonly<Record<EventType, 'line' | 'warning' | undefined>> =
   checkpoint: undefined,
   paused: undefined,
   continued: undefined,
+  unevaluated: 'warning',
   'discriminator-won': 'warning',
   'modes-lost': 'warning',
   diverged: undefined,
@@ -153,6 +155,8 @@ function wordsOf(event: EventLine): string {
     case 'continued':
     case 'diverged':
       return `the run ${event.type}: ${event.cause}`;
+    case 'unevaluated':
+      return `epoch ${event.epoch} could not be evaluated: ${event.cause}`;
     case 'discriminator-won':
     case 'modes-lost':
       return `${event.cause}; ${event.remedy}`;

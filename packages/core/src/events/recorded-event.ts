@@ -51,6 +51,7 @@ const FIELDS: { readonly [T in EventType]: ChecksOf<EventOf<T>> } = {
   checkpoint: {},
   paused: { cause: isText },
   continued: { cause: isText },
+  unevaluated: { epoch: isNumber, cause: isText },
   'discriminator-won': { cause: isText, remedy: isText },
   'modes-lost': { cause: isText, remedy: isText },
   diverged: { cause: isText },

@@ -120,6 +120,12 @@ export type RunEvent =
   | { readonly type: 'checkpoint' }
   | { readonly type: 'paused'; readonly cause: string }
   | { readonly type: 'continued'; readonly cause: string }
+  | {
+      readonly type: 'unevaluated';
+      /** Counted from 1. */
+      readonly epoch: number;
+      readonly cause: string;
+    }
   | { readonly type: 'discriminator-won'; readonly cause: string; readonly remedy: string }
   | { readonly type: 'modes-lost'; readonly cause: string; readonly remedy: string }
   | { readonly type: 'diverged'; readonly cause: string }

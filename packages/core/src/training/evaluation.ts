@@ -32,6 +32,14 @@ export function distanceOf({ frechetDistance, slicedWassersteinDistance }: Measu
   return frechetDistance ?? slicedWassersteinDistance ?? NaN;
 }
 
+/** The evaluations that can be compared with the newest one, the best first; of equals, the earliest. */
+export function fromBest(evaluations: readonly EpochEvaluation[]): readonly EpochEvaluation[] {
+  const newest = evaluations.at(-1);
+  return evaluations
+    .filter((each) => each.features === newest?.features && !Number.isNaN(distanceOf(each)))
+    .toSorted((a, b) => distanceOf(a) - distanceOf(b));
+}
+
 /** Whether an evaluation is better than the best so far. Those of other features are no measure. */
 export function isBetter(candidate: Measures, best: Measures | undefined): boolean {
   const distance = distanceOf(candidate);

@@ -10,6 +10,9 @@ import type { Pictures } from '../pictures/pictures.ts';
 import type { PictureEngine } from '../picture-engines.ts';
 import { CLASSES, FEATURES, classify, mnistClassifier } from './classifier.ts';
 
+/** Of the weights that ship: features by others have another name. `npm run train:classifier` prints it. */
+const WEIGHTS_SHA256 = '95b70ede4348bced54f87eaf00f1593be3e9029448f2bf3c69b0b1d2ec8b941a';
+
 /** Pictures in one run of the compiled network. */
 const BATCH = 100;
 const SIDE = 28;
@@ -34,12 +37,15 @@ export interface Features {
 
 /**
  * The classifier of MNIST's digits that ships with Gantry, compiled.
- * @throws GantryError E_RUN_DIRECTORY if its weights are missing or damaged
+ * @throws GantryError E_ENGINE if its weights are missing or damaged
  */
 export async function mnistFeatures(): Promise<FeatureSource> {
   const file = createRequire(import.meta.url).resolve('#weights/mnist-classifier.safetensors');
-  const bytes = await readFile(file);
+  const bytes = await readFile(file).catch((cause: unknown) => {
+    throw new GantryError('E_ENGINE', `${file} cannot be read: install Gantry again`, { cause });
+  });
   const hash = createHash('sha256').update(bytes).digest('hex');
+  if (hash !== WEIGHTS_SHA256) throw new GantryError('E_ENGINE', `${file} is damaged: install Gantry again`);
   const { tensors } = decodeSafetensors(bytes);
   const model = mnistClassifier();
   try {
@@ -70,7 +76,7 @@ export class FeatureExtractor {
 
   /**
    * @param parts of pictures [_,28,28,1], together `count`
-   * @throws GantryError E_DATASET for pictures of another size
+   * @throws GantryError E_DATASET for pictures of another size, E_DIVERGED for those that are no numbers
    */
   async extract(parts: AsyncIterable<Pictures> | Iterable<Pictures>, count: number): Promise<Features> {
     const program = await this.#program;
@@ -100,6 +106,9 @@ export class FeatureExtractor {
     }
     // What the last rows hold beyond is of pictures before: their results are dropped.
     if (waiting > 0) await run();
+    if (!all.logits.every(Number.isFinite) || !all.features.every(Number.isFinite)) {
+      throw new GantryError('E_DIVERGED', 'the pictures hold numbers that are not finite');
+    }
     return { count, ...all };
   }
 
