@@ -119,7 +119,9 @@ describe('a run with evaluations', () => {
       /step-00000031, step 31\none draw of 50 pictures, judged by patches\nno images are held out/,
     );
     expect(stdout).toMatch(/^sliced Wasserstein distance +[\d.]+ +[\d.]+ +0 is best$/m);
-    expect((await gantryOk('evaluate', run, '--checkpoint', 'best', ...options)).stdout).toContain('checkpoints/best');
+    expect((await gantryOk('evaluate', run, '--checkpoint', 'best', ...options)).stdout).toContain(
+      `${readlinkSync(join(run, 'checkpoints/best'))}, step `,
+    );
   });
 
   it('says in one line what it cannot evaluate', async () => {

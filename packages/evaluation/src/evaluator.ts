@@ -28,7 +28,9 @@ export class Evaluator {
     this.#judge = judgeBy(judge, engine);
   }
 
-  evaluate({ numbers, place, samples }: EvaluationRequest): Promise<Measures> {
+  /** @returns what fewer pictures come to where there are not as many real ones */
+  evaluate({ numbers, place, samples: asked }: EvaluationRequest): Promise<Measures> {
+    const samples = Math.min(asked, this.#judge.most);
     return this.#judge.judge(this.#renderer.renderInParts(numbers, place, samples), samples);
   }
 }

@@ -1,4 +1,4 @@
-import { sizeOf, type ImageSet, type Measures } from '@gantry/core';
+import { sizeOf, takeImages, type ImageSet, type Measures } from '@gantry/core';
 import { CLASSES, FEATURES } from './features/classifier.ts';
 import { FeatureExtractor, type FeatureSource, type Features } from './features/feature-extractor.ts';
 import { classShares, entropy, score, softmax } from './metrics/classes.ts';
@@ -22,7 +22,9 @@ export interface JudgeSource {
 
 /** Says how good pictures are. */
 export interface Judge {
-  /** @param parts of `count` pictures */
+  /** Pictures that it can take into account at most. */
+  readonly most: number;
+  /** @param parts of `count` pictures, `most` at most */
   judge(parts: AsyncIterable<Pictures> | Iterable<Pictures>, count: number): Promise<Measures>;
   dispose(): Promise<void>;
 }
@@ -33,6 +35,7 @@ export function judgeBy({ heldOut, features }: JudgeSource, engine: PictureEngin
 
 /** By features of a classifier. */
 class FeatureJudge implements Judge {
+  readonly most = Infinity;
   readonly #extractor: FeatureExtractor;
   readonly #name: string;
   readonly #heldOut: ImageSet;
@@ -75,14 +78,17 @@ export function measuresOf({ features, logits }: Features, real: Moments) {
 
 /** By small patches, for images of which there is no classifier. */
 class PatchJudge implements Judge {
+  readonly most: number;
   readonly #heldOut: ImageSet;
 
   constructor(heldOut: ImageSet) {
     this.#heldOut = heldOut;
+    // As many are compared with as many.
+    this.most = heldOut.count;
   }
 
   async judge(parts: AsyncIterable<Pictures> | Iterable<Pictures>, count: number): Promise<Measures> {
-    const real = await gathered(realPictures(this.#heldOut), this.#heldOut.count);
+    const real = await gathered(realPictures(takeImages(this.#heldOut, count)), count);
     const { distance } = slicedWasserstein(await gathered(parts, count), real, PATCH_SEED);
     return { features: 'patches', samples: count, slicedWassersteinDistance: distance };
   }
