@@ -151,6 +151,7 @@ describe('the run directory', () => {
     expect(readdirSync(path).toSorted()).toEqual([
       'checkpoints',
       'control.token',
+      'evaluations.jsonl',
       'events.jsonl',
       'metrics.jsonl',
       'run.json',
@@ -164,6 +165,7 @@ describe('the run directory', () => {
       'epoch-0000.png',
       'epoch-0001.png',
       'epoch-0002.png',
+      'real.png',
     ]);
     expect(checkpointsOf(path)).toEqual(['step-00000004', 'step-00000006', 'step-00000008']);
     expect(readdirSync(join(path, 'checkpoints', 'step-00000008')).toSorted()).toEqual([
