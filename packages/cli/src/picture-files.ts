@@ -1,7 +1,6 @@
 import { open, rename, rm, writeFile } from 'node:fs/promises';
 import { gridPng } from '@gantry/coordinator';
-import type { Pictures } from '@gantry/evaluation';
-import { joinedPictures } from './api/joined-pictures.ts';
+import { joinedPictures, type Pictures } from '@gantry/evaluation';
 import { npyHeader } from './npy.ts';
 
 /** Writes so many pictures as one grid; they are all in memory. */

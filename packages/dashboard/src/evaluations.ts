@@ -1,4 +1,4 @@
-import { isBetter, type EpochEvaluation, type Measures } from '@gantry/core';
+import { fromBest, type EpochEvaluation, type Measures } from '@gantry/core';
 
 /** Those that can be compared with the newest one: judged by the same features. */
 export function comparable(evaluations: readonly EpochEvaluation[]): readonly EpochEvaluation[] {
@@ -8,9 +8,7 @@ export function comparable(evaluations: readonly EpochEvaluation[]): readonly Ep
 
 /** The one with the least distance, of those that can be compared; undefined where none has a distance. */
 export function bestOf(evaluations: readonly EpochEvaluation[]): EpochEvaluation | undefined {
-  let best: EpochEvaluation | undefined;
-  for (const each of comparable(evaluations)) if (isBetter(each, best)) best = each;
-  return best;
+  return fromBest(evaluations)[0];
 }
 
 /** What the distance is called that features allow. */

@@ -1,12 +1,11 @@
-import { GantryError, Stream, fillUniform, sizeOf, type ImageSet, type Measures } from '@gantry/core';
+import { GantryError, Stream, fillUniform, sizeOf, takeImages, type ImageSet, type Measures } from '@gantry/core';
 import { compiledProducts } from './compiled-products.ts';
 import { FEATURES } from './features/classifier.ts';
 import { FeatureExtractor, type FeatureSource, type Features } from './features/feature-extractor.ts';
-import { PATCH_SEED, gathered, measuresOf } from './judge.ts';
+import { measuresOf, patchDistance } from './judge.ts';
 import { momentsOf, type Moments } from './metrics/moments.ts';
 import { nearestDistances, precisionAndRecall } from './metrics/neighbours.ts';
 import type { Products } from './metrics/products.ts';
-import { slicedWasserstein } from './metrics/sliced-wasserstein.ts';
 import type { PictureEngine } from './picture-engines.ts';
 import type { Pictures } from './pictures/pictures.ts';
 import { realPictures } from './pictures/real-pictures.ts';
@@ -162,15 +161,14 @@ class PatchExamination implements Examination {
   }
 
   async examine(parts: Parts, count: number): Promise<Findings> {
-    const real = await gathered(firstPictures(this.#heldOut ?? this.#training, count), count);
-    const { distance, levels } = slicedWasserstein(await gathered(parts, count), real, PATCH_SEED);
+    const { distance, levels } = await patchDistance(parts, this.#heldOut ?? this.#training, count);
     return { features: 'patches', samples: count, slicedWassersteinDistance: distance, levels };
   }
 
   async floor(count: number): Promise<Findings | undefined> {
     const used = Math.min(count, this.#training.count);
     if (!this.#heldOut || used < FEWEST) return undefined;
-    return this.examine(firstPictures(this.#training, used), used);
+    return this.examine(realPictures(takeImages(this.#training, used)), used);
   }
 
   async dispose(): Promise<void> {
@@ -189,10 +187,6 @@ export function* noisePictures(shape: readonly number[], count: number): Generat
 
 /** A place among draws that nothing else has. */
 const NOISE_DRAW = 2 ** 32 - 2;
-
-function firstPictures(images: ImageSet, count: number): Generator<Pictures> {
-  return realPictures({ ...images, count });
-}
 
 /** The middle one, or the mean of the two. @param values at least one */
 function median(values: Float64Array): number {

@@ -5,6 +5,7 @@ export { mnistFeatures } from './features/feature-extractor.ts';
 export { PICTURE_ENGINES, type PictureEngine } from './picture-engines.ts';
 export { PictureRenderer, type GeneratorNumbers, type PicturePlace } from './pictures/picture-renderer.ts';
 export { EVALUATION_BATCH, compileGenerator, pictureSource, type PictureSource } from './pictures/picture-source.ts';
+export { joinedPictures } from './pictures/joined-pictures.ts';
 export type { Pictures } from './pictures/pictures.ts';
 export { realPictures } from './pictures/real-pictures.ts';
 export { FEWEST, noisePictures, openExamination, type Examination, type Findings } from './examination.ts';

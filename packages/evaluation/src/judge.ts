@@ -1,16 +1,17 @@
-import { sizeOf, takeImages, type ImageSet, type Measures } from '@gantry/core';
+import { takeImages, type ImageSet, type Measures } from '@gantry/core';
 import { CLASSES, FEATURES } from './features/classifier.ts';
 import { FeatureExtractor, type FeatureSource, type Features } from './features/feature-extractor.ts';
 import { classShares, entropy, score, softmax } from './metrics/classes.ts';
 import { frechetDistance } from './metrics/frechet.ts';
 import { momentsOf, type Moments } from './metrics/moments.ts';
-import { slicedWasserstein } from './metrics/sliced-wasserstein.ts';
+import { slicedWasserstein, type SlicedWasserstein } from './metrics/sliced-wasserstein.ts';
 import type { PictureEngine } from './picture-engines.ts';
+import { joinedPictures } from './pictures/joined-pictures.ts';
 import type { Pictures } from './pictures/pictures.ts';
 import { realPictures } from './pictures/real-pictures.ts';
 
 /** Of the patches and directions: the same for all pictures that are compared. */
-export const PATCH_SEED = 0;
+const PATCH_SEED = 0;
 
 /** What pictures are judged by, as data: it can be sent to another thread. */
 export interface JudgeSource {
@@ -26,7 +27,6 @@ export interface Judge {
   readonly most: number;
   /** @param parts of `count` pictures, `most` at most */
   judge(parts: AsyncIterable<Pictures> | Iterable<Pictures>, count: number): Promise<Measures>;
-  dispose(): Promise<void>;
 }
 
 export function judgeBy({ heldOut, features }: JudgeSource, engine: PictureEngine): Judge {
@@ -58,10 +58,6 @@ class FeatureJudge implements Judge {
     const { features } = await this.#extractor.extract(realPictures(this.#heldOut), this.#heldOut.count);
     return momentsOf(features, FEATURES);
   }
-
-  dispose(): Promise<void> {
-    return this.#extractor.dispose();
-  }
 }
 
 /** What a feature network's judgement comes to. @param real of held-out images */
@@ -76,6 +72,16 @@ export function measuresOf({ features, logits }: Features, real: Moments) {
   } satisfies Partial<Measures>;
 }
 
+/** How far pictures are from the first real images, as many. @param parts of `count` pictures, as many as there are images at most */
+export async function patchDistance(
+  parts: AsyncIterable<Pictures> | Iterable<Pictures>,
+  real: ImageSet,
+  count: number,
+): Promise<SlicedWasserstein> {
+  const images = await joinedPictures(realPictures(takeImages(real, count)), count);
+  return slicedWasserstein(await joinedPictures(parts, count), images, PATCH_SEED);
+}
+
 /** By small patches, for images of which there is no classifier. */
 class PatchJudge implements Judge {
   readonly most: number;
@@ -88,25 +94,7 @@ class PatchJudge implements Judge {
   }
 
   async judge(parts: AsyncIterable<Pictures> | Iterable<Pictures>, count: number): Promise<Measures> {
-    const real = await gathered(realPictures(takeImages(this.#heldOut, count)), count);
-    const { distance } = slicedWasserstein(await gathered(parts, count), real, PATCH_SEED);
+    const { distance } = await patchDistance(parts, this.#heldOut, count);
     return { features: 'patches', samples: count, slicedWassersteinDistance: distance };
   }
-
-  async dispose(): Promise<void> {
-    // Nothing is kept.
-  }
-}
-
-/** All pictures, in memory. */
-export async function gathered(parts: AsyncIterable<Pictures> | Iterable<Pictures>, count: number): Promise<Pictures> {
-  let all: Pictures = { shape: [0], values: new Float32Array() };
-  let filled = 0;
-  for await (const { shape, values } of parts) {
-    const [, ...one] = shape;
-    if (filled === 0) all = { shape: [count, ...one], values: new Float32Array(count * sizeOf(one)) };
-    all.values.set(values, filled);
-    filled += values.length;
-  }
-  return all;
 }

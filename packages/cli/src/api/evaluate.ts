@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { dirname, isAbsolute } from 'node:path';
 import { loadDataSet, readGenerator, recordedRun, type DataSet, type RecordedRun } from '@gantry/coordinator';
-import { GantryError, sizeOf, type BatchNorm, type Measures } from '@gantry/core';
+import { GantryError, sizeOf, type BatchNorm } from '@gantry/core';
 import { disposeModel, manifestOf, type Model } from '@gantry/core/tfjs';
 import {
   EVALUATION_BATCH,
@@ -181,7 +181,7 @@ async function* counted(
 }
 
 /** A number of each draw: mean, least and most. */
-export function spreadOf(draws: readonly Findings[], name: keyof Measures | keyof Findings) {
+export function spreadOf(draws: readonly Findings[], name: keyof Findings) {
   const values = draws.map((draw) => draw[name]).filter((value) => typeof value === 'number');
   if (values.length === 0) return undefined;
   const mean = values.reduce((sum, value) => sum + value, 0) / values.length;

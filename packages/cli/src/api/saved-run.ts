@@ -22,9 +22,8 @@ import {
   type TrainingState,
 } from '@gantry/core';
 import { disposeModel, manifestOf, type Model } from '@gantry/core/tfjs';
-import { PictureRenderer, pictureSource, type Pictures } from '@gantry/evaluation';
+import { PictureRenderer, joinedPictures, pictureSource, type Pictures } from '@gantry/evaluation';
 import { modelNamed } from '@gantry/models';
-import { joinedPictures } from './joined-pictures.ts';
 
 const DEFAULT_COUNT = 16;
 /** Drawn at a time: as many as a sample grid has, whose pixels these are. */

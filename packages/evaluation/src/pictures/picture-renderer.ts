@@ -1,6 +1,7 @@
 import { Stream, fillNormal, sizeOf, viewOf, type Parameter, type Section, type WeightAverage } from '@gantry/core';
 import type { PictureEngine } from '../picture-engines.ts';
 import { openProgram, type Feed, type InferenceProgram } from './inference-program.ts';
+import { joinedPictures } from './joined-pictures.ts';
 import { RECALIBRATION_BATCH, type PictureSource } from './picture-source.ts';
 import type { Pictures } from './pictures.ts';
 
@@ -42,15 +43,8 @@ export class PictureRenderer {
    * @returns values in [−1, 1]
    * @throws GantryError E_ENGINE where nothing can compute
    */
-  async render(numbers: GeneratorNumbers, place: PicturePlace, count: number): Promise<Pictures> {
-    const { imageShape } = this.#source;
-    const values = new Float32Array(count * sizeOf(imageShape));
-    let filled = 0;
-    for await (const part of this.renderInParts(numbers, place, count)) {
-      values.set(part.values, filled);
-      filled += part.values.length;
-    }
-    return { shape: [count, ...imageShape], values };
+  render(numbers: GeneratorNumbers, place: PicturePlace, count: number): Promise<Pictures> {
+    return joinedPictures(this.renderInParts(numbers, place, count), count);
   }
 
   /** The same, one batch at a time. */
