@@ -28,6 +28,19 @@ interface Exports {
     lowBytes: number,
     dropBelow: number,
   ): void;
+  encodeInt8(blocks: number): void;
+  encodeInt8Stochastic(
+    blocks: number,
+    first: number,
+    replica: number,
+    round: number,
+    stream: number,
+    seed: number,
+    seedHigh: number,
+  ): void;
+  decodeInt8(blocks: number): void;
+  encodeBfloat16(length: number): void;
+  decodeBfloat16(length: number): void;
 }
 
 /** The kernels, and the memory that they work on: a block of each vector at a time, copied in and out. */
@@ -38,6 +51,8 @@ interface Kernels extends Exports {
   readonly d: Float32Array;
   /** A once more, as bytes. */
   readonly bytes: Uint8Array;
+  /** B once more, as bytes: where the numbers of A lie encoded. */
+  readonly encoded: Uint8Array;
 }
 
 /** Made when they are first needed, once in every thread. */
@@ -60,6 +75,7 @@ function instantiate(): Kernels {
     c: block(C),
     d: block(D),
     bytes: new Uint8Array(memory.buffer, A.value, BLOCK_BYTES.value),
+    encoded: new Uint8Array(memory.buffer, B.value, BLOCK_BYTES.value),
   };
 }
 

@@ -20,6 +20,8 @@ export const Stream = {
   pictures: 7,
   /** From here on: the further draws and dropouts of a model; index = sample in the batch. */
   further: 8,
+  /** Stochastic rounding of what travels; index = replica, step = round. The last one: those of models count upwards. */
+  rounding: 2 ** 16 - 1,
 } as const;
 
 /** Streams of one round of a step. Of the draws' stream word, the upper half counts a step's rounds. */
@@ -41,7 +43,8 @@ function word(i: number): number {
   return words[i] ?? 0;
 }
 
-function keyHigh(seed: number): number {
+/** The second word of a Philox key; the first is the seed modulo 2³². */
+export function keyHigh(seed: number): number {
   return Math.floor(seed / TWO_POW_32);
 }
 

@@ -1,0 +1,70 @@
+import { inBlocks, kernels } from '../numerics/kernels.ts';
+import { Stream, keyHigh } from '../numerics/random.ts';
+
+/** Numbers that share an exponent. */
+const BLOCK = 256;
+/** Numbers whose random bits are one Philox block. */
+const PER_PHILOX = 8;
+
+/**
+ * How int8 rounds: 'nearest' (ties to even), or stochastically. Stochastic rounding of x quanta gives
+ * ⌊x + (k + ½) / 2¹⁶⌋, where k is 16 bits of Philox of (seed, round, replica, index of the number): the mean of what it
+ * gives is x, but for at most 2⁻¹⁷ quanta, and whole numbers stay.
+ */
+export type Rounding =
+  | 'nearest'
+  | {
+      /** 0 … 2⁵³−1. */
+      readonly seed: number;
+      /** From 0; taken modulo 2³², as `replica` is. */
+      readonly round: number;
+      readonly replica: number;
+    };
+
+/** Bytes of `count` numbers: one each, and an exponent for each block. */
+export function int8Bytes(count: number): number {
+  return count + Math.ceil(count / BLOCK);
+}
+
+/**
+ * Encodes numbers as q·2^e: a byte q for each, |q| ≤ 127, and behind them a byte e for each block of 256, the smallest
+ * of −126 … 120 for which no magnitude of the block is above 127·2^e. If NaN or more than 127·2^120 is among them, e is
+ * 127 and all q are 0.
+ * @param into `int8Bytes` of the numbers
+ */
+export function encodeInt8(numbers: Float32Array, rounding: Rounding, into: Uint8Array): void {
+  const kernel = kernels();
+  inBlocks(numbers.length, (begin, end) => {
+    const length = end - begin;
+    const blocks = Math.ceil(length / BLOCK);
+    kernel.a.set(numbers.subarray(begin, end));
+    kernel.a.fill(0, length, blocks * BLOCK);
+    if (rounding === 'nearest') {
+      kernel.encodeInt8(blocks);
+    } else {
+      const { seed, round, replica } = rounding;
+      const first = begin / PER_PHILOX;
+      kernel.encodeInt8Stochastic(blocks, first, replica, round, Stream.rounding, seed, keyHigh(seed));
+    }
+    into.set(kernel.encoded.subarray(0, length), begin);
+    into.set(kernel.encoded.subarray(kernel.a.length, kernel.a.length + blocks), numbers.length + begin / BLOCK);
+  });
+}
+
+/**
+ * Decodes any bytes: blocks whose exponent is outside of −126 … 120 are NaN, all other numbers finite.
+ * @param bytes `int8Bytes` of the numbers
+ * @param into the numbers, overwritten
+ */
+export function decodeInt8(bytes: Uint8Array, into: Float32Array): void {
+  const kernel = kernels();
+  inBlocks(into.length, (begin, end) => {
+    const length = end - begin;
+    const blocks = Math.ceil(length / BLOCK);
+    const exponents = into.length + begin / BLOCK;
+    kernel.encoded.set(bytes.subarray(begin, end));
+    kernel.encoded.set(bytes.subarray(exponents, exponents + blocks), kernel.a.length);
+    kernel.decodeInt8(blocks);
+    into.set(kernel.a.subarray(0, length), begin);
+  });
+}
