@@ -1,5 +1,6 @@
 export {
   BATCH_NORMS,
+  MAX_LOCAL_STEPS,
   resultConfigSchema,
   trainConfigSchema,
   type BatchNorm,
@@ -46,14 +47,21 @@ export {
   type PhaseManifest,
   type Section,
 } from './model/manifest.ts';
-export { GRADIENT_NORM_CHART, gradientNormReport, type Report } from './model/report.ts';
+export { GRADIENT_NORM_CHART, gradientNormReport, replicaNormReport, type Report } from './model/report.ts';
 export { Stream, epochPermutation, fillKeepMask, fillNormal, fillUniform } from './numerics/random.ts';
 export { log } from './numerics/elementary.ts';
 export { exp } from './numerics/exponential.ts';
 export { philox4x32 } from './numerics/philox.ts';
 export { Assembly, encodeFrames, framesAround } from './protocol/chunks.ts';
 export { checksum } from './protocol/checksum.ts';
-export { decodeFromCoordinator, decodeFromWorker, encodeFrame, floatsOf, type Received } from './protocol/codec.ts';
+export {
+  decodeFromCoordinator,
+  decodeFromWorker,
+  encodeFrame,
+  floatsOf,
+  shapesOf,
+  type Received,
+} from './protocol/codec.ts';
 export { freeFrame } from './protocol/free-frame.ts';
 export {
   allocatePayload,
@@ -89,7 +97,11 @@ export {
 export { ReductionTree, type TreeNode } from './numerics/reduction.ts';
 export { decodeSafetensors, encodeSafetensors, type NamedTensor } from './formats/safetensors.ts';
 export type { Scheme, StepMetrics } from './schemes/scheme.ts';
-export { Synchronous, type Samples } from './schemes/synchronous.ts';
+export { LocalSteps, type LocalStepsOptions } from './schemes/local-steps.ts';
+export { computeReplica } from './schemes/local-replica.ts';
+export { updated, type Publication } from './schemes/publication.ts';
+export { RoundShapes } from './schemes/round-shapes.ts';
+export { Synchronous, type SynchronousOptions } from './schemes/synchronous.ts';
 export {
   batchOf,
   batchesPerEpoch,
@@ -103,7 +115,20 @@ export {
   type DataPlan,
   type Shard,
 } from './training/plan.ts';
-export { samplesIn, type Batch, type Unit } from './training/unit.ts';
+export { EpochOrder } from './training/epoch-order.ts';
+export { isLocalRound, type TrainingSpec, type VectorShape } from './training/training-spec.ts';
+export {
+  loadUnit,
+  sampleAt,
+  samplesIn,
+  type Batch,
+  type LoadedUnit,
+  type PlannedUnit,
+  type Samples,
+  type Unit,
+} from './training/unit.ts';
+export { KeptImages, imagesIn } from './protocol/kept-images.ts';
+export { batchRuns, batchesOf, samplesInRuns } from './protocol/batch-runs.ts';
 export { training, type Round, type RoundDone } from './training/training.ts';
 export {
   batchInputs,
@@ -118,3 +143,4 @@ export {
 export { ownNumbers, pictureNumbers, type WeightAverage } from './training/weight-average.ts';
 export { copyState, initialState, initialWeights, specOf, type TrainingState } from './training/training-state.ts';
 export { LARGEST_GRADIENT, addInPlace, allUsable } from './numerics/vectors.ts';
+export { WIRES, decodeVector, encodeVector, encodedBytes, type Rounding, type Wire } from './wire/wire.ts';

@@ -25,7 +25,7 @@ function schemeWith(optimizers: OptimizerSpecs = DEFAULT_OPTIMIZERS): Synchronou
     manifest,
     seed: 1,
     plan: { images: 4, epochs: 2, batch: 4, shardSize: 4 },
-    samples: { count: 4, bytes: new Uint8Array(4 * 784) },
+    samples: 4,
     optimizers,
   });
 }

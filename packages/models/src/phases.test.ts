@@ -7,6 +7,7 @@ import {
   contributionParts,
   epochPermutation,
   initialState,
+  loadUnit,
   networkNamed,
   newContribution,
   numberIn,
@@ -41,7 +42,7 @@ const OPTIMIZERS = {
   discriminator: { name: 'sgd', learningRate: 0.01, momentum: 0.5 },
 } as const;
 
-const newScheme = () => new Synchronous({ manifest, seed: SEED, plan: PLAN, samples: SAMPLES, optimizers: OPTIMIZERS });
+const newScheme = () => new Synchronous({ manifest, seed: SEED, plan: PLAN, samples: COUNT, optimizers: OPTIMIZERS });
 const newState = () => initialState(manifest, SEED, OPTIMIZERS);
 
 /** Everything in a state, part by part. */
@@ -67,8 +68,12 @@ function partsOf(state: TrainingState): Record<string, Buffer> {
 function computeIn(order: (units: Round['units']) => Round['units']) {
   return (round: Round) => {
     const tree = new ReductionTree(round.units.length);
-    for (const unit of order(round.units)) {
-      tree.add({ level: 0, index: unit.index }, contributionOf(model, manifest, SEED, round.published, unit));
+    const { published, units } = round;
+    for (const unit of order(units)) {
+      tree.add(
+        { level: 0, index: unit.index },
+        contributionOf(model, manifest, SEED, published.values, loadUnit(unit, SAMPLES)),
+      );
     }
     return Promise.resolve({ root: tree.root() });
   };
@@ -150,7 +155,7 @@ describe('training with two phases', () => {
 
       const samples = numberIn(sum.root, layout.samples);
       expect(samples).toBe(batchOf(number, PLAN).samples);
-      expect(scheme.contributionLength(number)).toBe(sum.root.length);
+      expect(scheme.shapes.contribution(number).length).toBe(sum.root.length);
       const [network, section] = Object.entries(layout.gradients)[0] ?? [];
       const gradient = viewOf(sum.root, section ?? { offset: 0, size: 0 });
       norms.push({
@@ -181,7 +186,8 @@ describe('training with two phases', () => {
   it('takes the next batch in every round', async () => {
     const used: number[] = [];
     const compute = (round: Round) => {
-      const units = round.units.map(({ batches, data, ...unit }) => {
+      const units = round.units.map((planned) => {
+        const { batches, data, ...unit } = loadUnit(planned, SAMPLES);
         for (let i = 0; i < data.length; i += 4) used.push(data[i] ?? NaN);
         expect(data).toHaveLength(4 * samplesIn({ batches }));
         return { ...unit, batches };
@@ -192,7 +198,7 @@ describe('training with two phases', () => {
         { round: round.number, index: 0, batches: [{ ...place, first: 0, samples: 3 }] },
         { round: round.number, index: 1, batches: [{ ...place, first: 3, samples: samples - 3 }] },
       ]);
-      return Promise.resolve({ root: new Float32Array(newScheme().contributionLength(round.number)).fill(1) });
+      return Promise.resolve({ root: new Float32Array(newScheme().shapes.contribution(round.number).length).fill(1) });
     };
     for await (const { number } of training(newScheme(), newState(), compute)) expect(number).toBeLessThan(12);
     const orders = [0, 1, 2, 3].map((epoch) => [...epochPermutation(SEED, epoch, COUNT)]);
@@ -227,8 +233,9 @@ describe('training with two phases', () => {
     const scheme = newScheme();
     const { weights } = newState();
     for (const round of [0, 3]) {
-      const [unit] = scheme.units(round);
-      if (!unit) throw new Error('a round has units');
+      const [planned] = scheme.units(round);
+      if (!planned) throw new Error('a round has units');
+      const unit = loadUnit(planned, SAMPLES);
       contributionOf(model, manifest, SEED, weights, unit);
       const before = tf.memory().numTensors;
       contributionOf(model, manifest, SEED, weights, unit);

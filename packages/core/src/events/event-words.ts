@@ -25,6 +25,7 @@ const KINDS: Readonly<Record<EventType, EventKind>> = {
   'rolled-back': 'faults',
   'classes-mixed': 'faults',
   'workers-idle': 'workers',
+  advice: 'workers',
   waiting: 'workers',
   stall: 'faults',
   epoch: 'run',
@@ -59,6 +60,7 @@ const ON_TERMINAL: Readonly<Record<EventType, 'line' | 'warning' | undefined>> =
   'rolled-back': 'warning',
   'classes-mixed': 'warning',
   'workers-idle': 'warning',
+  advice: 'line',
   waiting: 'line',
   stall: 'line',
   epoch: undefined,
@@ -137,6 +139,7 @@ function wordsOf(event: EventLine): string {
     case 'bits-differ':
     case 'classes-mixed':
     case 'workers-idle':
+    case 'advice':
       return event.cause;
     case 'waiting': {
       const remedy = event.remedy === undefined ? '' : `; ${event.remedy}`;

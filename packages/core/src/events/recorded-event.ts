@@ -45,6 +45,7 @@ const FIELDS: { readonly [T in EventType]: ChecksOf<EventOf<T>> } = {
   'rolled-back': { worker: isText, first: isNumber, last: isNumber, lost: isNumber, cause: isText },
   'classes-mixed': { classes: areTexts, cause: isText },
   'workers-idle': { cause: isText },
+  advice: { cause: isText },
   waiting: { cause: isText, remedy: optional(isText) },
   stall: { shard: optional(isNumber), worker: optional(isText), cause: isText, remedy: isText },
   epoch: { epoch: isNumber, seconds: isNumber },

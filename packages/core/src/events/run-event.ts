@@ -97,6 +97,7 @@ export type RunEvent =
     }
   | { readonly type: 'classes-mixed'; readonly classes: readonly string[]; readonly cause: string }
   | { readonly type: 'workers-idle'; readonly cause: string }
+  | { readonly type: 'advice'; readonly cause: string }
   | {
       readonly type: 'waiting';
       readonly cause: string;

@@ -230,7 +230,7 @@ describe('batch normalization', () => {
       manifest,
       seed: 3,
       plan: { images: 2, epochs: 1, batch: 2, shardSize: 2 },
-      samples: { count: 2, bytes: new Uint8Array(32) },
+      samples: 2,
       optimizers: DEFAULT_OPTIMIZERS,
     }).apply(state, 0, root);
     const [mean, variance] = manifest.movingStatistics.slice(2).map((each) => viewOf(state.movingStatistics, each)[0]);

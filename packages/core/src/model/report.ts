@@ -19,3 +19,12 @@ export const GRADIENT_NORM_CHART = 'Gradient norm';
 export function gradientNormReport(network: string): Report {
   return { name: `${network}GradNorm`, chart: GRADIENT_NORM_CHART, label: network };
 }
+
+/** What a local step reports of each network that is updated: the norm of a replica's mean gradient, averaged over the replicas. */
+export function replicaNormReport(network: string): Report {
+  return {
+    name: `${network}ReplicaGradNorm`,
+    chart: GRADIENT_NORM_CHART,
+    label: `${network} (mean of replicas)`,
+  };
+}

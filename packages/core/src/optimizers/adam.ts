@@ -20,10 +20,10 @@ export type AdamSpec = z.infer<typeof adamSpecSchema>;
  * `Math.pow` does not give the same bits on every engine.
  */
 export function adam({ beta1, beta2, epsilon }: AdamSpec): UpdateRule {
-  return updateRule(['m', 'v'], { beta1Power: 1, beta2Power: 1 }, (update, { m, v }, scalars) => {
+  const moments = { m: 'fresh', v: 'averagedRoots' } as const;
+  const powers = { beta1Power: { base: beta1, isFresh: true }, beta2Power: { base: beta2, isFresh: false } };
+  return updateRule(moments, powers, (update, { m, v }, scalars) => {
     const { weights, gradientSum, scale } = update;
-    scalars.beta1Power *= beta1;
-    scalars.beta2Power *= beta2;
     const rate = (update.rate * Math.sqrt(1 - scalars.beta2Power)) / (1 - scalars.beta1Power);
     const kernel = kernels();
     inBlocks(weights.length, (begin, end) => {

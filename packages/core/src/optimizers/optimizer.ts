@@ -25,6 +25,8 @@ export const DEFAULT_OPTIMIZERS = { generator: ADAM, discriminator: ADAM } satis
 
 /** Works on flat float32 vectors. */
 export interface Optimizer {
+  readonly moments: UpdateRule['moments'];
+  readonly powers: UpdateRule['powers'];
   /** The state before the first step of a network with `size` weights. */
   init(size: number): OptimizerState;
   /**
@@ -52,6 +54,8 @@ export function optimizerOf(spec: OptimizerSpec): Optimizer {
   const { learningRate, schedule, clipNorm } = spec;
   const rule = ruleOf(spec);
   return {
+    moments: rule.moments,
+    powers: rule.powers,
     init: (size) => rule.init(size),
     step(weights, gradientSum, scale, state, stepsDone) {
       const clip = clipNorm === undefined ? 1 : clipFactor(norm(gradientSum) * scale, clipNorm);

@@ -21,7 +21,7 @@ const f = Math.fround;
  */
 export function rmsprop({ rho, epsilon }: RmspropSpec): UpdateRule {
   const [kept, share, small] = [f(rho), f(1 - rho), f(epsilon)];
-  return updateRule(['v'], {}, ({ weights, gradientSum, ...update }, { v }) => {
+  return updateRule({ v: 'averagedRoots' }, {}, ({ weights, gradientSum, ...update }, { v }) => {
     const [scale, rate] = [f(update.scale), f(update.rate)];
     for (let i = 0; i < weights.length; i++) {
       const g = f((gradientSum[i] as number) * scale);

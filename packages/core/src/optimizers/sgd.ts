@@ -21,7 +21,7 @@ export function sgd({ momentum }: SgdSpec): UpdateRule {
 }
 
 function plain(): UpdateRule {
-  return updateRule([], {}, ({ weights, gradientSum, scale, rate }) => {
+  return updateRule({}, {}, ({ weights, gradientSum, scale, rate }) => {
     const kernel = kernels();
     inBlocks(weights.length, (begin, end) => {
       kernel.a.set(weights.subarray(begin, end));
@@ -33,7 +33,7 @@ function plain(): UpdateRule {
 }
 
 function withMomentum(momentum: number): UpdateRule {
-  return updateRule(['velocity'], {}, ({ weights, gradientSum, scale, rate }, { velocity }) => {
+  return updateRule({ velocity: 'averaged' }, {}, ({ weights, gradientSum, scale, rate }, { velocity }) => {
     const kernel = kernels();
     inBlocks(weights.length, (begin, end) => {
       const length = end - begin;

@@ -20,8 +20,24 @@ export interface Update {
   readonly rate: number;
 }
 
+/**
+ * What becomes of a moment between two rounds of local steps: `fresh` moments begin anew at 0 in each round, the others are
+ * averaged over the replicas with the weights; those that are never negative by their roots, so that small ones survive rounding.
+ */
+export type MomentKind = 'fresh' | 'averaged' | 'averagedRoots';
+
+/** A number that an optimizer keeps: its value before the first step, and what a step multiplies it by. */
+export interface Power {
+  readonly base: number;
+  /** Whether it begins anew with each round of local steps, as the moment does whose bias it corrects. */
+  readonly isFresh: boolean;
+}
+
 /** How an optimizer changes weights, apart from what all have in common: the learning rate's schedule and clipping. */
 export interface UpdateRule {
+  readonly moments: Readonly<Record<string, MomentKind>>;
+  /** The scalars of its state: powers of numbers below 1, with the exponent of the steps done. */
+  readonly powers: Readonly<Record<string, Power>>;
   /** The state before the first step. */
   init(size: number): OptimizerState;
   /**
@@ -32,25 +48,30 @@ export interface UpdateRule {
   apply(update: Update, state: OptimizerState): void;
 }
 
-/**
- * A rule from the names of its moments, which begin at 0, its scalars with what they begin with, and what it does in a
- * step, which can rely on having all of them.
- */
+/** A rule from its moments, which begin at 0, its powers, and what it does in a step, once these have been multiplied. */
 export function updateRule<Moment extends string, Scalar extends string>(
-  momentNames: readonly Moment[],
-  firstScalars: Readonly<Record<Scalar, number>>,
-  apply: (update: Update, moments: Readonly<Record<Moment, Float32Array>>, scalars: Record<Scalar, number>) => void,
+  kinds: Readonly<Record<Moment, MomentKind>>,
+  powers: Readonly<Record<Scalar, Power>>,
+  apply: (
+    update: Update,
+    moments: Readonly<Record<Moment, Float32Array>>,
+    scalars: Readonly<Record<Scalar, number>>,
+  ) => void,
 ): UpdateRule {
-  const namesOf = (moments: readonly string[], scalars: object) =>
-    [...moments, ...Object.keys(scalars)].toSorted().join(', ') || 'nothing';
-  const names = namesOf(momentNames, firstScalars);
+  const momentNames = Object.keys(kinds) as Moment[];
+  const powerNames = Object.keys(powers) as Scalar[];
+  const namesOf = (moments: object, scalars: object) =>
+    [...Object.keys(moments), ...Object.keys(scalars)].toSorted().join(', ') || 'nothing';
+  const names = namesOf(kinds, powers);
   return {
+    moments: kinds,
+    powers,
     init: (size) => ({
       moments: Object.fromEntries(momentNames.map((name) => [name, new Float32Array(size)])),
-      scalars: { ...firstScalars },
+      scalars: Object.fromEntries(powerNames.map((name) => [name, 1])),
     }),
     apply(update, { moments, scalars }) {
-      const found = namesOf(Object.keys(moments), scalars);
+      const found = namesOf(moments, scalars);
       if (found !== names) {
         throw new GantryError('E_BAD_SHAPE', `the state is another optimizer's: it holds ${found}, not ${names}`);
       }
@@ -58,7 +79,9 @@ export function updateRule<Moment extends string, Scalar extends string>(
       if (![update.gradientSum, ...Object.values(moments)].every((vector) => vector.length === length)) {
         throw new GantryError('E_BAD_SHAPE', `gradients or moments are not as many as the ${length} weights`);
       }
-      apply(update, moments, scalars);
+      for (const name of powerNames) scalars[name] = (scalars[name] as number) * powers[name].base;
+      // Their names were compared.
+      apply(update, moments, scalars as Record<Scalar, number>);
     },
   };
 }

@@ -4,6 +4,7 @@ import { GantryError } from '../errors.ts';
 import { Assembly, encodeFrames, framesAround, type BulkMessage } from './chunks.ts';
 import { decodeFromCoordinator, decodeFromWorker, encodeFrame, type Received } from './codec.ts';
 import { MAX_FRAME_BYTES, MAX_PAYLOAD_BYTES, PROTOCOL_VERSION, allocatePayload } from './frame.ts';
+import { encodedBytes } from '../wire/wire.ts';
 import type { Message, MessageOf } from './messages.ts';
 
 const CANCEL: Message = { type: 'cancel', round: 3, index: 1 };
@@ -24,6 +25,7 @@ function welcomeOf(numbers: number, bytes: number): MessageOf<'welcome'> {
         { name: 'p', times: 1, updates: ['n'], inputs: [{ name: 'images', shape: [bytes], from: 'data' }], sums: [] },
       ],
     },
+    training: { wire: 'bfloat16', localSteps: 1, localFrom: 0, optimizers: {} },
     programs: [{ phase: 'p', samples: 2, bytes, sha256: '0'.repeat(64) }],
   };
 }
@@ -45,6 +47,8 @@ function bulk(type: BulkMessage['type'], numbers: number, bytes: number): [BulkM
       return [{ type, phase: 'p', samples: 2 }, bytes];
     case 'weights':
       return [{ type, round: 3 }, 4 * numbers];
+    case 'update':
+      return [{ type, round: 3, checksum: '0'.repeat(16) }, encodedBytes('bfloat16', numbers, numbers)];
     case 'assign':
       return [{ type, round: 3, index: 1, batches: [{ step: 3, iteration: 0, first: 2, samples: 2 }] }, 2 * bytes];
     case 'result':
@@ -77,7 +81,7 @@ const size = fc.integer({ min: 1, max: 40 });
 describe('messages in several frames', () => {
   it('come back as they were, whatever their lengths and what comes in between', () => {
     const one = fc.record({
-      type: fc.constantFrom('program' as const, 'weights' as const, 'assign' as const),
+      type: fc.constantFrom('program' as const, 'weights' as const, 'update' as const, 'assign' as const),
       inPlace: fc.boolean(),
       seed: fc.nat(255),
       /** Before which frames another message comes. */
@@ -131,7 +135,7 @@ function outcome(sent: readonly (Uint8Array | undefined)[]): string | number | u
   const assembly = new Assembly<Message>();
   let whole = 0;
   const code = refusal(() => {
-    for (const frame of sent) if (frame && assembly.add(decodeFromWorker(frame, () => 6, 8))) whole++;
+    for (const frame of sent) if (frame && assembly.add(decodeFromWorker(frame, () => 24, 8))) whole++;
   });
   return code ?? whole;
 }

@@ -4,7 +4,7 @@ import { MAX_PAYLOAD_BYTES, allocatePayload } from './frame.ts';
 import type { Message, MessageOf } from './messages.ts';
 
 /** Messages with a payload; one that is too large for a frame travels in several, cut every `MAX_PAYLOAD_BYTES`. */
-export type BulkMessage = MessageOf<'program' | 'weights' | 'assign' | 'result'>;
+export type BulkMessage = MessageOf<'program' | 'weights' | 'update' | 'assign' | 'result'>;
 
 /** The frames for `message` with copies of `payload`, in the order in which they are sent. @throws as `frameAround` */
 export function encodeFrames(

@@ -1,13 +1,20 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { ERROR_CODES, GantryError } from '../errors.ts';
+import { WIRES } from '../wire/wire.ts';
 import { decodeFromCoordinator, decodeFromWorker, encodeFrame, floatsOf, type Received } from './codec.ts';
 import { MAX_FRAME_BYTES, MAX_PAYLOAD_BYTES, PROTOCOL_VERSION, layFrame, sealFrame } from './frame.ts';
 import type { Message, MessageOf } from './messages.ts';
 import { plainText } from './text.ts';
 
-/** Numbers of a contribution: another for each round. */
-const lengthOf = (round: number) => 5 + (round % 3);
+/** Bytes of a contribution: others in each round. */
+const resultBytes = (round: number) => 20 + 4 * (round % 3);
+/** Rounds before it are synchronous, with units of one batch. */
+const LOCAL_FROM = 1000;
+const LOCAL_STEPS = 3;
+/** Batches that a step of the welcome's model takes. */
+const PER_STEP = 4;
+const SAMPLE_BYTES = 4 * 7;
 const WELCOME: MessageOf<'welcome'> = {
   type: 'welcome',
   protocol: PROTOCOL_VERSION,
@@ -21,12 +28,18 @@ const WELCOME: MessageOf<'welcome'> = {
     phases: [
       {
         name: 'step',
-        times: 4,
+        times: PER_STEP,
         updates: ['generator'],
         inputs: [{ name: 'images', shape: [4, 7], from: 'data' }],
         sums: ['loss'],
       },
     ],
+  },
+  training: {
+    wire: 'int8',
+    localSteps: LOCAL_STEPS,
+    localFrom: LOCAL_FROM,
+    optimizers: { generator: { name: 'rmsprop', learningRate: 1, rho: 0.5, epsilon: 1 } },
   },
   programs: [
     { phase: 'step', samples: 2, bytes: 13, sha256: '0'.repeat(64) },
@@ -45,7 +58,7 @@ const hex = (minLength: number, maxLength: number) =>
   fc.stringMatching(new RegExp(`^[0-9a-f]{${minLength},${maxLength}}$`));
 const sha256 = hex(64, 64);
 const ms = fc.double({ min: 0, max: Number.MAX_SAFE_INTEGER, noNaN: true });
-const round = fc.maxSafeNat();
+const round = fc.oneof(fc.nat(2 * LOCAL_FROM), fc.maxSafeNat());
 const index = fc.nat(60_000);
 const shardSamples = fc.integer({ min: 2, max: 4096 });
 const errorCode = fc.constantFrom(...ERROR_CODES);
@@ -88,26 +101,92 @@ const manifest = fc.record({
   }),
   phases: fc.array(phase, { minLength: 1, maxLength: 4 }),
 });
+type Run = MessageOf<'assign'>['batches'][number];
+const countOf = ({ count = 1 }: Run) => count;
+const samplesOf = (batches: readonly Run[]) => batches.reduce((sum, run) => sum + run.samples * countOf(run), 0);
 const batch = fc.record({
   step: fc.maxSafeNat(),
-  // Steps of the welcome's manifest have four rounds.
-  iteration: fc.nat(3),
+  iteration: fc.nat(PER_STEP - 1),
   first: index,
   samples: fc.integer({ min: 2, max: 5 }),
+});
+/** Runs of as many batches at most as a replica computes in a round. */
+const runs = fc
+  .array(
+    fc.tuple(batch, fc.integer({ min: 1, max: LOCAL_STEPS * PER_STEP })).map(([first, count]): Run => {
+      return count === 1 ? first : { ...first, count };
+    }),
+    { minLength: 1, maxLength: 6 },
+  )
+  .filter((all) => all.reduce((sum, run) => sum + countOf(run), 0) <= LOCAL_STEPS * PER_STEP);
+const alone = fc.constant(true as const);
+/** Of a shard, or of a replica. */
+const unitWork = fc
+  .oneof(
+    fc.record({ round: fc.nat(LOCAL_FROM - 1), batches: fc.tuple(batch) }),
+    fc.record({ round: fc.integer({ min: LOCAL_FROM, max: Number.MAX_SAFE_INTEGER }), batches: runs }),
+  )
+  .chain(({ round: of, batches }) => {
+    const most = samplesOf(batches);
+    return fc.record(
+      { type: is('assign'), round: fc.constant(of), index, batches: fc.constant(batches), sent: fc.nat(most), alone },
+      { requiredKeys: ['type', 'round', 'index', 'batches'] },
+    );
+  });
+const decay = fc.double({ min: 0, max: 0.99, noNaN: true }).map((x) => x + 0);
+/** In float32. */
+const positive = fc.float({ min: Math.fround(1e-30), noNaN: true, noDefaultInfinity: true });
+const schedule = fc.oneof(
+  fc.record({ kind: is('constant'), warmUpSteps: fc.maxSafeNat() }),
+  fc.record({
+    kind: is('cosine'),
+    warmUpSteps: fc.maxSafeNat(),
+    steps: fc.integer({ min: 1, max: Number.MAX_SAFE_INTEGER }),
+    finalFraction: fc.double({ min: 0, max: 1, noNaN: true }).map((x) => x + 0),
+  }),
+);
+const common = { schedule, clipNorm: positive };
+const optimizer = fc.oneof(
+  fc.record(
+    { name: is('adam'), learningRate: positive, beta1: decay, beta2: decay, epsilon: positive, ...common },
+    { requiredKeys: ['name', 'learningRate', 'beta1', 'beta2', 'epsilon'] },
+  ),
+  fc.record(
+    { name: is('sgd'), learningRate: positive, momentum: decay, ...common },
+    { requiredKeys: ['name', 'learningRate', 'momentum'] },
+  ),
+  fc.record(
+    { name: is('rmsprop'), learningRate: positive, rho: decay, epsilon: positive, ...common },
+    { requiredKeys: ['name', 'learningRate', 'rho', 'epsilon'] },
+  ),
+);
+const training = fc.record({
+  wire: fc.constantFrom(...WIRES),
+  localSteps: fc.integer({ min: 1, max: 4096 }),
+  localFrom: round,
+  optimizers: fc.dictionary(
+    networkName.filter((name) => name !== '__proto__'),
+    optimizer,
+    { maxKeys: 3, noNullPrototype: true },
+  ),
 });
 const protocol = fc.constant(PROTOCOL_VERSION);
 
 const messages: { [Type in Message['type']]: fc.Arbitrary<MessageOf<Type>> } = {
-  hello: fc.record({
-    type: is('hello'),
-    protocol,
-    name: text(64),
-    identity: fc.stringMatching(/^[\w-]{22,64}$/),
-    engine: fc.stringMatching(/^[a-z0-9-]{1,32}$/),
-    device: text(32),
-    threads: fc.integer({ min: 1, max: 1024 }),
-    gantry: text(32),
-  }),
+  hello: fc.record(
+    {
+      type: is('hello'),
+      protocol,
+      name: text(64),
+      identity: fc.stringMatching(/^[\w-]{22,64}$/),
+      engine: fc.stringMatching(/^[a-z0-9-]{1,32}$/),
+      device: text(32),
+      threads: fc.integer({ min: 1, max: 1024 }),
+      imageCacheBytes: fc.integer({ min: 1, max: 2 ** 30 }),
+      gantry: text(32),
+    },
+    { requiredKeys: ['type', 'protocol', 'name', 'identity', 'engine', 'device', 'threads', 'gantry'] },
+  ),
   ready: fc.record({
     type: is('ready'),
     manifest: sha256,
@@ -116,12 +195,13 @@ const messages: { [Type in Message['type']]: fc.Arbitrary<MessageOf<Type>> } = {
     probe: hex(16, 64),
   }),
   computed: fc.record({ type: is('computed'), round, index, computeMs: ms, waitMs: ms }),
+  progress: fc.record({ type: is('progress'), round, index, batches: fc.integer({ min: 1, max: 2 ** 20 }) }),
   result: fc.record({
     type: is('result'),
     round,
     level: fc.nat(16),
     index,
-    samples: fc.integer({ min: 2, max: 60_000 }),
+    samples: fc.integer({ min: 2, max: 2 ** 24 }),
     computeMs: ms,
     waitMs: ms,
   }),
@@ -137,6 +217,7 @@ const messages: { [Type in Message['type']]: fc.Arbitrary<MessageOf<Type>> } = {
     seed: fc.maxSafeNat(),
     heartbeatMs: fc.integer({ min: 1, max: 3_600_000 }),
     manifest,
+    training,
     programs: fc.array(
       fc.record({
         phase: tensorName,
@@ -151,31 +232,47 @@ const messages: { [Type in Message['type']]: fc.Arbitrary<MessageOf<Type>> } = {
     return { type: 'program', phase: name, samples };
   }),
   weights: fc.record({ type: is('weights'), round }),
-  assign: fc.record(
-    {
-      type: is('assign'),
-      round,
-      index,
-      batches: fc.array(batch, { minLength: 1, maxLength: 1 }),
-      alone: fc.constant(true as const),
-    },
-    { requiredKeys: ['type', 'round', 'index', 'batches'] },
-  ),
+  update: fc.record({ type: is('update'), round, checksum: hex(16, 16) }),
+  assign: unitWork,
   cancel: fc.record({ type: is('cancel'), round, index }),
   bye: fc.record({ type: is('bye'), reason: fc.constantFrom('finished', 'stopped', 'dropped'), message: explanation }),
   error: fc.record({ type: is('error'), code: errorCode, message: explanation }),
 };
+const optionalFields: { readonly [Type in Message['type']]?: Partial<MessageOf<Type>> } = {
+  hello: { imageCacheBytes: 1 },
+  failure: { round: 1, index: 1 },
+  assign: { sent: 0, alone: true },
+};
 const types = Object.keys(messages) as Message['type'][];
-const fromWorker = new Set<Message['type']>(['hello', 'ready', 'computed', 'result', 'failure', 'leaving']);
+const fromWorker = new Set<Message['type']>(['hello', 'ready', 'computed', 'progress', 'result', 'failure', 'leaving']);
+
+/** What is published: six parameters, and in rounds of local steps as many roots of second moments. */
+function publishedNumbers(of: number): number {
+  return of < LOCAL_FROM ? 2 * 3 : 2 * 2 * 3;
+}
 
 function payloadBytes(message: Message): number {
-  if (message.type === 'result') return lengthOf(message.round) * 4;
-  if (message.type === 'weights') return 2 * 3 * 4;
-  if (message.type === 'program') {
-    const { phase: name, samples } = message;
-    return WELCOME.programs.find((each) => each.phase === name && each.samples === samples)?.bytes ?? NaN;
+  switch (message.type) {
+    case 'result':
+      return resultBytes(message.round);
+    case 'weights':
+      return 4 * publishedNumbers(message.round);
+    case 'update': {
+      // One byte for each number, and an exponent for all of them; zeros up to a multiple of 4.
+      const numbers = publishedNumbers(message.round);
+      return Math.ceil((numbers + 1) / 4) * 4;
+    }
+    case 'program': {
+      const { phase: name, samples } = message;
+      return WELCOME.programs.find((each) => each.phase === name && each.samples === samples)?.bytes ?? NaN;
+    }
+    case 'assign': {
+      const samples = samplesOf(message.batches);
+      return message.sent === undefined ? samples * SAMPLE_BYTES : 4 * samples + message.sent * SAMPLE_BYTES;
+    }
+    default:
+      return 0;
   }
-  return message.type === 'assign' ? message.batches.reduce((sum, { samples }) => sum + samples, 0) * 4 * 7 : 0;
 }
 
 function payloadFor(message: Message): Uint8Array {
@@ -183,7 +280,7 @@ function payloadFor(message: Message): Uint8Array {
 }
 
 function decode(type: Message['type'], frame: Uint8Array): Received<Message> {
-  return fromWorker.has(type) ? decodeFromWorker(frame, lengthOf) : decodeFromCoordinator(frame, WELCOME);
+  return fromWorker.has(type) ? decodeFromWorker(frame, resultBytes) : decodeFromCoordinator(frame, WELCOME);
 }
 
 /** The code of the refusal, or undefined where there is none; any other error fails the test. */
@@ -270,19 +367,22 @@ describe.each(types)('message %s', (type) => {
   });
 
   it('is refused when a field is missing, of another type or unknown', () => {
-    const valid: Message = type === 'failure' ? { ...example(type), round: 1, index: 1 } : example(type);
+    const valid = { ...example(type), ...optionalFields[type] } as Message;
     const bytes = payloadBytes(valid);
-    const outcome = (header: object) => refusal(() => decode(type, layFrame(header, new Uint8Array(bytes))));
+    const outcome = (header: object, length = bytes) =>
+      refusal(() => decode(type, layFrame(header, new Uint8Array(length))));
     expect(outcome(valid)).toBeUndefined();
     for (const field of Object.keys(valid)) {
       // An explanation may be any string.
       const strings = field === 'message' ? [] : ['', '\n', 'x\n'.repeat(9000)];
       for (const wrong of [null, true, {}, [null], -1, Number.NaN, Infinity, 2 ** 53, ...strings]) {
+        if (field === 'alone' && wrong === true) continue;
         expect([field, wrong, outcome({ ...valid, [field]: wrong })]).toEqual([field, wrong, 'E_PROTOCOL']);
       }
       const { [field]: _, ...rest } = valid as Record<string, unknown>;
-      const optional = type === 'failure' && (field === 'round' || field === 'index');
-      expect([field, outcome(rest)]).toEqual([field, optional ? undefined : 'E_PROTOCOL']);
+      const isOptional = field in (optionalFields[type] ?? {});
+      const length = isOptional ? payloadBytes(rest as Message) : bytes;
+      expect([field, outcome(rest, length)]).toEqual([field, isOptional ? undefined : 'E_PROTOCOL']);
     }
     for (const key of ['extra', 'constructor', 'toString', '', 'x'.repeat(200)]) {
       expect(outcome({ ...valid, [key]: 1 })).toBe('E_PROTOCOL');
@@ -303,6 +403,8 @@ describe.each(types)('message %s', (type) => {
   });
 });
 
+const WEIGHTS: MessageOf<'weights'> = { type: 'weights', round: 3 };
+
 describe('encodeFrame', () => {
   it('refuses payloads that the message rules out', () => {
     expect(refusal(() => encodeFrame(example('hello'), new Uint8Array(8)))).toBe('E_BAD_SHAPE');
@@ -311,14 +413,14 @@ describe('encodeFrame', () => {
 
   it('copies a view with its own offset', () => {
     const floats = Float32Array.of(0, 1, 2, 3, 4, 5, 6, 7).subarray(1, 7);
-    expect(floatsOf(decode('weights', encodeFrame(example('weights'), floats)).payload)).toEqual(floats);
+    expect(floatsOf(decode('weights', encodeFrame(WEIGHTS, floats)).payload)).toEqual(floats);
   });
 });
 
 describe('floatsOf', () => {
   it.each([0, 1, 2, 3, 4, 5, 6, 7])('reads a frame at byte offset %i, in place where it is aligned', (offset) => {
     const floats = Float32Array.of(1.5, -2, 3, 4, 5, 6e-30);
-    const { payload } = decode('weights', movedTo(offset, encodeFrame(example('weights'), floats)));
+    const { payload } = decode('weights', movedTo(offset, encodeFrame(WEIGHTS, floats)));
     expect(floatsOf(payload)).toEqual(floats);
     expect(floatsOf(payload).buffer === payload.buffer).toBe(offset % 4 === 0);
   });
@@ -349,7 +451,7 @@ describe('refusals', () => {
     expect(refusal(() => decodeFromCoordinator(noise, undefined))).toBe('E_PROTOCOL');
     expect(refusal(() => decodeFromWorker(noise, undefined))).toBe('E_PROTOCOL');
     expect(refusal(() => decodeFromCoordinator(noise, WELCOME))).toBe('E_CHECKSUM');
-    expect(refusal(() => decodeFromWorker(noise, lengthOf))).toBe('E_CHECKSUM');
+    expect(refusal(() => decodeFromWorker(noise, resultBytes))).toBe('E_CHECKSUM');
   });
 
   it('hold limits before reading', () => {
@@ -385,19 +487,85 @@ describe('refusals', () => {
     }
   });
 
-  it('cover an assignment of no batch, of several, and of rounds that no step has', () => {
-    const assign = example('assign');
-    const [first] = assign.batches;
-    if (!first) throw new Error('an assignment has a batch');
+  it('cover rounds of local steps without an optimizer for each network', () => {
+    const [kernel] = WELCOME.manifest.trainable;
+    const [step] = WELCOME.manifest.phases;
+    if (!kernel || !step) throw new Error('the model has a parameter and a phase');
+    for (const network of ['critic', 'constructor']) {
+      const welcome = {
+        ...WELCOME,
+        manifest: {
+          ...WELCOME.manifest,
+          trainable: [{ ...kernel, name: `${network}/k` }],
+          phases: [{ ...step, updates: [network] }],
+        },
+      };
+      const frame = encodeFrame({ ...WEIGHTS, round: LOCAL_FROM }, new Uint8Array(24));
+      expect(refusal(() => decodeFromCoordinator(frame, welcome))).toBe('E_MANIFEST');
+      const synchronous = { ...welcome, training: { ...WELCOME.training, localSteps: 1, optimizers: {} } };
+      expect(refusal(() => decodeFromCoordinator(frame, synchronous))).toBeUndefined();
+    }
+  });
+
+  const FIRST: Run = { step: 7, iteration: 1, first: 4, samples: 2 };
+  const ASSIGN: MessageOf<'assign'> = { type: 'assign', round: LOCAL_FROM, index: 1, batches: [FIRST] };
+  /** What becomes of an assignment that comes with as many bytes as it says. */
+  const assigned = (change: Partial<MessageOf<'assign'>>) => {
+    const message: MessageOf<'assign'> = { ...ASSIGN, ...change };
+    const length = Math.min(MAX_PAYLOAD_BYTES, Math.max(0, payloadBytes(message)));
+    return refusal(() => decode('assign', layFrame(message, new Uint8Array(length))));
+  };
+
+  it('cover an assignment of no batch, and of what no step has', () => {
+    expect(assigned({})).toBeUndefined();
     for (const batches of [
       [],
-      [first, first],
-      [{ ...first, iteration: 4 }],
-      [{ ...first, iteration: 2 ** 16 }],
-      [{ ...first, first: -1 }],
+      [{ ...FIRST, iteration: PER_STEP }],
+      [{ ...FIRST, iteration: 2 ** 16 }],
+      [{ ...FIRST, first: -1 }],
+      [{ ...FIRST, samples: 1 }],
+      [{ ...FIRST, count: 0 }],
+      [{ ...FIRST, count: 1 }],
+      [{ ...FIRST, count: 2 ** 20 + 1 }],
+      [FIRST, { ...FIRST, iteration: PER_STEP }],
     ]) {
-      const frame = layFrame({ ...assign, batches }, new Uint8Array(payloadBytes(assign)));
-      expect(refusal(() => decode('assign', frame))).toBe('E_PROTOCOL');
+      expect(assigned({ batches })).toBe('E_PROTOCOL');
+    }
+  });
+
+  it('cover an assignment of more batches than its round has', () => {
+    const most = LOCAL_STEPS * PER_STEP;
+    for (const [batches, count] of [
+      [[{ ...FIRST, count: 2 }], 2],
+      [[FIRST, FIRST], 2],
+      [[{ ...FIRST, count: most }], most],
+      [[{ ...FIRST, count: most - 1 }, FIRST], most],
+      [[{ ...FIRST, count: most }, FIRST], most + 1],
+      [[{ ...FIRST, count: most + 1 }], most + 1],
+      [[{ ...FIRST, count: 2 ** 20 }], 2 ** 20],
+      [Array.from({ length: most }, () => FIRST), most],
+      [Array.from({ length: 17 }, () => FIRST), 17],
+    ] as const) {
+      const change = { batches: [...batches] };
+      expect([count, assigned(change)]).toEqual([count, count <= most ? undefined : 'E_PROTOCOL']);
+      expect([count, assigned({ ...change, round: LOCAL_FROM - 1 })]).toEqual([count, 'E_PROTOCOL']);
+    }
+  });
+
+  it('cover an assignment with data of more samples than it has', () => {
+    expect(assigned({ sent: 2 })).toBeUndefined();
+    for (const sent of [3, -1, 0.5, 2 ** 24, 2 ** 24 + 1]) expect(assigned({ sent })).toBe('E_PROTOCOL');
+  });
+
+  it('cover an assignment whose payload is that of another number of sent samples', () => {
+    for (const [sent, bytes] of [
+      [undefined, 8 + 2 * SAMPLE_BYTES],
+      [0, 2 * SAMPLE_BYTES],
+      [1, 8 + 2 * SAMPLE_BYTES],
+      [2, 8 + SAMPLE_BYTES],
+    ] as const) {
+      const message = sent === undefined ? ASSIGN : { ...ASSIGN, sent };
+      expect(refusal(() => decode('assign', layFrame(message, new Uint8Array(bytes))))).toBe('E_BAD_SHAPE');
     }
   });
 

@@ -2,7 +2,10 @@ import type { z } from 'zod';
 import { GantryError } from '../errors.ts';
 import { MAX_PAYLOAD_BYTES, PROTOCOL_VERSION, layFrame, layFrameAround, readFrame, versionError } from './frame.ts';
 import { sampleBytes } from '../model/batch-inputs.ts';
-import { roundsPerStep, type ModelManifest } from '../model/manifest.ts';
+import { roundsPerStep } from '../model/manifest.ts';
+import { RoundShapes } from '../schemes/round-shapes.ts';
+import { encodedBytes } from '../wire/wire.ts';
+import { samplesInRuns } from './batch-runs.ts';
 import { manifestFromWire } from './manifest.ts';
 import {
   coordinatorMessageSchema,
@@ -13,7 +16,6 @@ import {
   type MessageOf,
   type WorkerMessage,
 } from './messages.ts';
-import { samplesIn } from '../training/unit.ts';
 import { plainText } from './text.ts';
 
 /** A decoded frame. */
@@ -48,18 +50,18 @@ function checked(message: Message, payloadBytes: number): Message {
 
 /**
  * Decodes what a worker sent.
- * @param contributionLength float32 numbers of a contribution in a round; absent before the hello, when none may come
+ * @param resultBytes of a contribution in a round; absent before the hello, when none may come
  * @param chunkBytes where payloads are cut; tests choose it
  * @throws GantryError E_PROTOCOL, E_VERSION, E_CHECKSUM, E_TOO_LARGE, or E_BAD_SHAPE for a payload of the wrong length; never another
  */
 export function decodeFromWorker(
   frame: Uint8Array,
-  contributionLength: ((round: number) => number) | undefined,
+  resultBytes: ((round: number) => number) | undefined,
   chunkBytes = MAX_PAYLOAD_BYTES,
 ): Received<WorkerMessage> {
-  const { header, payload } = readFrame(frame, contributionLength !== undefined);
+  const { header, payload } = readFrame(frame, resultBytes !== undefined);
   const message = validate(workerMessageSchema, header);
-  const bytes = message.type === 'result' ? 4 * (contributionLength?.(message.round) ?? 0) : 0;
+  const bytes = message.type === 'result' ? (resultBytes?.(message.round) ?? 0) : 0;
   return received(message, payload, bytes, chunkBytes);
 }
 
@@ -132,11 +134,13 @@ function fixedBytes(message: Message): number | undefined {
     case 'assign':
     case 'result':
     case 'weights':
+    case 'update':
     case 'program':
       return undefined;
     case 'hello':
     case 'ready':
     case 'computed':
+    case 'progress':
     case 'failure':
     case 'leaving':
     case 'welcome':
@@ -147,24 +151,62 @@ function fixedBytes(message: Message): number | undefined {
   }
 }
 
+/** What a welcome says of the lengths of payloads; it is asked with each frame. */
+const shapesByWelcome = new WeakMap<MessageOf<'welcome'>, RoundShapes>();
+
+/** What travels in the rounds of a run. @throws GantryError E_MANIFEST */
+export function shapesOf(welcome: MessageOf<'welcome'>): RoundShapes {
+  const known = shapesByWelcome.get(welcome);
+  if (known) return known;
+  const { training } = welcome;
+  const manifest = manifestFromWire(welcome.manifest);
+  const lacking = manifest.networks.find(({ name }) => !Object.hasOwn(training.optimizers, name));
+  if (training.localSteps > 1 && lacking) {
+    throw new GantryError('E_MANIFEST', `local steps without an optimizer for ${lacking.name}`);
+  }
+  const shapes = new RoundShapes(manifest, training);
+  shapesByWelcome.set(welcome, shapes);
+  return shapes;
+}
+
 /** Length of a payload that the welcome has announced. */
 function promisedBytes(message: CoordinatorMessage, welcome: MessageOf<'welcome'> | undefined): number {
   if (!welcome) throw new GantryError('E_PROTOCOL', `a message of type ${message.type} came before the welcome`);
-  if (message.type === 'assign') return assignedBytes(message, manifestFromWire(welcome.manifest));
-  if (message.type !== 'program') return manifestFromWire(welcome.manifest).trainableSize * 4;
-  const { phase, samples } = message;
-  const promised = welcome.programs.find((each) => each.phase === phase && each.samples === samples);
-  if (!promised) throw new GantryError('E_PROTOCOL', `no program of ${phase} for ${samples} samples was announced`);
-  return promised.bytes;
+  const shapes = shapesOf(welcome);
+  switch (message.type) {
+    case 'assign':
+      return assignedBytes(message, shapes);
+    case 'weights':
+      return 4 * shapes.published(message.round).length;
+    case 'update': {
+      const { length, compact } = shapes.published(message.round);
+      return encodedBytes(shapes.spec.wire, length, compact);
+    }
+    case 'program': {
+      const { phase, samples } = message;
+      const promised = welcome.programs.find((each) => each.phase === phase && each.samples === samples);
+      if (!promised) throw new GantryError('E_PROTOCOL', `no program of ${phase} for ${samples} samples was announced`);
+      return promised.bytes;
+    }
+    default:
+      return 0;
+  }
 }
 
-function assignedBytes(message: MessageOf<'assign'>, manifest: ModelManifest): number {
-  const rounds = roundsPerStep(manifest);
-  const beyond = message.batches.find(({ iteration }) => iteration >= rounds);
+function assignedBytes({ batches, round, sent }: MessageOf<'assign'>, shapes: RoundShapes): number {
+  const { manifest, spec } = shapes;
+  const perStep = roundsPerStep(manifest);
+  const beyond = batches.find(({ iteration }) => iteration >= perStep);
   if (beyond) {
-    throw new GantryError('E_PROTOCOL', `a step has ${rounds} rounds; there is no round ${beyond.iteration}`);
+    throw new GantryError('E_PROTOCOL', `a step has ${perStep} rounds; there is no round ${beyond.iteration}`);
   }
-  return samplesIn(message) * sampleBytes(manifest);
+  const count = batches.reduce((sum, run) => sum + (run.count ?? 1), 0);
+  const most = shapes.isLocal(round) ? spec.localSteps * perStep : 1;
+  if (count > most) throw new GantryError('E_PROTOCOL', `${count} batches in a unit that has ${most} at most`);
+  const samples = samplesInRuns(batches);
+  if (sent === undefined) return samples * sampleBytes(manifest);
+  if (sent > samples) throw new GantryError('E_PROTOCOL', `data of ${sent} samples for a unit of ${samples}`);
+  return 4 * samples + sent * sampleBytes(manifest);
 }
 
 function requireBytes(message: Message, expected: number, actual: number): void {

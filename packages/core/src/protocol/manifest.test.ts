@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { GantryError } from '../errors.ts';
 import { phaseAt, roundsPerStep } from '../model/manifest.ts';
+import { DEFAULT_OPTIMIZERS } from '../optimizers/optimizer.ts';
 import { wireManifest } from '../testing/manifest.ts';
 import { contributionLayout } from '../training/contribution.ts';
 import { encodeFrame, decodeFromCoordinator } from './codec.ts';
@@ -16,8 +17,16 @@ const programs = [
   { phase: 'generator', samples: 32, bytes: 200, sha256: 'b'.repeat(64) },
 ];
 
+const training: MessageOf<'welcome'>['training'] = {
+  wire: 'float32',
+  localSteps: 1,
+  localFrom: 0,
+  optimizers: { ...DEFAULT_OPTIMIZERS },
+};
+
 function welcomeWith(manifest: Wire): MessageOf<'welcome'> {
-  return { type: 'welcome', protocol: PROTOCOL_VERSION, run: 'run', seed: 0, heartbeatMs: 1000, manifest, programs };
+  const common = { type: 'welcome', protocol: PROTOCOL_VERSION, run: 'run', seed: 0, heartbeatMs: 1000 } as const;
+  return { ...common, manifest, training, programs };
 }
 
 /** The manifest with a change. */
@@ -25,6 +34,15 @@ function changed(change: (wire: Wire) => unknown): Wire {
   const wire = wireManifest();
   change(wire);
   return wire;
+}
+
+/** The same data, with the keys of all objects in another order. */
+function reordered<T>(data: T): T {
+  const turn = (_: string, value: unknown) =>
+    typeof value === 'object' && value !== null && !Array.isArray(value)
+      ? Object.fromEntries(Object.entries(value).toReversed())
+      : value;
+  return JSON.parse(JSON.stringify(data, turn)) as T;
 }
 
 /** The element, which has to be there. */
@@ -244,7 +262,7 @@ describe('manifest', () => {
 });
 
 describe('programs', () => {
-  it('are hashed with their order, phases, sizes and hashes, and with the seed', () => {
+  it('are hashed with their order, phases, sizes and hashes, with the seed and with how training goes', () => {
     const [first, second] = programs.map((program) => ({ ...program }));
     if (!first || !second) throw new Error('two programs were expected');
     const variants = [
@@ -254,8 +272,23 @@ describe('programs', () => {
       [{ ...first, bytes: 101 }, second],
       [{ ...first, phase: 'generator' }, second],
     ];
-    const welcomes = [...variants.map((each) => ({ seed: 7, programs: each })), { seed: 8, programs: [first, second] }];
-    expect(new Set(welcomes.map((welcome) => Buffer.from(programBytes(welcome)).toString())).size).toBe(6);
+    const welcome = { seed: 7, programs: [first, second], training };
+    const { generator, discriminator } = DEFAULT_OPTIMIZERS;
+    const trainings = [
+      { ...training, wire: 'int8' as const },
+      { ...training, localSteps: 2 },
+      { ...training, localFrom: 1 },
+      { ...training, optimizers: { generator } },
+      { ...training, optimizers: { generator, discriminator: { ...discriminator, learningRate: 1 } } },
+    ];
+    const welcomes = [
+      ...variants.map((each) => ({ ...welcome, programs: each })),
+      { ...welcome, seed: 8 },
+      ...trainings.map((each) => ({ ...welcome, training: each })),
+    ];
+    const hashed = (each: typeof welcome) => Buffer.from(programBytes(each)).toString();
+    expect(new Set(welcomes.map(hashed)).size).toBe(welcomes.length);
+    expect(hashed(reordered(welcome))).toBe(hashed(welcome));
   });
 });
 

@@ -8,6 +8,7 @@ import {
   type Parameter,
   type PhaseInput,
 } from '../model/manifest.ts';
+import type { TrainingSpec } from '../training/training-spec.ts';
 import { MAX_MESSAGE_BYTES } from './frame.ts';
 import type { MessageOf } from './messages.ts';
 
@@ -123,10 +124,22 @@ function sortedEntries(object: object): [string, unknown][] {
   return Object.entries(object).toSorted(([a], [b]) => (a < b ? -1 : 1));
 }
 
-/** What fixes results besides the manifest: the seed, and the programs in the order of `welcome`. Both ends compare its sha256. */
-export function programBytes({ seed, programs }: Pick<Welcome, 'seed' | 'programs'>): Uint8Array<ArrayBuffer> {
+/**
+ * What fixes results besides the manifest: the seed, how training goes, and the programs in the order of `welcome`. Both ends compare
+ * its sha256.
+ */
+export function programBytes({
+  seed,
+  programs,
+  training,
+}: Pick<Welcome, 'seed' | 'programs'> & { readonly training: TrainingSpec }): Uint8Array<ArrayBuffer> {
   const rows = programs.map(({ phase, samples, bytes, sha256: digest }) => [phase, samples, bytes, digest]);
-  return new TextEncoder().encode(JSON.stringify([seed, rows]));
+  // However an object came to be, the same order.
+  const sorted = (_: string, value: unknown) =>
+    typeof value === 'object' && value !== null && !Array.isArray(value)
+      ? Object.fromEntries(sortedEntries(value))
+      : value;
+  return new TextEncoder().encode(JSON.stringify([seed, rows, training], sorted));
 }
 
 /**

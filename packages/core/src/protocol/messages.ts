@@ -1,6 +1,9 @@
 import { z } from 'zod';
 import { ERROR_CODES } from '../errors.ts';
 import { MAX_SEED } from '../numerics/random.ts';
+import { optimizerSpecSchema } from '../optimizers/optimizer.ts';
+import { MAX_LOCAL_STEPS, MAX_ROUND_SAMPLES, MAX_UNIT_BATCHES } from '../training/config.ts';
+import { WIRES } from '../wire/wire.ts';
 import { MAX_MESSAGE_BYTES } from './frame.ts';
 import { plainText } from './text.ts';
 
@@ -10,8 +13,13 @@ z.config({ jitless: true });
 /** The configuration allows no larger batch, nor shards of one sample. */
 const MAX_BATCH = 60_000;
 const MAX_SHARD = 4096;
+/** Of one message; a worker may have no more, and needs none. */
+const MAX_IMAGE_CACHE_BYTES = 2 ** 40;
 /** Rounds of a step: the streams of draws have room for no more. */
 const MAX_ITERATIONS = 2 ** 16 - 1;
+
+/** Batches of a unit of local steps, and runs of equal ones: the last of an epoch may differ, and the next epoch may begin in a step. */
+const MAX_BATCH_RUNS = 512;
 
 /** Text to be shown, see `plainText`; the length counts UTF-16 units and holds after stripping. */
 const text = (maxLength: number) => z.string().transform(plainText).pipe(z.string().min(1).max(maxLength));
@@ -90,6 +98,8 @@ const hello = z.strictObject({
   device: text(32),
   /** Shards it computes at the same time, one thread each. */
   threads: z.int().min(1).max(1024),
+  /** For images that it keeps as long as the connection lasts; absent: it keeps none, and each unit comes with all of its own. */
+  imageCacheBytes: z.exactOptional(z.int().min(1).max(MAX_IMAGE_CACHE_BYTES)),
   /** Version of Gantry. */
   gantry: text(32),
 });
@@ -105,6 +115,8 @@ const ready = z.strictObject({
   numericClass: z.string().regex(/^[a-z][a-z0-9-]{0,31}$/),
   /** Hash of the probe shard's gradients: workers of one class have the same. */
   probe: z.string().regex(/^[0-9a-f]{16,64}$/),
+  /** Time of the probe shard once all is warm, on a GPU that is hardware: a run chooses by it, once, in which form GPUs compute. */
+  probeMs: z.exactOptional(milliseconds),
 });
 
 /**
@@ -120,7 +132,19 @@ const computed = z.strictObject({
   waitMs: milliseconds,
 });
 
-/** The sum of the contributions under one tree node, each of a shard that the worker was given. Payload: a contribution, float32. */
+/** The worker has computed some batches of a unit of local steps, and goes on with the next. No payload. */
+const progress = z.strictObject({
+  type: z.literal('progress'),
+  round,
+  index,
+  /** Batches of the unit that are done. */
+  batches: z.int().min(1).max(MAX_UNIT_BATCHES),
+});
+
+/**
+ * The sum of the contributions under one tree node, each of a unit that the worker was given. Payload: a contribution, as the wire of
+ * the welcome has it; where that rounds, it is of one unit.
+ */
 const result = z.strictObject({
   type: z.literal('result'),
   round,
@@ -128,7 +152,7 @@ const result = z.strictObject({
   level: z.int().min(0).max(16),
   index,
   /** Samples summed up in the node. */
-  samples: z.int().min(2).max(MAX_BATCH),
+  samples: z.int().min(2).max(MAX_ROUND_SAMPLES),
   /** Time spent computing the last shard of the node. */
   computeMs: milliseconds,
   /** Time spent waiting for it. */
@@ -161,6 +185,13 @@ const welcome = z.strictObject({
   heartbeatMs: z.int().min(1).max(3_600_000),
   /** Parameters, inputs and sums of the model, see `manifestFromWire`. */
   manifest,
+  /** How units are computed and how contributions travel, see `TrainingSpec`. */
+  training: z.strictObject({
+    wire: z.enum(WIRES),
+    localSteps: z.int().min(1).max(MAX_LOCAL_STEPS),
+    localFrom: round,
+    optimizers: z.record(networkName, optimizerSpecSchema),
+  }),
   /** What follows in `program` messages, one per phase and shard size. */
   programs: z
     .array(
@@ -178,30 +209,49 @@ const welcome = z.strictObject({
 /** A phase, compiled for one shard size. Payload: an ONNX model. */
 const program = z.strictObject({ type: z.literal('program'), phase: tensorName, samples: shardSamples, offset });
 
-/** Weights to compute with from now on. Payload: all trainable parameters, float32. */
+/**
+ * What to compute with from now on, as a whole. Payload, float32: all trainable parameters; in a round of local steps behind them the
+ * moments of the optimizers that are carried on, network by network, second ones as their roots, and the moving statistics.
+ */
 const weights = z.strictObject({
   type: z.literal('weights'),
   /** The round that is computed with them. */
   round,
   offset,
 });
+/** The same, from what the worker has of the round before. Payload: differences as the wire has them, see `updated`. */
+const update = z.strictObject({
+  type: z.literal('update'),
+  round,
+  /** Of what comes out, as float32: XXH64 in hexadecimal. */
+  checksum: z.string().regex(/^[0-9a-f]{16}$/),
+  offset,
+});
 
-/** A slice of the global batch of one round, see `Batch`. */
-const batch = z.strictObject({
+/** Slices of global batches that follow one another, see `Batch`. */
+const batches = z.strictObject({
+  /** Of the first one. */
   step: z.int().min(0),
-  /** Round of the step, from 0. */
+  /** Its batch of the step, from 0. */
   iteration: z.int().min(0).max(MAX_ITERATIONS),
   /** Place of its first sample in the global batch. */
   first: z.int().min(0).max(MAX_BATCH),
   samples: shardSamples,
+  /** How many there are, each of the next batch of the step or the first of the next step; absent: one. */
+  count: z.exactOptional(z.int().min(2).max(MAX_UNIT_BATCHES)),
 });
 
-/** A unit to compute with the weights of its round. Payload: the data of its samples, batch by batch, uint8. */
+/**
+ * A unit to compute from what was published for its round. Payload: the data of its samples, batch by batch, uint8; where the worker
+ * keeps images, the samples' numbers in the data set, uint32, and the data of those that it does not have, each once.
+ */
 const assign = z.strictObject({
   type: z.literal('assign'),
   round,
   index,
-  batches: z.array(batch).length(1),
+  batches: z.array(batches).min(1).max(MAX_BATCH_RUNS),
+  /** Samples whose data follows their numbers; absent: the payload has no numbers. */
+  sent: z.exactOptional(z.int().min(0).max(MAX_ROUND_SAMPLES)),
   /** Its contribution is to come by itself, in no sum; absent: it may come in one. */
   alone: z.exactOptional(z.literal(true)),
   offset,
@@ -223,12 +273,12 @@ const error = z.strictObject({ type: z.literal('error'), code: errorCode, messag
 const unknownType = 'not the type of a message in this direction';
 export const workerMessageSchema = z.discriminatedUnion(
   'type',
-  [hello, ready, computed, result, failure, leaving],
+  [hello, ready, computed, progress, result, failure, leaving],
   unknownType,
 );
 export const coordinatorMessageSchema = z.discriminatedUnion(
   'type',
-  [welcome, program, weights, assign, cancel, bye, error],
+  [welcome, program, weights, update, assign, cancel, bye, error],
   unknownType,
 );
 export const messageSchema = z.discriminatedUnion('type', [workerMessageSchema, coordinatorMessageSchema], unknownType);

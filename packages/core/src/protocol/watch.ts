@@ -6,6 +6,7 @@ import { z } from 'zod';
 import type { RecordedEvent } from '../events/recorded-event.ts';
 import type { Report } from '../model/report.ts';
 import type { EpochEvaluation } from '../training/evaluation.ts';
+import type { Wire } from '../wire/wire.ts';
 
 /** How a run is doing. */
 export type RunState = 'waiting' | 'training' | 'paused' | 'stopping' | 'stopped' | 'finished' | 'failed';
@@ -26,6 +27,11 @@ export interface WatchedRun {
   readonly batch: number;
   readonly shardSize: number;
   readonly seed: number;
+  /** Steps between two exchanges, from 1. */
+  readonly localSteps: number;
+  readonly wire: Wire;
+  /** Of the steps of the round under way, how many the workers have behind them: not a whole number. 0 where a round is a step. */
+  readonly stepsUnderWay: number;
   /** What each step reports, and how it is shown. */
   readonly reports: readonly Report[];
   /** Of the last step, and of the steps of this process. */
@@ -86,6 +92,11 @@ export interface WatchedWorker {
   /** Through its connection, since it joined. */
   readonly bytesIn: number;
   readonly bytesOut: number;
+  /** Of `bytesOut`, those of images. */
+  readonly imageBytes: number;
+  /** Bytes per second of the link to it and from it, as the first large messages took; null where that is not known. */
+  readonly outRate: number | null;
+  readonly inRate: number | null;
   /** Of the last heartbeat; null before the first. */
   readonly roundTripMs: number | null;
   /** Time since anything came from it. */

@@ -1,31 +1,30 @@
 import { GantryError } from '../errors.ts';
 import { phaseAt, roundsPerStep, viewOf, type ModelManifest, type PhaseManifest } from '../model/manifest.ts';
 import { gradientNormReport } from '../model/report.ts';
-import { epochPermutation } from '../numerics/random.ts';
 import { norm } from '../numerics/vectors.ts';
-import { optimizerOf, type OptimizerSpecs } from '../optimizers/optimizer.ts';
+import type { OptimizerSpecs } from '../optimizers/optimizer.ts';
+import { applyGradients } from '../training/apply-gradients.ts';
 import { contributionLayout, numberIn, type ContributionLayout } from '../training/contribution.ts';
+import { EpochOrder } from '../training/epoch-order.ts';
 import { batchOf, shardsOf, totalSteps, type DataPlan } from '../training/plan.ts';
-import { specOf, type TrainingState } from '../training/training-state.ts';
-import type { Unit } from '../training/unit.ts';
-import { follow, ownNumbers } from '../training/weight-average.ts';
+import type { TrainingState } from '../training/training-state.ts';
+import type { PlannedUnit } from '../training/unit.ts';
+import { followAverage, type AverageSpec } from '../training/weight-average.ts';
+import type { Wire } from '../wire/wire.ts';
+import { publicationOf, type Publication } from './publication.ts';
+import { RoundShapes } from './round-shapes.ts';
 import type { Scheme, StepMetrics } from './scheme.ts';
-
-/** The samples that a run learns from. */
-export interface Samples {
-  readonly count: number;
-  /** One after the other. */
-  readonly bytes: Uint8Array;
-}
 
 export interface SynchronousOptions {
   readonly manifest: ModelManifest;
   readonly seed: number;
   readonly plan: DataPlan;
-  readonly samples: Samples;
+  /** Number of samples in the data set. */
+  readonly samples: number;
   readonly optimizers: OptimizerSpecs;
+  readonly wire?: Wire;
   /** The average of a network's weights that is kept: what it keeps of itself in a step. */
-  readonly average?: { readonly network: string; readonly decay: number } | undefined;
+  readonly average?: AverageSpec | undefined;
 }
 
 /**
@@ -35,9 +34,12 @@ export interface SynchronousOptions {
 export class Synchronous implements Scheme {
   readonly rounds: number;
   readonly steps: number;
+  readonly shapes: RoundShapes;
   readonly #options: SynchronousOptions;
   readonly #roundsPerStep: number;
-  #order = { epoch: -1, indices: new Uint32Array() };
+  readonly #order: EpochOrder;
+  /** That of the round under way. */
+  #published: Publication | undefined;
   /** What the rounds of the present step have reported: sums by name, with the samples that they are of. */
   #reports: Report[] = [];
 
@@ -46,90 +48,53 @@ export class Synchronous implements Scheme {
     this.#roundsPerStep = roundsPerStep(options.manifest);
     this.steps = totalSteps(options.plan);
     this.rounds = this.roundOf(this.steps);
+    this.#order = new EpochOrder(options.seed, options.samples);
+    const { manifest, optimizers, wire = 'float32' } = options;
+    this.shapes = new RoundShapes(manifest, { wire, optimizers, localSteps: 1, localFrom: 0 });
   }
 
   roundOf(step: number): number {
     return step * this.#roundsPerStep;
   }
 
-  units(round: number): Unit[] {
-    const { plan, samples: set } = this.#options;
+  units(round: number): PlannedUnit[] {
+    const { plan } = this.#options;
     const { epoch, first, samples } = batchOf(round, plan);
-    const batch = this.#orderOf(epoch).subarray(first, first + samples);
-    const size = set.bytes.length / set.count;
+    const batch = this.#order.of(epoch).subarray(first, first + samples);
     const step = Math.floor(round / this.#roundsPerStep);
     const iteration = round % this.#roundsPerStep;
-    return shardsOf(samples, plan.shardSize).map(({ index, ...shard }) => {
-      const data = new Uint8Array(shard.samples * size);
-      batch.subarray(shard.first, shard.first + shard.samples).forEach((sample, i) => {
-        data.set(set.bytes.subarray(sample * size, (sample + 1) * size), i * size);
-      });
-      return { round, index, batches: [{ step, iteration, ...shard }], data };
-    });
+    return shardsOf(samples, plan.shardSize).map(({ index, ...shard }) => ({
+      round,
+      index,
+      batches: [{ step, iteration, ...shard }],
+      samples: batch.slice(shard.first, shard.first + shard.samples),
+    }));
   }
 
-  publish(state: TrainingState): Float32Array {
-    return state.weights;
-  }
-
-  contributionLength(round: number): number {
-    return contributionLayout(this.#options.manifest, this.#phaseOf(round)).length;
+  publish(state: TrainingState): Publication {
+    // All rounds publish as much.
+    this.#published = publicationOf(state, state.weights, this.shapes.published(0), this.shapes.spec.wire);
+    return this.#published;
   }
 
   apply(state: TrainingState, round: number, sum: Float32Array): readonly StepMetrics[] {
-    const { manifest } = this.#options;
+    const { manifest, optimizers } = this.#options;
     // Where training was broken off between the rounds of a step, the step begins again.
     if (round % this.#roundsPerStep === 0) this.#reports = [];
     const layout = contributionLayout(manifest, this.#phaseOf(round));
     const report = reportOf(sum, layout);
     requireFinite(report, state.step + 1);
-    this.#update(state, sum, layout);
+    applyGradients(state, sum, layout, { manifest, optimizers }, state.step);
+    if (this.shapes.spec.wire !== 'float32') state.published = this.#published?.values;
     this.#reports.push(report);
     if ((round + 1) % this.#roundsPerStep !== 0) return [];
     state.step++;
-    this.#average(state);
+    followAverage(state, this.#options, 1);
     return [meansOf(this.#reports.splice(0))];
-  }
-
-  #average(state: TrainingState): void {
-    const { manifest, average } = this.#options;
-    const network = manifest.networks.find(({ name }) => name === average?.network);
-    if (!average || !state.average || !network) return;
-    follow(state.average, ownNumbers(state, network), average.decay, state.step);
   }
 
   #phaseOf(round: number): PhaseManifest {
     return phaseAt(this.#options.manifest, round % this.#roundsPerStep);
-  }
-
-  #orderOf(epoch: number): Uint32Array {
-    const { seed, samples } = this.#options;
-    if (this.#order.epoch !== epoch) this.#order = { epoch, indices: epochPermutation(seed, epoch, samples.count) };
-    return this.#order.indices;
-  }
-
-  /** A step of the optimizer of each network that the phase updates, and one update of its moving statistics. */
-  #update(state: TrainingState, sum: Float32Array, layout: ContributionLayout): void {
-    const { manifest, optimizers } = this.#options;
-    const scale = 1 / numberIn(sum, layout.samples);
-    for (const network of manifest.networks) {
-      const [gradients, statistics] = [layout.gradients[network.name], layout.statistics[network.name]];
-      const optimizerState = state.optimizers[network.name];
-      if (!gradients || !statistics || !optimizerState) continue;
-      const optimizer = optimizerOf(specOf(optimizers, network.name));
-      const weights = viewOf(state.weights, network.weights);
-      optimizer.step(weights, viewOf(sum, gradients), scale, optimizerState, state.step);
-      const { offset, size } = network.statistics;
-      for (const moving of manifest.movingStatistics) {
-        if (moving.offset < offset || moving.offset >= offset + size) continue;
-        const values = viewOf(state.movingStatistics, moving);
-        const sums = viewOf(sum, { offset: statistics.offset + moving.offset - offset, size: moving.size });
-        const { momentum } = moving;
-        for (let i = 0; i < values.length; i++) {
-          values[i] = (values[i] as number) * momentum + (sums[i] as number) * scale * (1 - momentum);
-        }
-      }
-    }
   }
 }
 

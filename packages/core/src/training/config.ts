@@ -1,8 +1,15 @@
 import { z } from 'zod';
 import { DEFAULT_OPTIMIZERS, optimizerSpecSchema } from '../optimizers/optimizer.ts';
 import { MAX_SEED } from '../numerics/random.ts';
+import { WIRES } from '../wire/wire.ts';
 
 const positiveInteger = z.int().min(1);
+/** More in a row than any epoch is worth. */
+export const MAX_LOCAL_STEPS = 4096;
+/** Samples of a round: float32 numbers count no further. */
+export const MAX_ROUND_SAMPLES = 2 ** 24;
+/** Batches of a unit. */
+export const MAX_UNIT_BATCHES = 2 ** 20;
 
 /**
  * What fixes the result of a run besides the data. Changing any of it on `--resume` is refused, by name;
@@ -21,6 +28,14 @@ export const resultConfigSchema = z.strictObject({
   limit: positiveInteger.min(2).optional(),
   /** What the average of the generator's weights keeps of itself in a step (Yazıcı et al., 2019); none is kept where absent. */
   ema: z.number().min(0).lt(1).optional(),
+  /** Steps that each replica takes by itself between two exchanges; 1: every step is an exchange. */
+  localSteps: positiveInteger.max(MAX_LOCAL_STEPS).default(1),
+  /** The first epoch with local steps; those before are synchronous. */
+  localStepsFrom: positiveInteger.max(100_000).default(1),
+  /** How contributions and weights travel: what rounds them is part of the result. */
+  wire: z.enum(WIRES).default('float32'),
+  /** In which form GPUs compute convolutions; absent: the run measures it, once for each kind of GPU. */
+  convolutions: z.enum(['direct', 'patches', 'spectral', 'fastest']).optional(),
   /** What updates the weights of each network. */
   optimizers: z
     .strictObject({ generator: optimizerSpecSchema, discriminator: optimizerSpecSchema })

@@ -42,7 +42,11 @@ export function contributionLayout(manifest: ModelManifest, phase: PhaseManifest
 
 /** Memory for a phase's contribution, in zeros, with room before it for the header of the message that carries it. */
 export function newContribution(manifest: ModelManifest, phase: PhaseManifest): Float32Array<ArrayBuffer> {
-  const { length } = contributionLayout(manifest, phase);
+  return newVector(contributionLayout(manifest, phase).length);
+}
+
+/** Memory for so many numbers, in zeros, with room before it for the header of the message that carries them. */
+export function newVector(length: number): Float32Array<ArrayBuffer> {
   const { buffer, byteOffset } = allocatePayload(4 * length);
   return new Float32Array(buffer, byteOffset, length);
 }

@@ -1,5 +1,6 @@
 import type { BatchInputs } from '../model/batch-inputs.ts';
 import type { ModelManifest } from '../model/manifest.ts';
+import type { TrainingSpec } from './training-spec.ts';
 
 /**
  * What computes gradients. An engine turns (weights, batch) into a contribution and keeps nothing else: the same call gives the
@@ -38,4 +39,5 @@ export interface Program {
   readonly seed: number;
   readonly manifest: ModelManifest;
   readonly variants: readonly ProgramVariant[];
+  readonly training: TrainingSpec;
 }

@@ -55,6 +55,11 @@ export function epochsAfter(steps: number, plan: DataPlan): number {
   return Math.floor((steps * roundsOf(plan)) / batchesPerEpoch(plan));
 }
 
+/** Steps that are done when so many epochs are: the last one may go on with data of the next epoch. */
+export function epochEnd(epochs: number, plan: DataPlan): number {
+  return Math.ceil((epochs * batchesPerEpoch(plan)) / roundsOf(plan));
+}
+
 /** Images used in the first steps, those of further epochs counted again. */
 export function imagesAfter(steps: number, plan: DataPlan): number {
   const { epoch, first } = batchOf(steps * roundsOf(plan), plan);

@@ -17,6 +17,11 @@ export interface TrainingState {
   readonly optimizers: Readonly<Record<string, OptimizerState>>;
   /** Of the network that makes the pictures, where one is kept. */
   readonly average: WeightAverage | undefined;
+  /**
+   * What workers had in the last round, where it is not what the state has: a wire that rounds leaves a remainder, which the next
+   * round makes good. Absent before the first round.
+   */
+  published?: Float32Array | undefined;
 }
 
 /** The optimizer of a network. @throws GantryError E_CONFIG if there is none */
@@ -72,6 +77,7 @@ export function copyState(from: TrainingState, into: TrainingState): void {
     for (const [name, moment] of Object.entries(moments)) own?.moments[name]?.set(moment);
     Object.assign(own?.scalars ?? {}, scalars);
   }
+  into.published = from.published?.slice();
   if (!from.average) return;
   into.average?.weights.set(from.average.weights);
   into.average?.statistics.set(from.average.statistics);

@@ -1,15 +1,16 @@
 import type { Scheme, StepMetrics } from '../schemes/scheme.ts';
 import type { TrainingState } from './training-state.ts';
-import type { Unit } from './unit.ts';
+import type { Publication } from '../schemes/publication.ts';
+import type { PlannedUnit } from './unit.ts';
 
 /** A round of a run, as those who compute it see it. */
 export interface Round {
   readonly number: number;
   /** What each unit is computed from; it does not change while the round goes on. */
-  readonly published: Float32Array;
-  readonly units: readonly Unit[];
+  readonly published: Publication;
+  readonly units: readonly PlannedUnit[];
   /** The units of the next round, for those who have nothing else to do: their inputs can be prepared. */
-  readonly ahead: readonly Unit[];
+  readonly ahead: readonly PlannedUnit[];
 }
 
 /** What became of a round. */
@@ -34,7 +35,7 @@ export async function* training<Sum extends { readonly root: Float32Array }>(
   compute: (round: Round) => Promise<Sum | undefined>,
 ): AsyncGenerator<RoundDone<Sum>> {
   // A run that is done has no data to go on with.
-  const unitsOf = (round: number): Unit[] => (round < scheme.rounds ? scheme.units(round) : []);
+  const unitsOf = (round: number): PlannedUnit[] => (round < scheme.rounds ? scheme.units(round) : []);
   let units = unitsOf(scheme.roundOf(state.step));
   for (let number = scheme.roundOf(state.step); number < scheme.rounds; number++) {
     const ahead = unitsOf(number + 1);

@@ -44,9 +44,11 @@ export function firstAverage({ network, weights, statistics }: WeightAverage): W
  * Lets an average follow, in place. Equal arguments give equal bits on every machine.
  * @param decay what is kept of it in each step, 0 … 1; less in the first steps
  * @param stepsDone 1 or more, this one counted
+ * @param steps since it followed last: it goes as far as if the numbers had been these in all of them
  */
-export function follow(average: WeightAverage, now: WeightAverage, decay: number, stepsDone: number): void {
-  const kept = decayAt(decay, stepsDone);
+export function follow(average: WeightAverage, now: WeightAverage, decay: number, stepsDone: number, steps = 1): void {
+  let kept = 1;
+  for (let step = stepsDone - steps + 1; step <= stepsDone; step++) kept *= decayAt(decay, step);
   const share = 1 - kept;
   for (const part of ['weights', 'statistics'] as const) {
     const [mean, values] = [average[part], now[part]];
@@ -54,6 +56,24 @@ export function follow(average: WeightAverage, now: WeightAverage, decay: number
       mean[i] = kept * (mean[i] as number) + share * (values[i] as number);
     }
   }
+}
+
+/** The average of a network that a run keeps. */
+export interface AverageSpec {
+  readonly network: string;
+  /** What it keeps of itself in a step. */
+  readonly decay: number;
+}
+
+/** Lets the average of a state follow, where one is kept. @param steps that the state has just done */
+export function followAverage(
+  state: AllNumbers & { readonly step: number; readonly average: WeightAverage | undefined },
+  { manifest, average }: { readonly manifest: ModelManifest; readonly average?: AverageSpec | undefined },
+  steps: number,
+): void {
+  if (!average || !state.average) return;
+  const network = networkNamed(manifest, average.network);
+  follow(state.average, ownNumbers(state, network), average.decay, state.step, steps);
 }
 
 /** What pictures are made with: the average where there is one. @throws RangeError if there is no such network */

@@ -9,7 +9,7 @@ import {
   viewOf,
   type BatchInputs,
   type ModelManifest,
-  type Unit,
+  type LoadedUnit,
 } from '@gantry/core';
 import { modelVariables, runPhase, type Model } from '@gantry/core/tfjs';
 
@@ -36,7 +36,7 @@ export function contributionOf(
   manifest: ModelManifest,
   seed: number,
   weights: Float32Array,
-  { batches, data }: Unit,
+  { batches, data }: LoadedUnit,
 ): Float32Array {
   const [batch, ...more] = batches;
   if (!batch || more.length > 0) throw new RangeError('a unit of one batch was expected');
