@@ -11,4 +11,5 @@ export { ShardRunner, type ShardRunnerOptions } from './session/shard-runner.ts'
 export { ShardTally } from './session/shard-tally.ts';
 export { newIdentity } from './session/work-loop.ts';
 export { runWorker } from './session/worker.ts';
+export { DEFAULT_IMAGE_CACHE_BYTES } from './session/worker-options.ts';
 export type { ShardDone, WorkerObserver, WorkerOptions } from './session/worker-options.ts';

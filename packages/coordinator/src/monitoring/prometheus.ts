@@ -69,6 +69,7 @@ function addWorkers(register: Registry, workers: () => readonly WatchedWorker[])
   counters('samples', 'Images of it that were accepted', ({ samples }) => samples);
   counters('received_bytes', 'Bytes that came from it', ({ bytesIn }) => bytesIn);
   counters('sent_bytes', 'Bytes that went to it', ({ bytesOut }) => bytesOut);
+  counters('sent_image_bytes', 'Bytes of images among them', ({ imageBytes }) => imageBytes);
 }
 
 function addGauge(register: Registry, name: string, help: string, value: () => number): void {

@@ -1,4 +1,5 @@
 import {
+  MAX_LOCAL_STEPS,
   type JoinCommands,
   epochsAfter,
   imagesAfter,
@@ -23,14 +24,14 @@ import type { RunDirectory } from '../storage/run-directory.ts';
 import type { MetricsLine } from '../storage/run-lines.ts';
 import type { Scheduler } from '../scheduling/scheduler.ts';
 import { DownsampledHistory } from './downsampled-history.ts';
-import { watchedStalls, watchedStep, watchedWorkers, type RecentStep } from './watched-workers.ts';
+import { stepsUnderWay, watchedStalls, watchedStep, watchedWorkers, type RecentStep } from './watched-workers.ts';
 
 const HISTORY_LINES = 2000;
 const EVENTS = 500;
 const TIMELINE_STEPS = 20;
 const EVALUATIONS = 2000;
-/** Far more steps than there can be between two updates. */
-const UPDATE_STEPS = 256;
+/** More steps than there can be between two updates: those of the longest round of local steps. */
+const UPDATE_STEPS = 2 * MAX_LOCAL_STEPS;
 /** More tell nothing new. */
 const NUMERIC_CLASSES = 16;
 
@@ -136,13 +137,15 @@ export class RunWatch {
     this.#join = commands;
   }
 
-  /** A step is done. @param totalMs from the publication of its weights */
-  stepped(line: MetricsLine, totalMs: number, work: RecentStep['work']): void {
-    this.#remember(line);
-    this.#timeline.push({ step: line.step, totalMs, periodMs: line.ms.total, work });
+  /** A step is done, or the steps of a round. @param totalMs from the publication of what they are computed from */
+  stepped(lines: readonly MetricsLine[], totalMs: number, work: RecentStep['work']): void {
+    for (const line of lines) this.#remember(line);
+    const periodMs = lines.reduce((sum, { ms }) => sum + ms.total, 0);
+    const step = lines.at(-1)?.step ?? this.lastStep;
+    this.#timeline.push({ step, totalMs, periodMs, work });
     for (const { numericClass } of work) this.#computedBy(numericClass);
     this.#images += work.reduce((sum, { samples }) => sum + samples, 0);
-    this.#ms += line.ms.total;
+    this.#ms += periodMs;
   }
 
   happened(line: RecordedEvent): void {
@@ -262,6 +265,9 @@ export class RunWatch {
       batch: plan.batch,
       shardSize: plan.shardSize,
       seed: config.seed,
+      localSteps: config.localSteps,
+      wire: config.wire,
+      stepsUnderWay: stepsUnderWay(this.#parts.scheduler.view),
       reports,
       imagesPerSecond: this.#last?.imagesPerSecond ?? 0,
       averageImagesPerSecond,

@@ -50,6 +50,21 @@ export function watchedStalls(view: SchedulerView): WatchedStall[] {
   return remedy === undefined ? [] : [{ cause, remedy }];
 }
 
+/** Of the steps of the round under way, how many are done, over all units; 0 where a round has one step, and before anything is heard. */
+export function stepsUnderWay({ registry, round, shards }: SchedulerView): number {
+  const steps = Math.max(0, ...shards.map(({ work }) => work.batches.length));
+  if (steps < 2) return 0;
+  const done = new Map(shards.map((shard) => [shard, shard.accepted ? shard.samples : 0]));
+  for (const entry of registry.values()) {
+    for (const { shard, progress } of entry.heldOf(round)) {
+      done.set(shard, Math.max(done.get(shard) ?? 0, progress?.samples ?? 0));
+    }
+  }
+  const samples = shards.reduce((sum, each) => sum + each.samples, 0);
+  const [first, last] = [shards[0]?.work.batches[0]?.step ?? 0, shards[0]?.work.batches.at(-1)?.step ?? 0];
+  return ((last - first + 1) * [...done.values()].reduce((sum, each) => sum + each, 0)) / samples;
+}
+
 export function watchedStep({ step, totalMs, work }: RecentStep): WatchedStep {
   const shards = work.map(({ shard, worker, samples, computeMs, endMs, requeued, duplicated }) => ({
     shard,

@@ -1,12 +1,15 @@
-import { GantryError, MAX_FRAME_BYTES, type JoinCommands, type Program, type Scheme } from '@gantry/core';
+import { GantryError, MAX_FRAME_BYTES, type JoinCommands, type Program, type Samples, type Scheme } from '@gantry/core';
+import type { ConvolutionForm } from '@gantry/compiler';
 import { DashboardRoutes } from '../monitoring/dashboard-routes.ts';
 import { isLoopback } from './access-control.ts';
 import { joinCommands } from './join-commands.ts';
 import { loadPage, pageDirectory } from '../monitoring/page-files.ts';
 import { prepareDelivery, type Delivery } from './program-delivery.ts';
+import type { ConvolutionChoice } from '../run/convolution-choice.ts';
 import type { RunControl } from '../run/run-control.ts';
 import type { RunWatch } from '../monitoring/run-watch.ts';
 import type { Scheduler } from '../scheduling/scheduler.ts';
+import { RoundPayloads } from './round-payloads.ts';
 import { startServer } from './server.ts';
 import { announce, type Announcement } from './announcement.ts';
 import type { Tokens } from './tokens.ts';
@@ -33,7 +36,9 @@ export interface ClusterOptions {
   readonly run: string;
   readonly tokens: Tokens;
   readonly scheme: Scheme;
-  readonly programFor: (device: string) => Program;
+  readonly samples: Samples;
+  readonly programFor: (convolutions: ConvolutionForm) => Program;
+  readonly convolutions: ConvolutionChoice;
   readonly scheduler: Scheduler;
   /** Run directory. */
   readonly path: string;
@@ -68,29 +73,32 @@ export interface Cluster {
   close(): Promise<void>;
 }
 
-/** Numbers of the longest contribution there is. */
-function longestContribution(scheme: Scheme): number {
-  const rounds = Array.from({ length: scheme.roundOf(1) }, (_, round) => scheme.contributionLength(round));
-  return Math.max(...rounds);
-}
-
 /** Starts to listen for workers. @throws GantryError E_CONFIG if the address or certificate cannot be used */
 export async function openCluster(options: ClusterOptions): Promise<Cluster> {
-  const { scheme, programFor, scheduler, run, tokens, path, watch, control, onRefused } = options;
+  const { scheme, samples, programFor, convolutions, scheduler, run, tokens, path, watch, control, onRefused } =
+    options;
   const deliveries = new Map<Program, Promise<Delivery>>();
-  const deliveryFor = (device: string) => {
-    const program = programFor(device);
+  const deliveryFor = (form: ConvolutionForm) => {
+    const program = programFor(form);
     const delivery = deliveries.get(program) ?? prepareDelivery(run, program);
     deliveries.set(program, delivery);
     return delivery;
   };
   // Most workers need this one: the first shall not wait for it.
-  await deliveryFor('cpu');
-  const contributionLength = (round: number) => scheme.contributionLength(round);
-  const messageBytes = longestContribution(scheme) * 4 + HEADER_ROOM_BYTES;
+  await deliveryFor(convolutions.settledOn('cpu'));
+  const payloads = new RoundPayloads(scheme.shapes, samples);
+  const messageBytes = payloads.longestResultBytes + HEADER_ROOM_BYTES;
   const unfinished = new UnfinishedMessages(Math.max(UNFINISHED_AT_LEAST_BYTES, UNFINISHED_MESSAGES * messageBytes));
   const trusted = new Set<string>();
-  const context: ConnectionContext = { contributionLength, deliveryFor, scheduler, unfinished, trusted, onRefused };
+  const context: ConnectionContext = {
+    payloads,
+    convolutions,
+    deliveryFor,
+    scheduler,
+    unfinished,
+    trusted,
+    onRefused,
+  };
   const connections = new Set<WorkerConnection>();
   const hub = new WatchHub(watch);
   const [page, download] = [await loadPage(pageDirectory()), await WorkerDownload.load()];

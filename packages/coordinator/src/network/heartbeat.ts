@@ -11,9 +11,10 @@ export class Heartbeat {
   readonly #socket: WebSocket;
   #lastHeardMs = performance.now();
   #pings = 0;
-  /** When the pings were sent that were not answered, by their number. */
-  readonly #unanswered = new Map<string, number>();
+  /** The pings that were not answered, by their number: when they were sent, and what they had to wait for. */
+  readonly #unanswered = new Map<string, { readonly sentMs: number; readonly behindBytes: number }>();
   #roundTripMs: number | null = null;
+  #outRate: number | null = null;
 
   constructor(socket: WebSocket) {
     this.#socket = socket;
@@ -30,15 +31,21 @@ export class Heartbeat {
     return this.#roundTripMs;
   }
 
+  /** Bytes per second to the peer, from the ping behind a large message; null before it was answered. */
+  get outRate(): number | null {
+    return this.#outRate;
+  }
+
   /** Something else came from the peer. */
   heard(): void {
     this.#lastHeardMs = performance.now();
   }
 
-  ping(): void {
+  /** @param behindBytes of a message that was sent just before: the answer tells how fast it got there */
+  ping(behindBytes = 0): void {
     // The number tells the answers to different pings apart; a peer may also send pongs on its own.
     const number = String(++this.#pings);
-    this.#unanswered.set(number, performance.now());
+    this.#unanswered.set(number, { sentMs: performance.now(), behindBytes });
     const [oldest] = this.#unanswered.keys();
     if (oldest !== undefined && this.#unanswered.size > UNANSWERED_REMEMBERED) this.#unanswered.delete(oldest);
     this.#socket.ping(number);
@@ -46,9 +53,13 @@ export class Heartbeat {
 
   #answered(number: string): void {
     this.heard();
-    const sentMs = this.#unanswered.get(number);
-    if (sentMs === undefined) return;
-    this.#roundTripMs = performance.now() - sentMs;
+    const ping = this.#unanswered.get(number);
+    if (!ping) return;
     this.#unanswered.delete(number);
+    const elapsedMs = performance.now() - ping.sentMs;
+    if (ping.behindBytes > 0) {
+      const travelMs = elapsedMs - (this.#roundTripMs ?? 0);
+      this.#outRate = travelMs > 0 ? (1000 * ping.behindBytes) / travelMs : Infinity;
+    } else this.#roundTripMs = elapsedMs;
   }
 }

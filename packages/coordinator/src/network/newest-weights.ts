@@ -7,6 +7,8 @@ export class NewestWeights {
   readonly #caughtUp: () => void;
   /** Of the weights that are on their way. */
   #round: number | undefined;
+  /** Of those that were sent last. */
+  #lastRound = -1;
   #waiting: { readonly weights: PublishedWeights; readonly release: () => void } | undefined;
   #isBehind = false;
   #stopped = false;
@@ -47,7 +49,9 @@ export class NewestWeights {
   }
 
   #start(weights: PublishedWeights): void {
-    const { round, frames } = weights;
+    const { round } = weights;
+    const frames = (this.#lastRound === round - 1 ? weights.updateFrames : undefined) ?? weights.frames;
+    this.#lastRound = round;
     this.#round = round;
     // They leave in order, and are overwritten together.
     const release = weights.hold();

@@ -21,7 +21,7 @@ export interface Delivery {
 }
 
 /** @param run name of the run, for people */
-export async function prepareDelivery(run: string, { seed, manifest, variants }: Program): Promise<Delivery> {
+export async function prepareDelivery(run: string, { seed, manifest, variants, training }: Program): Promise<Delivery> {
   const programs = await Promise.all(
     variants.map(async ({ phase, samples, onnx }) => {
       return { phase, samples, bytes: onnx.length, sha256: await sha256(onnx) };
@@ -34,6 +34,7 @@ export async function prepareDelivery(run: string, { seed, manifest, variants }:
     seed,
     heartbeatMs: HEARTBEAT_MS,
     manifest: manifestToWire(manifest),
+    training: { ...training, optimizers: { ...training.optimizers } },
     programs,
   };
   return {

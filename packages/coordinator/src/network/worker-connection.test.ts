@@ -1,11 +1,13 @@
 import { once } from 'node:events';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { PROTOCOL_VERSION, decodeFromCoordinator, encodeFrame } from '@gantry/core';
+import { PROTOCOL_VERSION, RoundShapes, decodeFromCoordinator, encodeFrame, type TrainingSpec } from '@gantry/core';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { WebSocket } from 'ws';
+import { ConvolutionChoice } from '../run/convolution-choice.ts';
 import { Scheduler } from '../scheduling/scheduler.ts';
 import { SMALL } from '../testing/checkpoints.ts';
 import { prepareDelivery } from './program-delivery.ts';
+import { RoundPayloads } from './round-payloads.ts';
 import { startServer, type CoordinatorServer } from './server.ts';
 import { UnfinishedMessages } from './unfinished-messages.ts';
 import { WorkerConnection } from './worker-connection.ts';
@@ -14,6 +16,7 @@ const tokens = { work: 'w'.repeat(43), control: 'c'.repeat(43) };
 const MAX_UNFINISHED_BYTES = 16 << 20;
 const PART_BYTES = 3 << 20;
 const PEERS = 60;
+const TRAINING: TrainingSpec = { wire: 'float32', localSteps: 1, localFrom: 0, optimizers: {} };
 const WAIT = { timeout: 20_000 };
 
 let server: CoordinatorServer;
@@ -27,9 +30,10 @@ beforeEach(async () => {
   tickMs = 0;
   refused = [];
   unfinished = new UnfinishedMessages(MAX_UNFINISHED_BYTES, () => (nowMs += tickMs));
-  const delivery = prepareDelivery('test', { seed: 7, manifest: SMALL, variants: [] });
+  const delivery = prepareDelivery('test', { seed: 7, manifest: SMALL, variants: [], training: TRAINING });
   const context = {
-    contributionLength: () => 1 << 20,
+    payloads: new RoundPayloads(new RoundShapes(SMALL, TRAINING), { count: 1, bytes: new Uint8Array(1) }),
+    convolutions: new ConvolutionChoice({ config: {}, numericClasses: [] }, () => undefined),
     deliveryFor: () => delivery,
     scheduler: new Scheduler(() => undefined),
     unfinished,

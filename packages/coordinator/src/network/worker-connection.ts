@@ -1,15 +1,13 @@
+import type { ConvolutionForm } from '@gantry/compiler';
 import {
   Assembly,
   GantryError,
   PROTOCOL_VERSION,
   decodeFromWorker,
   encodeFrame,
-  encodeFrames,
-  floatsOf,
   freeFrame,
   type CoordinatorMessage,
   type MessageOf,
-  type Unit,
   type WorkerMessage,
 } from '@gantry/core';
 import type { WebSocket } from 'ws';
@@ -17,9 +15,13 @@ import { ControlFrames } from './control-frames.ts';
 import { HEARTBEAT_MS, Heartbeat } from './heartbeat.ts';
 import { NewestWeights } from './newest-weights.ts';
 import type { Delivery } from './program-delivery.ts';
+import type { ConvolutionChoice } from '../run/convolution-choice.ts';
 import type { Scheduler } from '../scheduling/scheduler.ts';
+import type { PublishedWeights } from '../scheduling/published-weights.ts';
+import type { RoundPayloads } from './round-payloads.ts';
 import type { Peer } from './server.ts';
 import type { Traffic, WorkerLink } from '../scheduling/worker-link.ts';
+import { UnitSender } from './unit-sender.ts';
 import type { UnfinishedMessage, UnfinishedMessages } from './unfinished-messages.ts';
 
 /** A connection on which nobody says hello is closed after this time. */
@@ -31,15 +33,18 @@ const HEARTBEATS_MISSED = 3;
 /** WebSocket close code "policy violation" (RFC 6455, 7.4.1). */
 const CLOSE_POLICY = 1008;
 const CLOSE_NORMAL = 1000;
+/** A message of so many bytes tells how fast a link is. */
+const LARGE_BYTES = 1_000_000;
 /** What a ping or pong of a client takes beside its data (RFC 6455, 5.2). */
 const CONTROL_FRAME_BYTES = 6;
 
 /** What all connections of a run share. */
 export interface ConnectionContext {
-  /** Numbers of a contribution in a round. */
-  readonly contributionLength: (round: number) => number;
-  /** What a worker computes with depends on its device. */
-  readonly deliveryFor: (device: string) => Promise<Delivery>;
+  /** What travels in each round. */
+  readonly payloads: RoundPayloads;
+  /** Says, by a worker's device, in which form it computes. */
+  readonly convolutions: ConvolutionChoice;
+  readonly deliveryFor: (convolutions: ConvolutionForm) => Promise<Delivery>;
   readonly scheduler: Scheduler;
   readonly unfinished: UnfinishedMessages;
   /** Identities of the workers that the run starts itself. */
@@ -61,10 +66,14 @@ export class WorkerConnection {
   readonly #timers: NodeJS.Timeout[] = [];
   #silence: NodeJS.Timeout | undefined;
   #hello: MessageOf<'hello'> | undefined;
+  /** In which the worker gets ready; undefined before and after. */
+  #form: ConvolutionForm | undefined;
   #delivery: Delivery | undefined;
   #link: WorkerLink | undefined;
   readonly #heartbeat: Heartbeat;
   readonly #weights: NewestWeights;
+  #inRate: number | null = null;
+  #isOutMeasured = false;
   #cause = 'the connection was closed';
   #ended = false;
 
@@ -109,12 +118,13 @@ export class WorkerConnection {
     }
     try {
       if (!isBinary) throw new GantryError('E_PROTOCOL', 'a text message: frames are binary');
-      const received = decodeFromWorker(data, this.#hello && this.#context.contributionLength);
+      const received = decodeFromWorker(data, this.#hello && this.#context.payloads.resultBytes);
       const { type } = received.message;
       // Before any memory is taken for it.
       if (type === 'result') this.#linkFor(type);
       const whole = this.#assembly.add(received);
       if (received.totalBytes > 0) this.#isPartial = !whole;
+      if (type === 'result' && whole && received.totalBytes >= LARGE_BYTES) this.#noteInRate();
       if (!this.#isPartial) this.#unfinished.complete();
       if (whole) this.#handle(whole.message, whole.payload);
       if (type !== 'result') return;
@@ -124,6 +134,21 @@ export class WorkerConnection {
       if (!(error instanceof GantryError)) throw error;
       this.#refuse(error);
     }
+  }
+
+  /** How fast a large message came, once: later ones may have shared the link with others. */
+  #noteInRate(): void {
+    const { bytesPerMs } = this.#unfinished;
+    this.#inRate ??= Number.isFinite(bytesPerMs) ? 1000 * bytesPerMs : Infinity;
+  }
+
+  /** … and how fast the first ones get there. */
+  #setWeights(weights: PublishedWeights, isSlow?: boolean): void {
+    this.#weights.send(weights, isSlow);
+    const bytes = weights.values.byteLength;
+    if (this.#isOutMeasured || bytes < LARGE_BYTES) return;
+    this.#isOutMeasured = true;
+    this.#heartbeat.ping(bytes);
   }
 
   #receiveControl(data: Buffer): void {
@@ -150,9 +175,13 @@ export class WorkerConnection {
         this.#weights.arrived(message.round);
         scheduler.computed(link, message);
         return;
+      case 'progress':
+        this.#weights.arrived(message.round);
+        scheduler.progress(link, message);
+        return;
       case 'result':
         this.#weights.arrived(message.round);
-        scheduler.result(link, { ...message, sum: floatsOf(payload) });
+        scheduler.result(link, { ...message, sum: this.#context.payloads.sumIn(message, payload) });
         return;
       case 'failure':
         scheduler.failure(link, new GantryError(message.code, message.message), message.round, message.index);
@@ -186,13 +215,18 @@ export class WorkerConnection {
     this.#hello = hello;
     this.#context.scheduler.arrivals.begin(hello);
     this.#clearTimers();
-    this.#deliver(hello.device).catch((cause: unknown) => {
+    this.#deliver(hello).catch((cause: unknown) => {
       this.#refuse(new GantryError('E_ENGINE', `there is no program for ${hello.device}: ${String(cause)}`, { cause }));
     });
   }
 
-  async #deliver(device: string): Promise<void> {
-    const delivery = await this.#context.deliveryFor(device);
+  async #deliver({ device, identity }: MessageOf<'hello'>): Promise<void> {
+    this.#form = this.#context.convolutions.offer(device, identity);
+    if (!this.#form) {
+      this.bye('stopped', 'another worker is measuring convolutions');
+      return;
+    }
+    const delivery = await this.#context.deliveryFor(this.#form);
     if (this.#ended) return;
     this.#delivery = delivery;
     for (const frame of delivery.frames) this.#socket.send(frame);
@@ -203,14 +237,21 @@ export class WorkerConnection {
   #join(ready: MessageOf<'ready'>): void {
     const hello = this.#hello;
     const delivery = this.#delivery;
-    if (!hello || !delivery || this.#link) throw new GantryError('E_PROTOCOL', 'ready at the wrong time');
+    const form = this.#form;
+    if (!hello || !delivery || !form) throw new GantryError('E_PROTOCOL', 'ready at the wrong time');
     const { scheduler } = this.#context;
     const { hashes } = delivery;
+    const units = new UnitSender(this.#socket, this.#context.payloads, hello.imageCacheBytes);
     if (ready.manifest !== hashes.manifest || ready.program !== hashes.program) {
       throw new GantryError('E_MANIFEST', 'the worker has other parameters or another program than the run');
     }
     const refusal = scheduler.refusalOf(ready);
     if (refusal) throw refusal;
+    this.#form = undefined;
+    if (!this.#context.convolutions.ready(hello.device, hello.identity, form, ready.probeMs)) {
+      this.bye('stopped', `its ${hello.device} has measured ${form} convolutions: it is to come with others`);
+      return;
+    }
     this.#clearTimers();
     this.#startHeartbeat();
     const taken = new Set(scheduler.workers.map(({ name }) => name));
@@ -221,10 +262,10 @@ export class WorkerConnection {
       numericClass: scheduler.classNames.nameOf(ready),
       slots: hello.threads,
       place: { address: this.#peer.address, engine: hello.engine, device: hello.device },
-      traffic: () => this.#traffic(),
-      setWeights: (weights, isSlow) => this.#weights.send(weights, isSlow),
+      traffic: () => this.#traffic(units.imageBytes),
+      setWeights: (weights, isSlow) => this.#setWeights(weights, isSlow),
       isBehind: () => this.#weights.isBehind,
-      assign: (work, isAlone) => this.#sendShard(work, isAlone),
+      assign: (work, isAlone) => units.send(work, isAlone),
       cancel: (round, index) => this.#send({ type: 'cancel', round, index }),
       refuse: (error) => this.#send({ type: 'error', code: error.code, message: error.message }),
       drop: (error) => this.#refuse(error),
@@ -235,21 +276,10 @@ export class WorkerConnection {
     scheduler.join(this.#link);
   }
 
-  #traffic(): Traffic {
-    const { silentMs: lastSeenMs, roundTripMs } = this.#heartbeat;
+  #traffic(imageBytes: number): Traffic {
+    const { silentMs: lastSeenMs, roundTripMs, outRate } = this.#heartbeat;
     const { bytesRead: bytesIn, bytesWritten: bytesOut } = this.#peer.socket;
-    return { bytesIn, bytesOut, roundTripMs, lastSeenMs };
-  }
-
-  #sendShard({ round, index, batches, data }: Unit, isAlone: boolean): void {
-    const message: MessageOf<'assign'> = {
-      type: 'assign',
-      round,
-      index,
-      batches: [...batches],
-      ...(isAlone && { alone: true }),
-    };
-    for (const frame of encodeFrames(message, data)) this.#socket.send(frame);
+    return { bytesIn, bytesOut, imageBytes, roundTripMs, lastSeenMs, outRate, inRate: this.#inRate };
   }
 
   #send(message: CoordinatorMessage): void {
@@ -289,6 +319,8 @@ export class WorkerConnection {
     this.#ended = true;
     this.#clearTimers();
     if (this.#hello) this.#context.scheduler.arrivals.end(this.#hello);
+    if (this.#hello && this.#form) this.#context.convolutions.left(this.#hello.device, this.#hello.identity);
+    this.#form = undefined;
     this.#weights.stop();
     const link = this.#link;
     this.#link = undefined;

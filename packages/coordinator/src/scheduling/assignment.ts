@@ -7,6 +7,8 @@ import type { HeldShard, RegisteredWorker } from './worker-registry.ts';
 /** A shard that takes this many times the usual time is given to an idle worker, too. */
 const LATE_FACTOR = 3;
 const LATE_AT_LEAST_MS = 100;
+/** The same between two batches of a unit: of those that are done soon, a worker does not tell each. */
+const BATCH_LATE_AT_LEAST_MS = 2000;
 /** For so long, nobody but who has a shard tries it, as long as no worker has answered anything. */
 const FIRST_ANSWER_MS = 500;
 /** What is late as long as no worker has answered anything: some devices take seconds for a shard. */
@@ -99,15 +101,21 @@ export interface LateShard {
  */
 export function lateness(
   holder: RegisteredWorker,
-  { shard, startedMs, computed }: HeldShard,
+  { shard, startedMs, progress, computed }: HeldShard,
   paceMsPerSample: number | undefined,
   now: number,
 ): { elapsedMs: number; usualMs: number } | undefined {
   if (computed && holder.toCompute(shard.work.round).length > 0) return undefined;
-  const elapsedMs = now - (computed?.atMs ?? startedMs ?? now);
+  const elapsedMs = now - (computed?.atMs ?? progress?.atMs ?? startedMs ?? now);
   if (paceMsPerSample === undefined) {
     return elapsedMs > LATE_AT_FIRST_MS ? { elapsedMs, usualMs: LATE_AT_FIRST_MS } : undefined;
   }
+  const next = progress && shard.work.batches[progress.batches];
+  if (next && !computed) {
+    const usualMs = next.samples * paceMsPerSample;
+    return elapsedMs > Math.max(BATCH_LATE_AT_LEAST_MS, LATE_FACTOR * usualMs) ? { elapsedMs, usualMs } : undefined;
+  }
+  // The first batch waits for what is published, the last one for the answer to be sent: both may take as long as all the others.
   const usualMs = shard.samples * paceMsPerSample;
   return elapsedMs > Math.max(LATE_AT_LEAST_MS, LATE_FACTOR * usualMs) ? { elapsedMs, usualMs } : undefined;
 }

@@ -1,5 +1,5 @@
 import { randomInt } from 'node:crypto';
-import { GantryError, allUsable, samplesIn, type RunEvent, type Unit } from '@gantry/core';
+import { GantryError, allUsable, samplesIn, type PlannedUnit, type RunEvent } from '@gantry/core';
 import { TaintedError, type Audit, type Taint } from './audit.ts';
 import { areAlike, opinionOf, type Answer, type Opinion } from './answers.ts';
 import type { PublishedWeights } from './published-weights.ts';
@@ -186,7 +186,11 @@ export class Court {
   }
 
   /** Once more with another engine, where the first one fails. */
-  async #compute(values: Float32Array, work: Unit, isRetry = false): Promise<{ referee: Referee; sum: Float32Array }> {
+  async #compute(
+    values: Float32Array,
+    work: PlannedUnit,
+    isRetry = false,
+  ): Promise<{ referee: Referee; sum: Float32Array }> {
     const asked = (this.#referee ??= this.#options.startReferee?.());
     try {
       const referee = await asked;

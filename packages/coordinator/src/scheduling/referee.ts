@@ -1,12 +1,15 @@
-import type { Unit } from '@gantry/core';
+import type { PlannedUnit } from '@gantry/core';
 import type { ClaimedClass } from './class-names.ts';
 import type { WorkerLink } from './worker-link.ts';
 
 /** Computes units in the coordinator's own process, where the answers of workers are in doubt. */
 export interface Referee extends ClaimedClass {
   readonly engine: string;
-  /** @param weights laid out as `manifest.trainable` */
-  compute(weights: Float32Array, unit: Unit): Promise<Float32Array<ArrayBuffer>>;
+  /**
+   * The contribution of a unit, rounded as the run's wire does.
+   * @param published what the round is computed from
+   */
+  compute(published: Float32Array, unit: PlannedUnit): Promise<Float32Array>;
   dispose(): Promise<void>;
 }
 
@@ -20,7 +23,15 @@ export function refereeLink({ engine }: Referee, numericClass: string): WorkerLi
     numericClass,
     slots: 1,
     place: { address: 'here', engine, device: 'cpu' },
-    traffic: () => ({ bytesIn: 0, bytesOut: 0, roundTripMs: null, lastSeenMs: 0 }),
+    traffic: () => ({
+      bytesIn: 0,
+      bytesOut: 0,
+      roundTripMs: null,
+      lastSeenMs: 0,
+      imageBytes: 0,
+      outRate: null,
+      inRate: null,
+    }),
     setWeights: nothing,
     isBehind: () => false,
     assign: nothing,

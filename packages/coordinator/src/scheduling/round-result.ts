@@ -53,6 +53,20 @@ export function timesOf(work: readonly AcceptedWork[], reduce: number, adam: num
   return { wait, compute, wire, reduce, adam, total };
 }
 
+/** What one of several steps has of their times. */
+export function shareOf(times: StepTimes, steps: number): StepTimes {
+  const { wait, compute, wire, reduce, adam, total } = times;
+  const share = (ms: number) => ms / steps;
+  return {
+    wait: share(wait),
+    compute: share(compute),
+    wire: share(wire),
+    reduce: share(reduce),
+    adam: share(adam),
+    total: share(total),
+  };
+}
+
 /** The results of the rounds of one step, as one: what was done in them follows one after the other. */
 export function joined(results: readonly RoundResult[]): Omit<RoundResult, 'root'> {
   let elapsedMs = 0;

@@ -1,4 +1,4 @@
-import { GantryError, LARGEST_GRADIENT, allUsable, type RunEvent, type Unit } from '@gantry/core';
+import { GantryError, LARGEST_GRADIENT, allUsable, type PlannedUnit, type RunEvent } from '@gantry/core';
 import { opinionOf } from './answers.ts';
 import { Arrivals } from './arrivals.ts';
 import { assign, describeStalls, findLate, findTheft, freeFor, isAvailable, needsAnother } from './assignment.ts';
@@ -15,7 +15,7 @@ import type { RoundResult } from './round-result.ts';
 import { RoundInProgress, hashOf } from './round-in-progress.ts';
 import type { SchedulerView } from './scheduler-view.ts';
 import { UnitState } from './unit-state.ts';
-import type { NodeResult, ShardComputed, WorkerLink } from './worker-link.ts';
+import type { NodeResult, ShardComputed, UnitProgress, WorkerLink } from './worker-link.ts';
 
 /** For people. */
 const LIMIT = LARGEST_GRADIENT.toExponential(1);
@@ -188,26 +188,33 @@ export class Scheduler {
    * Computes one round. One round at a time.
    * @param ahead the shards of the next round, for workers that have nothing else to do
    * @throws GantryError E_DIVERGED if a shard's gradients are not finite, and a second answer and the referee confirm it; E_TIMEOUT if
-   *   `signal` aborts while there is no worker; TaintedError if a worker has lied, and may have in an earlier round
+   *   `signal` aborts while there is no worker, or the round is not done `stopWithinMs` later; TaintedError if a worker has lied, and may have in an earlier round
    */
   async runRound(
     weights: PublishedWeights,
-    shards: readonly Unit[],
-    ahead: readonly Unit[],
+    shards: readonly PlannedUnit[],
+    ahead: readonly PlannedUnit[],
     signal: AbortSignal,
+    stopWithinMs = Infinity,
   ): Promise<RoundResult> {
     const { taint } = this.#court;
     if (taint) throw new TaintedError(taint.cause);
     if (this.#root) this.#freeVectors.push(this.#root);
     this.#root = undefined;
     const prepared = this.#ahead;
-    const stateOf = (work: Unit) => new UnitState(work, this.#audit?.picks(work));
+    const stateOf = (work: PlannedUnit) => new UnitState(work, this.#audit?.picks(work));
     this.#ahead = ahead.map(stateOf);
     this.#round = weights.round;
     const states = shards.map((work) => prepared.find((shard) => sameShard(shard.work, work)) ?? stateOf(work));
     const current = new RoundInProgress(weights, states, this.#freeVectors, this.#audit !== undefined);
     this.#current = current;
     const watch = setInterval(() => this.#watch(current, signal), WATCH_MS);
+    let stopping: NodeJS.Timeout | undefined;
+    const stop = () => {
+      if (Number.isFinite(stopWithinMs)) stopping = setTimeout(() => this.#giveUp(current), stopWithinMs);
+    };
+    if (signal.aborted) stop();
+    else signal.addEventListener('abort', stop, { once: true });
     try {
       for (const entry of this.#registry.values()) {
         entry.beginRound(this.#pace.medianMsPerSample);
@@ -223,6 +230,8 @@ export class Scheduler {
       return result;
     } finally {
       clearInterval(watch);
+      clearTimeout(stopping);
+      signal.removeEventListener('abort', stop);
       this.#current = undefined;
     }
   }
@@ -250,6 +259,15 @@ export class Scheduler {
     this.#measure(entry, shard, now);
     current.progressed();
     this.#distribute();
+  }
+
+  /** A worker has computed some batches of a unit. What it says of units that it has not is not held against it: it may be late news. */
+  progress(link: WorkerLink, { round, index, batches }: UnitProgress): void {
+    const entry = this.#registry.get(link);
+    const now = performance.now();
+    if (!entry?.progressed(round, index, batches, now) || round !== this.#current?.round) return;
+    this.#pace.record(entry.msPerSample);
+    this.#current.progressed();
   }
 
   /** A worker's answer; one that it should not have sent counts against it. */
@@ -478,6 +496,17 @@ export class Scheduler {
     }
   }
 
+  /** Nobody waits for a round any more, nor for the next one. */
+  #giveUp(current: RoundInProgress): void {
+    for (const entry of this.#registry.values()) {
+      for (const shard of entry.heldShards) {
+        entry.take(shard);
+        entry.link.cancel(shard.work.round, shard.work.index);
+      }
+    }
+    current.fail(new GantryError('E_TIMEOUT', 'stopped, and the round was given up'));
+  }
+
   #watch(current: RoundInProgress, signal: AbortSignal): void {
     if (signal.aborted && this.#registry.size === 0) {
       current.fail(new GantryError('E_TIMEOUT', 'stopped while there was no worker'));
@@ -535,6 +564,6 @@ function stepOf(shards: readonly UnitState[]): number {
   return (shards[0]?.work.batches[0]?.step ?? 0) + 1;
 }
 
-function sameShard(a: Unit, b: Unit): boolean {
+function sameShard(a: PlannedUnit, b: PlannedUnit): boolean {
   return a.round === b.round && a.index === b.index;
 }

@@ -1,4 +1,4 @@
-import { samplesIn, type Unit } from '@gantry/core';
+import { samplesIn, type PlannedUnit } from '@gantry/core';
 import type { WorkerLink } from './worker-link.ts';
 
 /** A worker that units are given to. */
@@ -21,7 +21,7 @@ interface Accepted {
 
 /** A unit of a round on its way from "nobody has it" to "accepted": the one place that knows how far it is. */
 export class UnitState {
-  readonly work: Unit;
+  readonly work: PlannedUnit;
   readonly samples: number;
   /** Whether two answers have to have the same bits before it counts. */
   readonly isAudited: boolean;
@@ -37,7 +37,7 @@ export class UnitState {
   #requeued = false;
   #duplicated = false;
 
-  constructor(work: Unit, isAudited = false) {
+  constructor(work: PlannedUnit, isAudited = false) {
     this.work = work;
     this.isAudited = isAudited;
     this.samples = samplesIn(work);

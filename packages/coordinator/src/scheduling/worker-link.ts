@@ -1,4 +1,4 @@
-import type { GantryError, Unit, TreeNode } from '@gantry/core';
+import type { GantryError, PlannedUnit, TreeNode } from '@gantry/core';
 import type { PublishedWeights } from './published-weights.ts';
 
 /** Where a worker computes, for people. */
@@ -16,6 +16,11 @@ export interface Traffic {
   readonly roundTripMs: number | null;
   /** Since anything came from it. */
   readonly lastSeenMs: number;
+  /** Of `bytesOut`, those of images. */
+  readonly imageBytes: number;
+  /** Bytes per second of the link to it and from it, as the first large messages took; null before, Infinity where that was no time. */
+  readonly outRate: number | null;
+  readonly inRate: number | null;
 }
 
 /**
@@ -50,7 +55,7 @@ export interface WorkerLink {
    * Hands over a shard; it is computed once the weights of its round are there.
    * @param isAlone whether the answer is to be of this shard alone
    */
-  assign(shard: Unit, isAlone: boolean): void;
+  assign(shard: PlannedUnit, isAlone: boolean): void;
   /** Says that a shard's result is no longer wanted; it may come all the same. */
   cancel(round: number, shard: number): void;
   /** Says that an answer was not accepted. */
@@ -76,10 +81,18 @@ export interface ShardComputed extends ShardTimes {
   readonly index: number;
 }
 
+/** How far a worker is with a unit of several batches. */
+export interface UnitProgress {
+  readonly round: number;
+  readonly index: number;
+  /** Batches that are done. */
+  readonly batches: number;
+}
+
 /** The answer to the shards under one tree node; the times are those of the last one. */
 export interface NodeResult extends ShardTimes, TreeNode {
   readonly round: number;
   readonly samples: number;
-  /** Laid out as `contributionLayout(manifest)`; the scheduler does not keep it. */
+  /** Laid out as the scheme has the round's contributions; the scheduler does not keep it. */
   readonly sum: Float32Array;
 }

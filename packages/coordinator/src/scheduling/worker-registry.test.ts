@@ -16,7 +16,9 @@ function link(name: string): WorkerLink {
     numericClass: 'a',
     slots: 1,
     place: { address: '', engine: '', device: '' },
-    traffic: () => ({ bytesIn: 0, bytesOut: 0, roundTripMs: null, lastSeenMs: 0 }),
+    traffic: () => {
+      return { bytesIn: 0, bytesOut: 0, imageBytes: 0, outRate: null, inRate: null, roundTripMs: null, lastSeenMs: 0 };
+    },
     setWeights: nothing,
     isBehind: () => false,
     assign: nothing,
@@ -33,7 +35,7 @@ function shard(): UnitState {
     round: 0,
     index: 0,
     batches: [{ step: 0, iteration: 0, first: 0, samples: SAMPLES }],
-    data: new Uint8Array(SAMPLES),
+    samples: new Uint32Array(SAMPLES),
   });
 }
 

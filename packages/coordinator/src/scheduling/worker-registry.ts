@@ -1,3 +1,4 @@
+import { samplesIn } from '@gantry/core';
 import { Entitlements, keyOf } from './entitlements.ts';
 import type { Holder, UnitState } from './unit-state.ts';
 import type { ShardTimes, WorkerLink } from './worker-link.ts';
@@ -16,8 +17,17 @@ export interface HeldShard {
   readonly shard: UnitState;
   /** When the worker is thought to have begun with it, by performance.now(). */
   startedMs: number | undefined;
+  /** What is known of a unit of several batches: how many samples are done, in how many batches, and when that was heard. */
+  progress: UnitProgressed | undefined;
   /** Set once the worker has its contribution, which is to come in a sum. @see ComputedShard */
   computed: ComputedShard | undefined;
+}
+
+interface UnitProgressed {
+  readonly batches: number;
+  readonly samples: number;
+  /** By performance.now(). */
+  readonly atMs: number;
 }
 
 /** A contribution that a worker has and has not sent. */
@@ -118,6 +128,17 @@ export class RegisteredWorker implements Holder {
     return held?.shard;
   }
 
+  /** It has computed some batches of a unit. @returns whether that is news of a unit that it holds */
+  progressed(round: number, index: number, batches: number, now: number): boolean {
+    const held = this.toCompute(round).find(({ shard }) => shard.work.index === index);
+    const { batches: before = 0, samples: had = 0, atMs = held?.startedMs } = held?.progress ?? {};
+    if (!held || batches <= before || batches > held.shard.work.batches.length) return false;
+    const samples = samplesIn({ batches: held.shard.work.batches.slice(0, batches) });
+    if (atMs !== undefined) this.measured(samples - had, now - atMs);
+    held.progress = { batches, samples, atMs: now };
+    return true;
+  }
+
   /** What it said of a shard that it has computed and not sent. */
   computedOf(shard: UnitState): ComputedShard | undefined {
     return this.#held.find((held) => held.shard === shard)?.computed;
@@ -125,7 +146,7 @@ export class RegisteredWorker implements Holder {
 
   /** @param isAlone as of `WorkerLink.assign` */
   give(shard: UnitState, isAlone: boolean): void {
-    this.#held.push({ shard, startedMs: undefined, computed: undefined });
+    this.#held.push({ shard, startedMs: undefined, progress: undefined, computed: undefined });
     this.#unanswered.add(shard.work.round, shard.work.index);
     this.#unannounced.add(shard.work.round, shard.work.index);
     shard.givenTo(this);
@@ -167,7 +188,10 @@ export class RegisteredWorker implements Holder {
 
   /** Expected time until it has computed all that it has to compute of a round and `samples` more, in ms. */
   expectedMs(round: number, samples = 0): number {
-    const held = this.toCompute(round).reduce((sum, { shard }) => sum + shard.samples, 0);
+    const held = this.toCompute(round).reduce(
+      (sum, { shard, progress }) => sum + shard.samples - (progress?.samples ?? 0),
+      0,
+    );
     return ((held + samples) * this.msPerSample) / this.link.slots;
   }
 }

@@ -20,14 +20,20 @@ import { readBytes, sha256 } from './large-bytes.ts';
 import { parseSealedJson, sealedJson, type SealedJson } from './sealed-json.ts';
 
 const FORMAT = 2;
+/** As 2, with what workers had: whoever knows only 2 would go on with other bits. */
+const FORMAT_WITH_PUBLISHED = 3;
 const OPTIMIZER_FILE = 'optimizer.safetensors';
 /** The average of a network's weights and moving statistics, under their names. */
 const AVERAGE_FILE = 'average.safetensors';
 
+/** What workers had in the last round, where the wire rounds: a vector as the scheme publishes it. */
+const PUBLISHED_FILE = 'published.safetensors';
+const PUBLISHED_TENSOR = 'published';
+
 /** The file of a network's weights and moving statistics: named after it, unless another file has that name. */
 function networkFile(network: string): string {
   const file = `${network}.safetensors`;
-  return file === OPTIMIZER_FILE || file === AVERAGE_FILE ? `network.${file}` : file;
+  return [OPTIMIZER_FILE, AVERAGE_FILE, PUBLISHED_FILE].includes(file) ? `network.${file}` : file;
 }
 
 const sha256Schema = z.string().regex(/^[0-9a-f]{64}$/);
@@ -43,18 +49,24 @@ const commonFields = {
   epoch: z.int().min(1).nullable(),
 };
 const hashFields = { sha256: z.record(z.string(), sha256Schema) };
-const recordSchema = z.strictObject({
-  format: z.literal(FORMAT),
+const recordFields = {
   ...commonFields,
   /** By network. */
   optimizers: z.record(z.string(), optimizerSchema),
   /** The network whose average is in average.safetensors, where one is kept. */
   average: z.string().exactOptional(),
   ...hashFields,
+};
+const recordSchema2 = z.strictObject({ format: z.literal(FORMAT), ...recordFields });
+const recordSchema3 = z.strictObject({
+  format: z.literal(FORMAT_WITH_PUBLISHED),
+  ...recordFields,
+  /** Numbers in published.safetensors. */
+  published: z.int().min(1),
 });
 type OptimizerRecord = z.infer<typeof optimizerSchema>;
 /** What state.json holds, besides a checksum of itself. */
-type StateRecord = z.infer<typeof recordSchema>;
+type StateRecord = z.infer<typeof recordSchema2> | z.infer<typeof recordSchema3>;
 
 const betaPowersSchema = z.strictObject({ beta1Power: z.number(), beta2Power: z.number() });
 /** That of the first edition, which knew Adam alone; it is read still. */
@@ -65,8 +77,8 @@ const recordSchema1 = z.strictObject({
   discriminatorAdam: betaPowersSchema,
   ...hashFields,
 });
-const stateJsonSchema = z.discriminatedUnion('format', [recordSchema, recordSchema1]);
-const laterSchema = z.looseObject({ format: z.int().min(FORMAT + 1) });
+const stateJsonSchema = z.discriminatedUnion('format', [recordSchema3, recordSchema2, recordSchema1]);
+const laterSchema = z.looseObject({ format: z.int().min(FORMAT_WITH_PUBLISHED + 1) });
 
 /** A record of the first edition as this one writes it. */
 function migrated(record: z.infer<typeof recordSchema1>): StateRecord {
@@ -111,11 +123,16 @@ function tensorsOf(state: TrainingState, manifest: ModelManifest): Map<string, N
   }
   files.set(OPTIMIZER_FILE, ofOptimizers);
   if (state.average) files.set(AVERAGE_FILE, numbersOf(state.average, manifest));
+  const { published } = state;
+  if (published) {
+    files.set(PUBLISHED_FILE, [{ name: PUBLISHED_TENSOR, shape: [published.length], data: published }]);
+  }
   return files;
 }
 
 /** @throws GantryError E_CHECKPOINT if it is of other networks */
-function emptyState(manifest: ModelManifest, { step, optimizers, average }: StateRecord): TrainingState {
+function emptyState(manifest: ModelManifest, record: StateRecord): TrainingState {
+  const { step, optimizers, average } = record;
   const names = manifest.networks.map(({ name }) => name);
   const found = Object.keys(optimizers);
   if (found.length !== names.length || !names.every((name) => optimizers[name])) {
@@ -132,6 +149,7 @@ function emptyState(manifest: ModelManifest, { step, optimizers, average }: Stat
       }),
     ),
     average: average === undefined ? undefined : emptyNumbers(average, manifest),
+    published: 'published' in record ? new Float32Array(record.published) : undefined,
   };
 }
 
@@ -168,14 +186,17 @@ export function encodeCheckpoint(
     hashes[file] = sha256(bytes);
   }
   const optimizers = Object.entries(state.optimizers).map(([name, each]) => [name, optimizerRecord(each)] as const);
-  const record: StateRecord = {
-    format: FORMAT,
+  const { published } = state;
+  const common = {
     step: state.step,
     epoch,
     optimizers: Object.fromEntries(optimizers),
     ...(state.average && { average: state.average.network }),
     sha256: hashes,
   };
+  const record: StateRecord = published
+    ? { format: FORMAT_WITH_PUBLISHED, ...common, published: published.length }
+    : { format: FORMAT, ...common };
   return files.set('state.json', sealedJson(record));
 }
 
@@ -215,7 +236,7 @@ export async function readStateRecord(directory: string): Promise<StateRecord> {
   const { json, seal } = parse(new TextDecoder().decode(await read(directory, 'state.json')));
   if (seal !== 'intact') throw damaged('state.json is damaged: it does not match its checksum');
   const { data, error } = stateJsonSchema.safeParse(json);
-  if (data) return data.format === FORMAT ? data : migrated(data);
+  if (data) return data.format === 1 ? migrated(data) : data;
   const later = laterSchema.safeParse(json).data;
   // That is no damage, for which an earlier checkpoint would do.
   if (later) throw writtenByLater(later.format);
@@ -233,7 +254,7 @@ function parse(text: string): SealedJson {
 function writtenByLater(format: number): GantryError {
   return new GantryError(
     'E_RESUME',
-    `state.json has format ${format}, and this version of Gantry reads 1 to ${FORMAT}: use the version that wrote it`,
+    `state.json has format ${format}, and this version of Gantry reads 1 to ${FORMAT_WITH_PUBLISHED}: use the version that wrote it`,
   );
 }
 

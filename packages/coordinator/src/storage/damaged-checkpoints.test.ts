@@ -97,12 +97,12 @@ describe('a damaged checkpoint', () => {
     await small.saveAll(1, 2);
     const file = join(small.directoryOf(2), 'state.json');
     const { checksum: _, ...state } = JSON.parse(await readFile(file, 'utf8')) as { checksum: string };
-    const later = { ...state, format: 3, rack: 7 };
+    const later = { ...state, format: 4, rack: 7 };
     const checksum = createHash('sha256').update(JSON.stringify(later)).digest('hex');
     await writeFile(file, `${JSON.stringify({ ...later, checksum }, null, 2)}\n`);
     const refusal = {
       code: 'E_RESUME',
-      message: expect.stringMatching(/format 3, and this version .* reads 1 to 2/) as unknown,
+      message: expect.stringMatching(/format 4, and this version .* reads 1 to 3/) as unknown,
     };
     await expect((await small.open()).restore()).rejects.toMatchObject(refusal);
     expect(await savedNames()).toEqual(names(1, 2));

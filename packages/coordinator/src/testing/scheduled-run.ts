@@ -1,4 +1,4 @@
-import type { RunEvent, Unit } from '@gantry/core';
+import type { PlannedUnit, RunEvent } from '@gantry/core';
 import { Scheduler, type SchedulerOptions } from '../scheduling/scheduler.ts';
 import type { WorkerLink } from '../scheduling/worker-link.ts';
 
@@ -24,7 +24,15 @@ export class ScheduledRun {
       numericClass: '0',
       slots: 1,
       place: { address: 'here', engine: 'none', device: 'none' },
-      traffic: () => ({ bytesIn: 0, bytesOut: 0, roundTripMs: null, lastSeenMs: 0 }),
+      traffic: () => ({
+        bytesIn: 0,
+        bytesOut: 0,
+        roundTripMs: null,
+        lastSeenMs: 0,
+        imageBytes: 0,
+        outRate: null,
+        inRate: null,
+      }),
       setWeights: () => undefined,
       isBehind: () => false,
       assign: ({ index }) => void held.push(index),
@@ -46,11 +54,17 @@ export class ScheduledRun {
   }
 
   round(shards: number) {
-    const work: Unit[] = Array.from({ length: shards }, (_, index) => {
+    const work: PlannedUnit[] = Array.from({ length: shards }, (_, index) => {
       const batch = { step: 0, iteration: 0, first: index * SAMPLES, samples: SAMPLES };
-      return { round: 0, index, batches: [batch], data: new Uint8Array(SAMPLES) };
+      return { round: 0, index, batches: [batch], samples: new Uint32Array(SAMPLES) };
     });
-    const weights = { round: 0, values: new Float32Array(1), frames: [], hold: () => () => undefined };
+    const weights = {
+      round: 0,
+      values: new Float32Array(1),
+      frames: [],
+      updateFrames: undefined,
+      hold: () => () => undefined,
+    };
     return this.scheduler.runRound(weights, work, [], new AbortController().signal);
   }
 

@@ -13,6 +13,9 @@ const config: TrainConfig = {
   shardSize: 64,
   seed: 7,
   limit: 1280,
+  localSteps: 1,
+  localStepsFrom: 1,
+  wire: 'float32',
   checkpointEvery: 100,
   keepGenerators: false,
   batchNorm: 'moving',
@@ -60,7 +63,7 @@ export function doSteps(watch: RunWatch, first: number, last = first): void {
       requeued: false,
       duplicated: shard === 1,
     }));
-    watch.stepped(metricsLine(done), 240, work);
+    watch.stepped([metricsLine(done)], 240, work);
   }
 }
 

@@ -1,3 +1,4 @@
+import type { Program } from '@gantry/core';
 import { modelManifest } from '@gantry/models';
 import { expect, test } from 'vitest';
 import type { EngineHost } from '../slots/engine-host.ts';
@@ -10,6 +11,7 @@ const engineOf = (...bits: number[]): EngineHost => ({
   setWeights: () => Promise.resolve(),
   prepare: () => Promise.resolve(),
   gradients: () => Promise.resolve(new Float32Array(Uint32Array.from(bits).buffer)),
+  answer: () => Promise.reject(new Error('a probe is of one batch')),
   dispose: () => Promise.resolve(),
 });
 
@@ -20,10 +22,11 @@ test('classes are named after what defines them', () => {
 });
 
 test('which NaN an engine gives does not matter to its probe, and every other bit does', async () => {
-  const program = {
+  const program: Program = {
     seed: 0,
     manifest: modelManifest('tiny'),
     variants: [{ phase: 'step', samples: 2, onnx: new Uint8Array() }],
+    training: { wire: 'float32', localSteps: 1, localFrom: 0, optimizers: {} },
   };
   const probe = (...bits: number[]) => probeOf(engineOf(...bits), program);
   const [one, quietNaN, otherNaN] = [0x3f800000, 0x7fc00000, 0xffc00001];

@@ -1,4 +1,4 @@
-import { initialWeights, sampleBytes, sha256, type Program, type Unit } from '@gantry/core';
+import { initialWeights, sampleBytes, sha256, type LoadedUnit, type Program } from '@gantry/core';
 import type { EngineHost } from '../slots/engine-host.ts';
 
 /** The version of what machine code computes: another one wherever a bit changes. */
@@ -22,16 +22,17 @@ export function numericClassOf(engine: string, device: string): string {
  */
 export async function probeOf(engine: EngineHost, program: Program): Promise<string> {
   await engine.setWeights(initialWeights(program.manifest, 0));
-  const samples = program.variants[0]?.samples ?? 0;
-  const data = Uint8Array.from(
-    { length: samples * sampleBytes(program.manifest) },
-    (_, i) => Math.imul(i, 0x9e3779b1) >>> 24,
-  );
-  const probe: Unit = { round: 0, index: 0, batches: [{ step: 0, iteration: 0, first: 0, samples }], data };
-  const contribution = await engine.gradients(probe);
+  const contribution = await engine.gradients(probeShard(program));
   // Which NaN an operation gives is the processor's choice.
   for (const [i, value] of contribution.entries()) if (Number.isNaN(value)) contribution[i] = NaN;
   const { buffer, byteOffset, byteLength } = contribution;
   const hash = await sha256(new Uint8Array(buffer, byteOffset, byteLength));
   return hash.slice(0, 16);
+}
+
+/** The shard that engines are probed with. */
+export function probeShard({ manifest, variants }: Program): LoadedUnit {
+  const samples = variants[0]?.samples ?? 0;
+  const data = Uint8Array.from({ length: samples * sampleBytes(manifest) }, (_, i) => Math.imul(i, 0x9e3779b1) >>> 24);
+  return { round: 0, index: 0, batches: [{ step: 0, iteration: 0, first: 0, samples }], data };
 }

@@ -1,16 +1,22 @@
 import {
   GantryError,
-  contributionLayout,
+  batchesOf,
+  checksum,
   encodeFrame,
+  encodedBytes,
+  floatsOf,
   framesAround,
-  phaseAt,
+  roundsPerStep,
   samplesIn,
+  updated,
+  type LoadedUnit,
   type MessageOf,
-  type ModelManifest,
+  type RoundShapes,
   type Unit,
 } from '@gantry/core';
 import type { EngineSlot } from '../slots/engine-slot.ts';
 import type { EnginePool } from '../slots/engine-pool.ts';
+import type { ImageStore } from './image-store.ts';
 import { SubtreeSums, type NodeSum } from './subtree-sums.ts';
 import type { ShardTally } from './shard-tally.ts';
 import { WorkQueue } from './work-queue.ts';
@@ -23,8 +29,13 @@ import type { WorkerObserver } from './worker-options.ts';
 const MAX_UNSENT_BYTES = 80_000_000;
 const ALLOWED_UNSENT_RESULTS = 2;
 
+/** No more often does a unit of local steps say how far it is. */
+const PROGRESS_MS = 200;
+
 export interface ShardRunnerOptions {
-  readonly manifest: ModelManifest;
+  readonly shapes: RoundShapes;
+  /** Absent: each unit comes with all of its images. */
+  readonly images: ImageStore | undefined;
   readonly pool: EnginePool;
   readonly tally: ShardTally;
   readonly observer: WorkerObserver;
@@ -41,9 +52,17 @@ interface Times {
 }
 
 /** A unit as it was assigned. */
-export interface Assigned extends Unit {
+export interface Assigned extends LoadedUnit {
   /** Whether its contribution is to come in no sum. */
   readonly alone: boolean;
+}
+
+/** An answer on its way: of a unit, or of a node of the tree. */
+interface Answer {
+  readonly level: number;
+  readonly index: number;
+  readonly samples: number;
+  readonly payload: Uint8Array<ArrayBuffer>;
 }
 
 /** A shard that a thread computes. */
@@ -61,8 +80,8 @@ export class ShardRunner {
   #weights: { readonly round: number; readonly values: Float32Array<SharedArrayBuffer> } | undefined;
   /** Memory of the weights before: when the next ones come, no answer still counts that is computed from them. */
   #recycledWeights: SharedArrayBuffer | undefined;
-  /** Contributions that have been sent: fresh memory for each would cost more than the computing of some layers. */
-  readonly #recycled: Float32Array<ArrayBuffer>[] = [];
+  /** Answers that have been sent: fresh memory for each would cost more than the computing of some layers. */
+  readonly #recycled: Uint8Array<ArrayBuffer>[] = [];
   /** The same for what `framesAround` copies of them. */
   readonly #recycledCopies: Uint8Array<ArrayBuffer>[][] = [];
   /** Of the round of the weights. */
@@ -80,19 +99,53 @@ export class ShardRunner {
   setWeights({ round }: MessageOf<'weights'>, payload: Uint8Array): void {
     const current = this.#weights?.round ?? -1;
     if (round < current) throw new GantryError('E_STALE_STEP', `weights of round ${round} came after ${current}`);
-    // In shared memory the threads read them without a copy each. Two blocks in turn: the last one may be in use.
-    const memory = this.#recycledWeights ?? new SharedArrayBuffer(payload.length);
-    new Uint8Array(memory).set(payload);
-    const values = new Float32Array(memory);
+    const values = this.#memoryFor(payload.length / Float32Array.BYTES_PER_ELEMENT);
+    new Uint8Array(values.buffer).set(payload);
+    this.#begin(round, values);
+  }
+
+  /** @throws GantryError E_STALE_STEP without the weights of the round before; E_CHECKSUM if other weights come out than the coordinator's */
+  update({ round, checksum: expected }: MessageOf<'update'>, payload: Uint8Array): void {
+    const { shapes } = this.#options;
+    const before = this.#weights;
+    const shape = shapes.published(round);
+    if (before?.round !== round - 1 || before.values.length !== shape.length) {
+      throw new GantryError('E_STALE_STEP', `an update to round ${round} came after ${before?.round ?? 'nothing'}`);
+    }
+    const values = this.#memoryFor(shape.length);
+    updated(before.values, payload, shape, shapes.spec.wire, values);
+    const found = checksum(new Uint8Array(values.buffer)).toString(16).padStart(16, '0');
+    if (found !== expected) {
+      throw new GantryError('E_CHECKSUM', `what round ${round} is computed from came out as ${found}, not ${expected}`);
+    }
+    this.#begin(round, values);
+  }
+
+  /** In shared memory the threads read them without a copy each. Two blocks in turn: the last one may be in use. */
+  #memoryFor(length: number): Float32Array<SharedArrayBuffer> {
+    const bytes = length * Float32Array.BYTES_PER_ELEMENT;
+    const fits = this.#recycledWeights?.byteLength === bytes;
+    return new Float32Array((fits && this.#recycledWeights) || new SharedArrayBuffer(bytes));
+  }
+
+  #begin(round: number, values: Float32Array<SharedArrayBuffer>): void {
+    const current = this.#weights?.round ?? -1;
     this.#recycledWeights = this.#weights?.values.buffer;
     this.#weights = { round, values };
     this.#queue.dropBefore(round);
-    if (round > current) this.#recycled.push(...this.#sums.takeAll().map(({ sum }) => sum));
+    if (round > current) this.#recycled.push(...this.#sums.takeAll().map(({ sum }) => bytesOf(sum)));
     this.#startShards();
   }
 
-  assign({ round, index, batches, alone }: MessageOf<'assign'>, data: Uint8Array): void {
+  /** @throws GantryError E_BAD_SHAPE if the images that came are not those that this worker lacks */
+  assign({ round, index, batches: runs, alone, sent }: MessageOf<'assign'>, payload: Uint8Array): void {
+    const { shapes, images } = this.#options;
     const current = this.#weights?.round ?? -1;
+    const batches = batchesOf(runs, roundsPerStep(shapes.manifest));
+    if ((sent !== undefined) !== (images !== undefined)) {
+      throw new GantryError('E_PROTOCOL', `a unit came ${images ? 'without' : 'with'} the numbers of its images`);
+    }
+    const data = images ? images.load(payload, samplesIn({ batches })) : payload;
     const work: Assigned = { round, index, batches, data, alone: alone ?? false };
     try {
       if (round < current) throw new GantryError('E_STALE_STEP', `the weights here are of round ${current} already`);
@@ -112,7 +165,7 @@ export class ShardRunner {
     this.#queue.cancel(round, index);
     for (const job of this.#jobs) job.cancelled ||= job.work.round === round && job.work.index === index;
     const kept = round === this.#weights?.round ? this.#sums.takeLeaf(index) : undefined;
-    if (kept) this.#recycled.push(kept.sum);
+    if (kept) this.#recycled.push(bytesOf(kept.sum));
     this.#sendReady();
   }
 
@@ -143,10 +196,10 @@ export class ShardRunner {
     this.#jobs.add(job);
     try {
       // When it comes back, the slot has begun its next shard already.
-      const contribution = await slot.compute(work, weights, this.#takeRecycled(work));
+      const payload = await slot.compute(work, weights, this.#takeRecycled(work), this.#progressOf(job));
       this.#jobs.delete(job);
-      if (job.cancelled) this.#recycled.push(contribution);
-      else this.#keep(work, contribution, { computeMs: slot.idleSince - started, waitMs });
+      if (job.cancelled) this.#recycled.push(payload);
+      else this.#keep(work, payload, { computeMs: slot.idleSince - started, waitMs });
     } catch (error) {
       this.#jobs.delete(job);
       if (!job.cancelled) this.#reportFailure(work, error);
@@ -155,12 +208,26 @@ export class ShardRunner {
     this.#sendReady();
   }
 
-  /** Memory of a contribution that is as long as this unit's: phases may differ. */
-  #takeRecycled({ batches: [batch] }: Unit): Float32Array<ArrayBuffer> | undefined {
-    const { manifest } = this.#options;
-    const { length } = contributionLayout(manifest, phaseAt(manifest, batch?.iteration ?? 0));
-    const at = this.#recycled.findLastIndex((each) => each.length === length);
+  /** Memory of an answer that is as long as this unit's: rounds may differ. */
+  #takeRecycled({ round }: Unit): Uint8Array<ArrayBuffer> | undefined {
+    const { shapes } = this.#options;
+    const { length, compact } = shapes.contribution(round);
+    const bytes = encodedBytes(shapes.spec.wire, length, compact);
+    const at = this.#recycled.findLastIndex((each) => each.length === bytes);
     return at < 0 ? undefined : this.#recycled.splice(at, 1)[0];
+  }
+
+  /** Says from time to time how far a unit of several batches is. */
+  #progressOf(job: Job): ((batches: number) => void) | undefined {
+    const { round, index, batches } = job.work;
+    if (batches.length === 1) return undefined;
+    let saidMs = -Infinity;
+    return (done) => {
+      const now = performance.now();
+      if (job.cancelled || this.#stopped || done === batches.length || now - saidMs < PROGRESS_MS) return;
+      saidMs = now;
+      this.#options.send(encodeFrame({ type: 'progress', round, index, batches: done }));
+    };
   }
 
   /** Whether a shard of the round of the weights is still to be computed here, and can be part of a sum. */
@@ -171,18 +238,21 @@ export class ShardRunner {
   };
 
   /** Sends what a shard completes, or says that it is computed and kept. */
-  #keep(unit: Assigned, contribution: Float32Array<ArrayBuffer>, times: Times): void {
-    const { tally, observer, send } = this.#options;
+  #keep(unit: Assigned, payload: Uint8Array<ArrayBuffer>, times: Times): void {
+    const { shapes, tally, observer, send } = this.#options;
     const { round, index } = unit;
     const samples = samplesIn(unit);
-    const node = { level: 0, index, sum: contribution, samples };
-    if (unit.alone || round !== this.#weights?.round) this.#sendResult(round, node, times);
+    // What was rounded cannot be summed up on the way: the sum would have to be rounded again.
+    const isAlone = unit.alone || shapes.spec.wire !== 'float32';
+    if (isAlone || round !== this.#weights?.round)
+      this.#sendResult(round, { level: 0, index, payload, samples }, times);
     else {
-      this.#recycled.push(...this.#sums.add(node));
+      const sum = floatsOf(payload) as Float32Array<ArrayBuffer>;
+      this.#recycled.push(...this.#sums.add({ level: 0, index, sum, samples }).map(bytesOf));
       const ready = this.#sums.takeReady(this.#isPending);
       const isKept = !ready.some(({ level, index: of }) => index >> level === of);
       if (isKept) send(encodeFrame({ type: 'computed', round, index, ...times }));
-      for (const sum of ready) this.#sendResult(round, sum, times);
+      for (const node of ready) this.#sendResult(round, answerOf(node), times);
     }
     const step = unit.batches[0]?.step ?? 0;
     observer.shardDone({ step, index, samples, ...times, ...tally.add(samples, times.computeMs) });
@@ -192,21 +262,20 @@ export class ShardRunner {
   #sendReady(): void {
     if (this.#stopped || !this.#weights) return;
     const { round } = this.#weights;
-    for (const sum of this.#sums.takeReady(this.#isPending)) {
-      this.#sendResult(round, sum, { computeMs: 0, waitMs: 0 });
+    for (const node of this.#sums.takeReady(this.#isPending)) {
+      this.#sendResult(round, answerOf(node), { computeMs: 0, waitMs: 0 });
     }
   }
 
-  #sendResult(round: number, { level, index, sum, samples }: NodeSum, times: Times): void {
-    this.#countUnsent(1, sum.byteLength);
-    const payload = new Uint8Array(sum.buffer, sum.byteOffset, sum.byteLength);
+  #sendResult(round: number, { level, index, payload, samples }: Answer, times: Times): void {
+    this.#countUnsent(1, payload.length);
     const copies = this.#recycledCopies.pop() ?? [];
     const frames = framesAround({ type: 'result', round, level, index, samples, ...times }, payload, copies);
     let unsent = frames.length;
     const sent = () => {
       if (--unsent > 0) return;
-      this.#countUnsent(-1, -sum.byteLength);
-      this.#recycled.push(sum);
+      this.#countUnsent(-1, -payload.length);
+      this.#recycled.push(payload);
       this.#recycledCopies.push(copies);
       this.#startShards();
     };
@@ -225,4 +294,12 @@ export class ShardRunner {
     this.#options.observer.notice(`round ${round}, shard ${index}: ${message} [${code}]`);
     this.#options.send(encodeFrame({ type: 'failure', code, message, round, index }));
   }
+}
+
+function answerOf({ level, index, samples, sum }: NodeSum): Answer {
+  return { level, index, samples, payload: bytesOf(sum) };
+}
+
+function bytesOf({ buffer, byteOffset, byteLength }: Float32Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
+  return new Uint8Array(buffer, byteOffset, byteLength);
 }

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { WorkQueue } from './work-queue.ts';
 
 const work = (round: number, index: number): Unit => {
-  return { round, index, batches: [{ step: round, iteration: 0, first: index, samples: 0 }], data: new Uint8Array() };
+  return { round, index, batches: [{ step: round, iteration: 0, first: index, samples: 0 }] };
 };
 
 /** What a slot gets until nothing is left of a round. */

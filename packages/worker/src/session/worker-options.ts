@@ -16,6 +16,9 @@ export interface ShardDone {
   readonly shards: number;
 }
 
+/** Ten times MNIST. */
+export const DEFAULT_IMAGE_CACHE_BYTES = 2 ** 29;
+
 /** Hears what a worker does. */
 export interface WorkerObserver {
   /** The worker has joined a run and can take work. */
@@ -32,6 +35,8 @@ export interface WorkOptions {
   /** Engine and device in use, as the coordinator shows them. */
   readonly engine: string;
   readonly device: string;
+  /** Whether the device is a GPU that is not made of software: it is worth measuring. Default: in Node it is looked up, else no. */
+  readonly isHardwareGpu?: boolean | undefined;
   /** Shards that are computed at the same time. */
   readonly threads: number;
   /** How people call the worker, 1–64 characters. */
@@ -40,6 +45,8 @@ export interface WorkOptions {
   readonly identity?: string | undefined;
   /** Ends with an error when no coordinator has taken this worker for so long; absent: never. */
   readonly giveUpAfterMs?: number | undefined;
+  /** For images that it keeps, so that each comes once over a connection; 0: none. Default: `DEFAULT_IMAGE_CACHE_BYTES`. */
+  readonly imageCacheBytes?: number | undefined;
   /** Once aborted, the worker leaves. */
   readonly signal: AbortSignal;
   readonly observer: WorkerObserver;

@@ -9,7 +9,9 @@ import {
   manifestFromWire,
   programBytes,
   requireAffordable,
+  sampleBytes,
   sha256,
+  shapesOf,
   type CoordinatorMessage,
   type ErrorCode,
   type MessageOf,
@@ -17,12 +19,13 @@ import {
 } from '@gantry/core';
 import { numericClassOf } from '../engines/numeric-class.ts';
 import { variantKey } from '../engines/variants.ts';
+import { ImageStore } from './image-store.ts';
 import { ConnectionError, type Connection } from './connection.ts';
 import type { EnginePool } from '../slots/engine-pool.ts';
 import { ShardRunner } from './shard-runner.ts';
 import type { ShardTally } from './shard-tally.ts';
 import type { Platform } from './platform.ts';
-import type { WorkOptions } from './worker-options.ts';
+import { DEFAULT_IMAGE_CACHE_BYTES, type WorkOptions } from './worker-options.ts';
 
 /** From the open connection to the welcome, and from there to each frame of the programs. */
 const WELCOME_TIMEOUT_MS = 10_000;
@@ -95,8 +98,13 @@ export class WorkerSession {
       engine,
       device,
       threads,
+      ...(this.#imageCacheBytes > 0 && { imageCacheBytes: this.#imageCacheBytes }),
       gantry: this.#tools.platform.version,
     });
+  }
+
+  get #imageCacheBytes(): number {
+    return this.#options.imageCacheBytes ?? DEFAULT_IMAGE_CACHE_BYTES;
   }
 
   #receive(frame: Uint8Array): void {
@@ -106,8 +114,10 @@ export class WorkerSession {
       const whole = this.#assembly.add(received);
       if (whole) this.#handle(whole.message, whole.payload);
       // Weights have been copied to where the threads read them, and so have chunks.
-      if (!whole || received.message.type === 'weights') freeFrame(frame);
-      if (whole?.message.type === 'weights') freeFrame(whole.payload);
+      const { type } = received.message;
+      const isWeights = type === 'weights' || type === 'update';
+      if (!whole || isWeights) freeFrame(frame);
+      if (whole && isWeights) freeFrame(whole.payload);
     } catch (error) {
       this.#refuse(error);
     }
@@ -115,7 +125,7 @@ export class WorkerSession {
 
   /** Before any memory is taken for the message. */
   #requireTurn(message: CoordinatorMessage): void {
-    if (message.type === 'weights' || message.type === 'assign') this.#runnerFor(message);
+    if (message.type === 'weights' || message.type === 'update' || message.type === 'assign') this.#runnerFor(message);
     if (message.type !== 'program') return;
     const { phase, samples } = message;
     if (this.#programs.has(variantKey(phase, samples))) {
@@ -132,6 +142,8 @@ export class WorkerSession {
         return this.#receiveProgram(message, payload);
       case 'weights':
         return this.#runnerFor(message).setWeights(message, payload);
+      case 'update':
+        return this.#runnerFor(message).update(message, payload);
       case 'assign':
         return this.#runnerFor(message).assign(message, payload);
       case 'cancel':
@@ -172,8 +184,10 @@ export class WorkerSession {
 
   /** Checks the programs, loads them and computes the probe shard. */
   async #getReady(): Promise<void> {
-    const { manifest: wire, programs, seed, run } = this.#welcomeOrThrow();
-    const manifest = manifestFromWire(wire);
+    const welcome = this.#welcomeOrThrow();
+    const { programs, seed, run, training } = welcome;
+    const shapes = shapesOf(welcome);
+    const { manifest } = shapes;
     const variants = programs.map(({ phase, samples }) => ({
       phase,
       samples,
@@ -190,21 +204,22 @@ export class WorkerSession {
     }
     const hashes = {
       manifest: await sha256(manifestBytes(manifest)),
-      program: await sha256(programBytes({ seed, programs: received })),
+      program: await sha256(programBytes({ seed, programs: received, training })),
     };
     const key = [seed, hashes.manifest, hashes.program].join(' ');
-    const probe = await this.#tools.pool.load(key, { seed, manifest, variants });
+    const { engine, device, isHardwareGpu = false } = this.#options;
+    const probed = await this.#tools.pool.load(key, { seed, manifest, variants, training }, isHardwareGpu);
     this.#programs.clear();
     if (this.#over) return;
     this.#runner = new ShardRunner({
       ...this.#tools,
-      manifest,
+      shapes,
+      images: this.#imageCacheBytes > 0 ? new ImageStore(this.#imageCacheBytes, sampleBytes(manifest)) : undefined,
       observer: this.#options.observer,
       send: (frame, sent) => this.#connection.send(frame, sent),
       failed: (error) => this.#fail(error),
     });
-    const { engine, device } = this.#options;
-    this.#send({ type: 'ready', ...hashes, numericClass: numericClassOf(engine, device), probe });
+    this.#send({ type: 'ready', ...hashes, numericClass: numericClassOf(engine, device), ...probed });
     this.#options.observer.connected(run);
   }
 

@@ -68,6 +68,7 @@ function welcome(digest = DIGEST, heartbeatMs = 60_000): MessageOf<'welcome'> {
     seed: 1,
     heartbeatMs,
     manifest: manifestToWire(MANIFEST),
+    training: { wire: 'float32', localSteps: 1, localFrom: 0, optimizers: {} },
     programs: [{ phase: 'step', samples: 2, bytes: PROGRAM.length, sha256: digest }],
   };
 }
@@ -124,7 +125,7 @@ describe('a worker', () => {
   it('asks once more where its first frame may have looked like one of another version for damage', async () => {
     const url = await coordinator((socket, connection) => {
       if (connection > 0) send(socket, FINISHED);
-      else send(socket, { type: 'error', code: 'E_VERSION', message: 'protocol version 7' });
+      else send(socket, { type: 'error', code: 'E_VERSION', message: 'protocol version 8' });
     });
     expect(await run(url)).toContain(FINISHED.message);
   });

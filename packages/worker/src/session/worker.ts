@@ -1,5 +1,6 @@
 import { createRequire } from 'node:module';
 import { parseEndpoint } from './endpoint.ts';
+import { isHardwareGpu } from '../engines/hardware-gpu.ts';
 import { EngineThread } from '../slots/engine-thread.ts';
 import { NodeConnection } from './node-connection.ts';
 import { work } from './work-loop.ts';
@@ -14,9 +15,13 @@ const { version } = createRequire(import.meta.url)('#package.json') as { version
 export async function runWorker(options: WorkerOptions): Promise<void> {
   const { engine, device, token, tlsCa } = options;
   const endpoint = parseEndpoint(options.url);
-  await work(options, {
-    version,
-    connect: (events) => new NodeConnection(endpoint, token, tlsCa, events),
-    startEngine: () => new EngineThread(engine, device),
-  });
+  const isWorthMeasuring = options.isHardwareGpu ?? (await isHardwareGpu(device));
+  await work(
+    { ...options, isHardwareGpu: isWorthMeasuring },
+    {
+      version,
+      connect: (events) => new NodeConnection(endpoint, token, tlsCa, events),
+      startEngine: () => new EngineThread(engine, device),
+    },
+  );
 }

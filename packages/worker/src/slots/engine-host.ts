@@ -1,4 +1,4 @@
-import type { Program, Unit } from '@gantry/core';
+import type { LoadedUnit, Program } from '@gantry/core';
 
 /**
  * Where an engine runs. Calls are carried out in the order in which they are made; all reject with E_ENGINE once it is
@@ -10,17 +10,28 @@ export interface EngineHost {
 
   load(program: Program): Promise<void>;
 
-  /** @param flat laid out as `manifest.trainable`; in shared memory, nothing is copied between threads */
+  /** @param flat what was published for a round; in shared memory, nothing is copied between threads */
   setWeights(flat: Float32Array): Promise<void>;
 
-  /** Builds the inputs of a shard ahead, so that `gradients` finds them; a few at most are kept. */
-  prepare(shard: Unit): Promise<void>;
+  /** Builds the inputs of a unit's first batch ahead; a few at most are kept. */
+  prepare(unit: LoadedUnit): Promise<void>;
 
   /**
-   * The contribution of one shard, with the weights last set.
+   * The contribution of a unit of one batch, with the weights last set: exact, whatever the wire.
    * @param recycled a contribution that is not needed any more: its memory is used again, and lost where this rejects
    */
-  gradients(shard: Unit, recycled?: Float32Array<ArrayBuffer>): Promise<Float32Array<ArrayBuffer>>;
+  gradients(unit: LoadedUnit, recycled?: Float32Array<ArrayBuffer>): Promise<Float32Array<ArrayBuffer>>;
+
+  /**
+   * The contribution of a unit of any kind, with what was published last, as the payload of the `result` that carries it.
+   * @param recycled an earlier one that is not needed any more, as of `gradients`
+   * @param progressed told after each batch of several how many are done
+   */
+  answer(
+    unit: LoadedUnit,
+    recycled?: Uint8Array<ArrayBuffer>,
+    progressed?: (batches: number) => void,
+  ): Promise<Uint8Array<ArrayBuffer>>;
 
   dispose(): Promise<void>;
 }

@@ -1,4 +1,4 @@
-import { GantryError, type Program, type Unit } from '@gantry/core';
+import { GantryError, type LoadedUnit, type Program } from '@gantry/core';
 import type { EngineHost } from './engine-host.ts';
 
 export interface SlotEvents {
@@ -52,29 +52,31 @@ export class EngineSlot {
   }
 
   /** Lets the engine build a shard's inputs while it has nothing else to do. */
-  prepare(shard: Unit): void {
+  prepare(shard: LoadedUnit): void {
     // If it fails, computing the shard fails in the same way, and there it is reported.
     void this.#host.prepare(shard).catch(() => undefined);
   }
 
   /**
-   * Computes a shard. If the engine dies of it, a new one tries once more; if that dies too, the slot is `dead`.
-   * @param weights in shared memory; does not change until all slots have newer ones
-   * @param recycled a contribution whose memory is used again
+   * Computes a unit. If the engine dies of it, a new one tries once more; if that dies too, the slot is `dead`.
+   * @param weights what was published, in shared memory; does not change until all slots have newer ones
+   * @param recycled an answer whose memory is used again
+   * @param progressed as of `EngineHost.answer`
    * @throws GantryError E_ENGINE
    */
   async compute(
-    shard: Unit,
+    unit: LoadedUnit,
     weights: Float32Array,
-    recycled?: Float32Array<ArrayBuffer>,
-  ): Promise<Float32Array<ArrayBuffer>> {
+    recycled?: Uint8Array<ArrayBuffer>,
+    progressed?: (batches: number) => void,
+  ): Promise<Uint8Array<ArrayBuffer>> {
     this.#busy = true;
     try {
       try {
-        return await this.#gradients(shard, weights, recycled);
+        return await this.#answer(unit, weights, recycled, progressed);
       } catch (error) {
         if (!this.dead) throw error;
-        return await this.#computeAnew(shard, weights, describe(error));
+        return await this.#computeAnew(unit, weights, describe(error));
       }
     } finally {
       this.#busy = false;
@@ -87,26 +89,27 @@ export class EngineSlot {
     await this.#host.dispose();
   }
 
-  async #gradients(
-    shard: Unit,
+  async #answer(
+    unit: LoadedUnit,
     weights: Float32Array,
-    recycled?: Float32Array<ArrayBuffer>,
-  ): Promise<Float32Array<ArrayBuffer>> {
+    recycled?: Uint8Array<ArrayBuffer>,
+    progressed?: (batches: number) => void,
+  ): Promise<Uint8Array<ArrayBuffer>> {
     // Both are under way at once: the engine takes calls in order.
     const set = this.#weights === weights ? undefined : this.#host.setWeights(weights);
     this.#weights = weights;
-    const [contribution] = await Promise.all([this.#host.gradients(shard, recycled), set]);
-    return contribution;
+    const [answer] = await Promise.all([this.#host.answer(unit, recycled, progressed), set]);
+    return answer;
   }
 
-  async #computeAnew(shard: Unit, weights: Float32Array, cause: string) {
+  async #computeAnew(shard: LoadedUnit, weights: Float32Array, cause: string) {
     const where = `round ${shard.round}, shard ${shard.index}`;
     this.#events.notice(`${where}: ${cause}; trying again with a new one`);
     this.#host = this.#start();
     this.#weights = undefined;
     try {
       if (this.#program) await this.#host.load(this.#program);
-      return await this.#gradients(shard, weights);
+      return await this.#answer(shard, weights);
     } catch (error) {
       if (!this.dead) throw error;
       throw new GantryError('E_ENGINE', `it died twice of one shard (${where}): ${describe(error)}`, { cause: error });

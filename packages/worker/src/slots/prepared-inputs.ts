@@ -1,4 +1,4 @@
-import { batchInputs, phaseAt, scaleData, type Batch, type BatchInputs, type Program, type Unit } from '@gantry/core';
+import { batchInputs, phaseAt, scaleData, type Batch, type BatchInputs, type Program } from '@gantry/core';
 
 /** Batches built ahead; those of 64 samples take 2.4 MB each. */
 const MAX_PREPARED = 4;
@@ -14,11 +14,10 @@ export class PreparedInputs {
   }
 
   /** Builds inputs ahead; when there are too many, the oldest are dropped. */
-  prepare(unit: Unit): void {
-    const batch = batchIn(unit);
+  prepare(batch: Batch, data: Uint8Array): void {
     const key = keyOf(batch);
     if (this.#prepared.has(key)) return;
-    this.#prepared.set(key, this.#build(batch, unit.data));
+    this.#prepared.set(key, this.#build(batch, data));
     const [oldest] = this.#prepared;
     if (oldest !== undefined && this.#prepared.size > MAX_PREPARED) {
       this.#prepared.delete(oldest[0]);
@@ -26,15 +25,14 @@ export class PreparedInputs {
     }
   }
 
-  /** The inputs of a unit's batch, built now unless they were built ahead: the same bits either way. */
-  take(unit: Unit): BatchInputs {
-    const batch = batchIn(unit);
+  /** The inputs of a batch, built now unless they were built ahead: the same bits either way. */
+  take(batch: Batch, data: Uint8Array): BatchInputs {
     const key = keyOf(batch);
     const prepared = this.#prepared.get(key);
-    if (!prepared) return this.#build(batch, unit.data);
+    if (!prepared) return this.#build(batch, data);
     this.#prepared.delete(key);
     // Draws follow from the key alone, the data does not: after a restart of the coordinator it may differ.
-    scaleData(unit.data, prepared, prepared.phase);
+    scaleData(data, prepared, prepared.phase);
     return prepared;
   }
 
@@ -50,12 +48,6 @@ export class PreparedInputs {
     const [memory] = at < 0 ? [] : this.#recycled.splice(at, 1);
     return batchInputs(batch, data, manifest, seed, memory);
   }
-}
-
-/** The one batch that a unit of synchronous training has. */
-function batchIn({ batches: [batch] }: Unit): Batch {
-  if (!batch) throw new RangeError('a unit without a batch');
-  return batch;
 }
 
 function keyOf({ step, iteration, first, samples }: Batch): string {

@@ -1,22 +1,33 @@
-import { GantryError, type ErrorCode, type Program, type Unit } from '@gantry/core';
+import { GantryError, type ErrorCode, type LoadedUnit, type Program } from '@gantry/core';
 import type { EngineHost } from './engine-host.ts';
 
 /** What an engine in another thread is asked; answers carry the same id. */
 export type EngineRequest =
   | { readonly id: number; readonly call: 'load'; readonly program: Program }
   | { readonly id: number; readonly call: 'setWeights'; readonly flat: Float32Array }
-  | { readonly id: number; readonly call: 'prepare'; readonly shard: Unit }
+  | { readonly id: number; readonly call: 'prepare'; readonly unit: LoadedUnit }
   | {
       readonly id: number;
       readonly call: 'gradients';
-      readonly shard: Unit;
+      readonly unit: LoadedUnit;
       /** Memory for the contribution. */
-      readonly contribution: Float32Array<ArrayBuffer> | undefined;
+      readonly memory: Float32Array<ArrayBuffer> | undefined;
+    }
+  | {
+      readonly id: number;
+      readonly call: 'answer';
+      readonly unit: LoadedUnit;
+      /** Memory for the answer. */
+      readonly memory: Uint8Array<ArrayBuffer> | undefined;
     }
   | { readonly id: number; readonly call: 'dispose' };
 
+/** What `gradients` and `answer` give. */
+type Computed = Float32Array<ArrayBuffer> | Uint8Array<ArrayBuffer>;
+
 export type EngineReply =
-  | { readonly id: number; readonly contribution: Float32Array<ArrayBuffer> | undefined }
+  | { readonly id: number; readonly computed: Computed | undefined }
+  | { readonly id: number; readonly batches: number }
   | { readonly id: number; readonly error: { readonly code: ErrorCode; readonly message: string } };
 
 /** The thread of an engine: of Node, or of a browser. */
@@ -34,8 +45,9 @@ export interface EnginePortEvents {
 type WithoutId<R> = R extends EngineRequest ? Omit<R, 'id'> : never;
 
 interface Pending {
-  readonly resolve: (contribution: Float32Array<ArrayBuffer> | undefined) => void;
+  readonly resolve: (computed: Computed | undefined) => void;
   readonly reject: (error: unknown) => void;
+  readonly progressed: ((batches: number) => void) | undefined;
 }
 
 /** A gradient engine in a thread of its own, so that computing never blocks the caller's event loop. */
@@ -50,9 +62,13 @@ export class RemoteEngine implements EngineHost {
     this.#port = start({
       replied: (reply) => {
         const pending = this.#pending.get(reply.id);
+        if ('batches' in reply) {
+          pending?.progressed?.(reply.batches);
+          return;
+        }
         this.#pending.delete(reply.id);
         if ('error' in reply) pending?.reject(new GantryError(reply.error.code, reply.error.message));
-        else pending?.resolve(reply.contribution);
+        else pending?.resolve(reply.computed);
       },
       died: (why, cause) => this.#fail(new GantryError('E_ENGINE', why, { cause })),
     });
@@ -70,15 +86,26 @@ export class RemoteEngine implements EngineHost {
     await this.#request({ call: 'setWeights', flat });
   }
 
-  async prepare(shard: Unit): Promise<void> {
-    await this.#request({ call: 'prepare', shard });
+  async prepare(unit: LoadedUnit): Promise<void> {
+    await this.#request({ call: 'prepare', unit });
   }
 
-  async gradients(shard: Unit, recycled?: Float32Array<ArrayBuffer>): Promise<Float32Array<ArrayBuffer>> {
+  async gradients(unit: LoadedUnit, recycled?: Float32Array<ArrayBuffer>): Promise<Float32Array<ArrayBuffer>> {
     const transfer = recycled ? [recycled.buffer] : [];
-    const contribution = await this.#request({ call: 'gradients', shard, contribution: recycled }, transfer);
-    if (!contribution) throw new Error('the engine gave no contribution');
+    const contribution = await this.#request({ call: 'gradients', unit, memory: recycled }, transfer);
+    if (!(contribution instanceof Float32Array)) throw new Error('the engine gave no contribution');
     return contribution;
+  }
+
+  async answer(
+    unit: LoadedUnit,
+    recycled?: Uint8Array<ArrayBuffer>,
+    progressed?: (batches: number) => void,
+  ): Promise<Uint8Array<ArrayBuffer>> {
+    const transfer = recycled ? [recycled.buffer] : [];
+    const answer = await this.#request({ call: 'answer', unit, memory: recycled }, transfer, progressed);
+    if (!(answer instanceof Uint8Array)) throw new Error('the engine gave no answer');
+    return answer;
   }
 
   async dispose(): Promise<void> {
@@ -89,11 +116,12 @@ export class RemoteEngine implements EngineHost {
   #request(
     body: WithoutId<EngineRequest>,
     transfer: ArrayBuffer[] = [],
-  ): Promise<Float32Array<ArrayBuffer> | undefined> {
+    progressed?: (batches: number) => void,
+  ): Promise<Computed | undefined> {
     if (this.#failure) return Promise.reject(this.#failure);
     return new Promise((resolve, reject) => {
       const id = this.#nextId++;
-      this.#pending.set(id, { resolve, reject });
+      this.#pending.set(id, { resolve, reject, progressed });
       this.#port.post({ ...body, id }, transfer);
     });
   }
@@ -116,8 +144,9 @@ export function serveEngine(
   async function answer(request: EngineRequest): Promise<void> {
     const { id } = request;
     try {
-      const contribution = (await perform(await engine, request)) ?? undefined;
-      post({ id, contribution }, contribution ? [contribution.buffer] : []);
+      const progressed = (batches: number) => post({ id, batches }, []);
+      const computed = (await perform(await engine, request, progressed)) ?? undefined;
+      post({ id, computed }, computed ? [computed.buffer] : []);
     } catch (error) {
       // Structured cloning would drop the code.
       const code = error instanceof GantryError ? error.code : 'E_ENGINE';
@@ -127,17 +156,23 @@ export function serveEngine(
   return (request) => void answer(request);
 }
 
-/** Runs one call; only `gradients` has a result. */
-function perform(engine: EngineHost, request: EngineRequest): Promise<Float32Array<ArrayBuffer> | void> {
+/** Runs one call; only `gradients` and `answer` have a result. */
+function perform(
+  engine: EngineHost,
+  request: EngineRequest,
+  progressed: (batches: number) => void,
+): Promise<Computed | void> {
   switch (request.call) {
     case 'load':
       return engine.load(request.program);
     case 'setWeights':
       return engine.setWeights(request.flat);
     case 'prepare':
-      return engine.prepare(request.shard);
+      return engine.prepare(request.unit);
     case 'gradients':
-      return engine.gradients(request.shard, request.contribution);
+      return engine.gradients(request.unit, request.memory);
+    case 'answer':
+      return engine.answer(request.unit, request.memory, progressed);
     case 'dispose':
       return engine.dispose();
   }
