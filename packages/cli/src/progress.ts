@@ -92,6 +92,8 @@ export class Progress {
         return this.#started(update);
       case 'step':
         return this.#stepped(update);
+      case 'under-way':
+        return this.#underWay(update);
       case 'samples':
         this.#picture = update.file;
         if (update.epoch === 0) this.#line(`samples before training: ${update.file}`);
@@ -134,6 +136,17 @@ export class Progress {
       this.#lastLine = performance.now();
       const total = this.#plan ? totalSteps(this.#plan) : step;
       this.#line(`epoch ${this.#epoch(step - 1)}, step ${step}/${total}: ${this.#description}`);
+    }
+  }
+
+  /** Between two exchanges, nothing is known but how far the workers are. */
+  #underWay({ step, steps }: UpdateOf<'under-way'>): void {
+    if (this.#bar) {
+      this.#bar.update(step + Math.floor(steps), { epoch: this.#epoch(step), description: this.#description });
+    } else if (performance.now() - this.#lastLine >= LINE_INTERVAL_MS) {
+      this.#lastLine = performance.now();
+      const total = this.#plan ? totalSteps(this.#plan) : step;
+      this.#line(`epoch ${this.#epoch(step)}, step ${step}/${total}, ${Math.floor(steps)} more under way`);
     }
   }
 

@@ -51,6 +51,8 @@ export interface TrainOptions {
   readonly audit?: AuditOptions | undefined;
   /** Aborted: the step under way is finished, a checkpoint is written, and the run ends. */
   readonly signal?: AbortSignal | undefined;
+  /** A round that is not done so many ms after that is given up: nothing but its work is lost. Default: 10,000. */
+  readonly stopWithinMs?: number | undefined;
   /** Whether the dashboard stays after the end, until `LiveRun.close`. Default: false. */
   readonly stay?: boolean | undefined;
 }
@@ -122,7 +124,9 @@ export async function train(options: TrainOptions = {}): Promise<LiveRun> {
           dataDirectory: options.data,
           attachWorkers,
           pictureEngine: isNative ? 'native' : 'onnx',
-          startReferee: (programFor) => startReferee(programFor, engine, device === 'cuda' ? 'cuda:0' : device),
+          startReferee: (programFor, load) =>
+            startReferee(programFor, load, engine, device === 'cuda' ? 'cuda:0' : device),
+          stopWithinMs: options.stopWithinMs,
           audit: options.audit,
           observer: observerOf(updates),
           signal: AbortSignal.any([failed.signal, ...(options.signal ? [options.signal] : [])]),
@@ -161,6 +165,7 @@ function observerOf(updates: Updates): RunObserver {
   return {
     started: (info) => updates.push({ type: 'started', ...info }),
     stepped: (step, metrics, imagesPerSecond) => updates.push({ type: 'step', step, metrics, imagesPerSecond }),
+    underWay: (step, steps) => updates.push({ type: 'under-way', step, steps }),
     sampled: (file) => updates.push({ type: 'samples', epoch: 0, file }),
     epochDone: (epoch, seconds, file) => {
       updates.push({ type: 'samples', epoch, file });

@@ -6,6 +6,8 @@ export type RunUpdate =
   | { readonly type: 'started'; readonly step: number; readonly plan: DataPlan; readonly reports: readonly Report[] }
   /** A step is done; `step` counts from 1. */
   | { readonly type: 'step'; readonly step: number; readonly metrics: StepMetrics; readonly imagesPerSecond: number }
+  /** A round of local steps goes on: `steps` of it, no whole number, are done after the `step` that it began with. */
+  | { readonly type: 'under-way'; readonly step: number; readonly steps: number }
   /** There is a sample grid, a PNG: after so many epochs, 0 before training. */
   | { readonly type: 'samples'; readonly epoch: number; readonly file: string }
   /** An epoch is done, counted from 1; `seconds` is what this process spent on it. */
@@ -28,7 +30,7 @@ export class Updates {
 
   push(update: RunUpdate): void {
     if (this.#waiting.length >= MAX_WAITING) {
-      const oldest = this.#waiting.findIndex(({ type }) => type === 'step');
+      const oldest = this.#waiting.findIndex(({ type }) => type === 'step' || type === 'under-way');
       this.#waiting.splice(Math.max(0, oldest), 1);
     }
     this.#waiting.push(update);

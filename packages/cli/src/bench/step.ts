@@ -4,8 +4,10 @@ import {
   Synchronous,
   addInPlace,
   initialState,
+  loadUnit,
   type ImageSet,
   type ModelManifest,
+  type Samples,
   type TrainingState,
 } from '@gantry/core';
 import { disposeModel } from '@gantry/core/tfjs';
@@ -72,6 +74,7 @@ class Trainee {
   readonly probe: string;
   readonly times: Times[] = [];
   readonly #thread: EngineThread;
+  readonly #samples: Samples;
   readonly #scheme: Synchronous;
   readonly #state: TrainingState;
   /** As a worker holds them: the engine's thread reads them where they are. */
@@ -92,8 +95,14 @@ class Trainee {
     this.probe = probe;
     this.#thread = thread;
     const plan = { images: images.count, epochs: EPOCHS, batch: shardSize, shardSize };
-    const samples = { count: images.count, bytes: images.pixels };
-    this.#scheme = new Synchronous({ manifest, seed: 0, plan, samples, optimizers: DEFAULT_OPTIMIZERS });
+    this.#samples = { count: images.count, bytes: images.pixels };
+    this.#scheme = new Synchronous({
+      manifest,
+      seed: 0,
+      plan,
+      samples: images.count,
+      optimizers: DEFAULT_OPTIMIZERS,
+    });
     this.#state = initialState(manifest, 0);
     this.#weights = new Float32Array(new SharedArrayBuffer(this.#state.weights.byteLength));
   }
@@ -122,7 +131,7 @@ class Trainee {
     const [unit] = this.#scheme.units(round);
     if (!unit) throw new RangeError('a round without units');
     const begin = performance.now();
-    const leaf = await this.#thread.gradients(unit, this.#leaf);
+    const leaf = await this.#thread.gradients(loadUnit(unit, this.#samples), this.#leaf);
     const computed = performance.now();
     this.#leaf = leaf;
     this.#zeros ??= new Float32Array(leaf.length);

@@ -2,6 +2,7 @@ import { hostname } from 'node:os';
 import { isAnnounced, localWorkToken } from '@gantry/coordinator/announcement';
 import { GantryError, plainText } from '@gantry/core';
 import {
+  DEFAULT_IMAGE_CACHE_BYTES,
   ENGINE_NAMES,
   parseDevice,
   parseEndpoint,
@@ -27,6 +28,7 @@ interface WorkerFlags {
   readonly tokenFile?: string;
   readonly tlsCa?: string;
   readonly giveUpAfter?: number;
+  readonly imageCache: number;
 }
 
 export function workerCommand(): Command {
@@ -43,6 +45,12 @@ export function workerCommand(): Command {
       '--give-up-after <seconds>',
       'end with an error when no coordinator has answered for so long (default: never)',
       wholeNumber(1),
+    )
+    .option(
+      '--image-cache <MB>',
+      'memory for images, so that each comes once over a connection; 0: none',
+      wholeNumber(0, 1_000_000),
+      Math.round(DEFAULT_IMAGE_CACHE_BYTES / 2 ** 20),
     )
     .action(runWorkerCommand);
 }
@@ -77,6 +85,7 @@ async function runWorkerCommand(url: string, flags: WorkerFlags): Promise<void> 
       // Set by a run for the workers that it starts itself.
       identity: process.env['GANTRY_IDENTITY'],
       tlsCa,
+      imageCacheBytes: flags.imageCache * 2 ** 20,
       giveUpAfterMs: flags.giveUpAfter === undefined ? undefined : flags.giveUpAfter * 1000,
       signal,
       observer: progress,

@@ -1,7 +1,16 @@
+import { CONVOLUTION_FORMS, type ConvolutionForm } from '@gantry/compiler/convolution-forms';
 import { MODEL_NAMES } from '@gantry/models/names';
 import { Option, type Command } from 'commander';
 import { AUDIT_ACTIONS, type AuditOptions, type ConfigSource } from '@gantry/coordinator/config';
-import { BATCH_NORMS, GantryError, type BatchNorm, type TrainConfig } from '@gantry/core';
+import {
+  BATCH_NORMS,
+  GantryError,
+  MAX_LOCAL_STEPS,
+  WIRES,
+  type BatchNorm,
+  type TrainConfig,
+  type Wire,
+} from '@gantry/core';
 import { configFile } from './config-file.ts';
 import { addOptimizerOptions, optimizerFlagOf, optimizerSettings, type OptimizerFlags } from './optimizer-options.ts';
 import { number, share, wholeNumber } from './options.ts';
@@ -16,6 +25,11 @@ export interface RunFlags extends OptimizerFlags {
   readonly seed?: number;
   readonly limit?: number;
   readonly ema?: number;
+  readonly localSteps?: number;
+  readonly localStepsFrom?: number;
+  readonly wire?: Wire;
+  readonly convolutions?: ConvolutionForm;
+  readonly stopWithin?: number;
   readonly checkpointEvery?: number;
   readonly evaluateEvery?: number;
   readonly keepGenerators?: boolean;
@@ -30,6 +44,9 @@ export interface RunFlags extends OptimizerFlags {
   readonly exit?: boolean;
 }
 
+/** Where local steps are asked for without a number: few enough that a lost worker costs little. */
+const LOCAL_STEPS = 16;
+
 export function addRunOptions(command: Command): Command {
   const withResult = command
     .addOption(new Option('--model <name>', 'what is trained (default: dcgan)').choices(MODEL_NAMES))
@@ -42,8 +59,37 @@ export function addRunOptions(command: Command): Command {
       '--ema <decay>',
       "average of the generator's weights for pictures: what it keeps in a step, as 0.999",
       number,
+    )
+    .addOption(
+      new Option(
+        '--local-steps [n]',
+        'steps that each shard takes by itself between two exchanges; part of the result (default: 1; without a number: 16)',
+      )
+        .preset(String(LOCAL_STEPS))
+        .argParser(wholeNumber(1, MAX_LOCAL_STEPS)),
+    )
+    .option(
+      '--local-steps-from <epoch>',
+      'the first epoch with local steps; those before are synchronous (default: 1)',
+      wholeNumber(1, 100_000),
+    )
+    .addOption(
+      new Option('--wire <format>', 'how gradients and weights travel; part of the result (default: float32)').choices(
+        WIRES,
+      ),
+    )
+    .addOption(
+      new Option(
+        '--convolutions <form>',
+        'how GPUs compute convolutions; part of the result (default: measured once by the first worker with one)',
+      ).choices(CONVOLUTION_FORMS),
     );
   return addOptimizerOptions(withResult)
+    .option(
+      '--stop-within <seconds>',
+      'give up the round under way when a stop has waited so long for it (default: 10)',
+      wholeNumber(0, 86_400),
+    )
     .option('--checkpoint-every <steps>', 'steps between checkpoints (default: 100)', wholeNumber(1))
     .option(
       '--evaluate-every <epochs>',
@@ -86,13 +132,26 @@ export async function runSettings(flags: RunFlags) {
     config,
     data,
     audit: rate === undefined ? undefined : { rate, action },
+    stopWithinMs: flags.stopWithin === undefined ? undefined : flags.stopWithin * 1000,
   };
 }
 
 function commandLine(flags: RunFlags): ConfigSource {
   const { model, epochs, batch, shardSize, seed, limit, ema, checkpointEvery } = flags;
-  const { evaluateEvery, keepGenerators, batchNorm } = flags;
-  const ofResult = { model, epochs, batch, shardSize, seed, limit, ema };
+  const { evaluateEvery, keepGenerators, batchNorm, localSteps, localStepsFrom, wire, convolutions } = flags;
+  const ofResult = {
+    model,
+    epochs,
+    batch,
+    shardSize,
+    seed,
+    limit,
+    ema,
+    localSteps,
+    localStepsFrom,
+    wire,
+    convolutions,
+  };
   const plain = { ...ofResult, checkpointEvery, evaluateEvery, keepGenerators, batchNorm } satisfies Partial<
     Record<keyof TrainConfig, unknown>
   >;

@@ -1,5 +1,5 @@
 import type { Referee } from '@gantry/coordinator';
-import type { Program } from '@gantry/core';
+import { RoundShapes, decodeVector, type LoadedUnit, type PlannedUnit, type Program } from '@gantry/core';
 import { EngineThread, prepareDevice, numericClassOf, probeOf, type Device, type EngineName } from '@gantry/worker';
 
 /**
@@ -9,6 +9,7 @@ import { EngineThread, prepareDevice, numericClassOf, probeOf, type Device, type
  */
 export async function startReferee(
   programFor: (device: string) => Program,
+  load: (unit: PlannedUnit) => LoadedUnit,
   engine: EngineName | undefined,
   device: Device,
 ): Promise<Referee> {
@@ -18,14 +19,16 @@ export async function startReferee(
     const program = programFor(device);
     await thread.load(program);
     const probe = await probeOf(thread, program);
+    const shapes = new RoundShapes(program.manifest, program.training);
     return {
       engine: name,
       numericClass: numericClassOf(name, device),
       probe,
-      compute: async (weights, unit) => {
+      compute: async (published, unit) => {
         // Calls are carried out in their order: nothing comes between the two.
-        const [, contribution] = await Promise.all([thread.setWeights(weights), thread.gradients(unit)]);
-        return contribution;
+        const [, answer] = await Promise.all([thread.setWeights(published), thread.answer(load(unit))]);
+        const { length, compact } = shapes.contribution(unit.round);
+        return decodeVector(shapes.spec.wire, answer, length, compact);
       },
       dispose: () => thread.dispose(),
     };

@@ -1,5 +1,5 @@
 import { compile, type ConvolutionForm } from '@gantry/compiler';
-import { inputSpecs, phaseNamed, shardSizes, type DataPlan, type Program } from '@gantry/core';
+import { inputSpecs, phaseNamed, shardSizes, type DataPlan, type Program, type TrainingSpec } from '@gantry/core';
 import {
   manifestOf,
   modelVariables,
@@ -13,6 +13,9 @@ function byName(variables: readonly ModelVariable[]) {
   return Object.fromEntries(variables.map(({ name, variable }) => [name, variable]));
 }
 
+/** For who does not exchange anything. */
+const SYNCHRONOUS: TrainingSpec = { wire: 'float32', localSteps: 1, localFrom: 0, optimizers: {} };
+
 /**
  * Compiles the phases of a model for every shard size of the plan. Takes about 0.3 s for each of the DCGAN's.
  * @param convolutions how they are computed; the results differ in rounding
@@ -22,6 +25,7 @@ export function compileTraining(
   plan: DataPlan,
   seed: number,
   convolutions: ConvolutionForm = 'fastest',
+  training: TrainingSpec = SYNCHRONOUS,
 ): Program {
   const manifest = manifestOf(model);
   const variables = byName(modelVariables(model, true));
@@ -32,23 +36,27 @@ export function compileTraining(
       return { phase: phase.name, samples, onnx };
     }),
   );
-  return { seed, manifest, variants };
+  return { seed, manifest, variants, training };
 }
 
 /**
- * How convolutions are computed on a device: on CPUs in the way that takes fewer multiplications, which was measured to be the
- * fastest; no GPU was measured, so theirs are the plain ones.
+ * How convolutions are computed on a device where nothing else is known: on CPUs in the way that takes fewer multiplications,
+ * which was measured to be the fastest; on GPUs in the plain way.
  */
 export function convolutionsOn(device: string): ConvolutionForm {
   return device === 'cpu' || device === 'wasm' ? 'fastest' : 'direct';
 }
 
-/** The programs of a run by device, each compiled when it is first asked for. */
-export function trainingPrograms(model: Model, plan: DataPlan, seed: number): (device: string) => Program {
+/** The programs of a run by the form of convolutions, each compiled when it is first asked for. */
+export function trainingPrograms(
+  model: Model,
+  plan: DataPlan,
+  seed: number,
+  training: TrainingSpec,
+): (convolutions: ConvolutionForm) => Program {
   const compiled = new Map<ConvolutionForm, Program>();
-  return (device) => {
-    const convolutions = convolutionsOn(device);
-    const program = compiled.get(convolutions) ?? compileTraining(model, plan, seed, convolutions);
+  return (convolutions) => {
+    const program = compiled.get(convolutions) ?? compileTraining(model, plan, seed, convolutions, training);
     compiled.set(convolutions, program);
     return program;
   };

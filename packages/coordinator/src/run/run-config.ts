@@ -1,4 +1,5 @@
 import { createRequire } from 'node:module';
+import { CONVOLUTION_FORMS } from '@gantry/compiler/convolution-forms';
 import {
   DEFAULT_OPTIMIZERS,
   GantryError,
@@ -188,6 +189,8 @@ export const runJsonSchema = z.object({
   ),
   /** Whether workers of that class give the same weights again, bit for bit: there was only one. Absent before the first step. */
   bitIdentical: z.boolean().optional(),
+  /** In which form GPUs compute convolutions, by kind of device: what was chosen when the first of a kind came. */
+  convolutions: z.record(z.string(), z.enum(CONVOLUTION_FORMS)).exactOptional(),
   /** What draws the pictures. Absent in earlier versions: ONNX Runtime did. */
   pictures: z.enum(PICTURE_ENGINES).exactOptional(),
   /** Set while the run goes back to where so many steps are done: later checkpoints are of no use. */

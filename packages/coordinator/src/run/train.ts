@@ -1,9 +1,20 @@
 import { basename } from 'node:path';
-import { Synchronous, type Program, type RunEvent, type Scheme } from '@gantry/core';
-import { disposeModel, manifestOf, reportsOf } from '@gantry/core/tfjs';
+import type { ConvolutionForm } from '@gantry/compiler';
+import {
+  loadUnit,
+  type LoadedUnit,
+  type PlannedUnit,
+  type Program,
+  type RunEvent,
+  type Samples,
+  type Scheme,
+} from '@gantry/core';
+import { disposeModel, manifestOf } from '@gantry/core/tfjs';
 import { PictureRenderer } from '@gantry/evaluation';
 import type { Tokens } from '../network/tokens.ts';
+import { Advice } from './advice.ts';
 import { Balance } from './balance.ts';
+import { ConvolutionChoice } from './convolution-choice.ts';
 import { EpochEvaluations } from './epoch-evaluations.ts';
 import { evaluateEvery } from './evaluation-plan.ts';
 import { EventLog } from './event-log.ts';
@@ -13,6 +24,7 @@ import { trainingPrograms } from './programs.ts';
 import { firstState, openRun, planOf, type RunOptions } from './open-run.ts';
 import { RunControl } from './run-control.ts';
 import { SampleGrids } from './sample-grids.ts';
+import { reportsIn, schemeOf } from './scheme-of.ts';
 import { RunRecord } from './run-record.ts';
 import { RunWatch } from '../monitoring/run-watch.ts';
 import type { AuditOptions } from '../scheduling/audit-options.ts';
@@ -26,17 +38,26 @@ export interface TrainOptions extends RunOptions {
   readonly attachWorkers: (context: AttachContext) => Promise<AttachedWorkers>;
   readonly observer: RunObserver;
   /** Starts an engine for shards on which workers contradict each other. @throws GantryError E_ENGINE if there is none */
-  readonly startReferee?: (programFor: (device: string) => Program) => Promise<Referee>;
+  readonly startReferee?: (
+    programFor: (device: string) => Program,
+    load: (unit: PlannedUnit) => LoadedUnit,
+  ) => Promise<Referee>;
   /** Absent: workers are believed. */
   readonly audit?: AuditOptions | undefined;
-  /** Aborted: finish the step, write a checkpoint and return. */
+  /** Aborted: finish the round, write a checkpoint and return. */
   readonly signal: AbortSignal;
+  /** A round that is not done so long after that is given up; nothing but its work is lost. Default: 10 s. */
+  readonly stopWithinMs?: number | undefined;
 }
+
+const STOP_WITHIN_MS = 10_000;
 
 export interface AttachContext {
   readonly scheme: Scheme;
-  /** What a worker on a device computes with. */
-  readonly programFor: (device: string) => Program;
+  readonly samples: Samples;
+  /** What workers compute with, by the form of convolutions. */
+  readonly programFor: (convolutions: ConvolutionForm) => Program;
+  readonly convolutions: ConvolutionChoice;
   readonly scheduler: Scheduler;
   /** For those who watch and steer the run. */
   readonly watch: RunWatch;
@@ -101,14 +122,18 @@ export async function train(options: TrainOptions): Promise<Summary | undefined>
         unwritable.abort(error);
       }
     };
-    const programFor = trainingPrograms(model, plan, config.seed);
+    const samples = { count: data.images.count, bytes: data.images.pixels };
+    const scheme = schemeOf(config, { manifest, plan, samples: samples.count, network: model.preview.network });
+    const programFor = trainingPrograms(model, plan, config.seed, scheme.shapes.spec);
+    const convolutions = new ConvolutionChoice(opened, (chosen) => record.keep(chosen));
+    const refereed = (device: string) => programFor(convolutions.settledOn(device));
     scheduler = new Scheduler(note, {
       classNames,
-      startReferee: startReferee && (() => startReferee(programFor)),
+      startReferee: startReferee && (() => startReferee(refereed, (unit) => loadUnit(unit, samples))),
       audit: options.audit,
     });
     const control = new RunControl(scheduler);
-    const reports = reportsOf(model);
+    const reports = reportsIn(config, model);
     const balance = new Balance(reports, plan);
     const watch = new RunWatch({ name: basename(directory.path), config, plan, reports, scheduler, control, balance });
     await watch.load(directory);
@@ -117,12 +142,19 @@ export async function train(options: TrainOptions): Promise<Summary | undefined>
     await grids.writeReal(real);
     // Whoever could not be audited need not come.
     await scheduler.prepare();
-    const { seed, optimizers, ema } = config;
-    const average = ema === undefined ? undefined : { network: model.preview.network, decay: ema };
-    const samples = { count: data.images.count, bytes: data.images.pixels };
-    const scheme = new Synchronous({ manifest, seed, plan, samples, optimizers, average });
+    const { seed } = config;
     const { path } = directory;
-    workers = await options.attachWorkers({ scheme, programFor, scheduler, watch, control, path, tokens });
+    workers = await options.attachWorkers({
+      scheme,
+      samples,
+      programFor,
+      convolutions,
+      scheduler,
+      watch,
+      control,
+      path,
+      tokens,
+    });
     hasBegun = true;
     const evaluator = generatorEvaluator({
       model,
@@ -162,11 +194,13 @@ export async function train(options: TrainOptions): Promise<Summary | undefined>
       grids,
       evaluations,
       balance,
+      advice: new Advice(scheme.shapes, plan),
       scheduler,
       control,
       watch,
       classes,
       observer,
+      stopWithinMs: options.stopWithinMs ?? STOP_WITHIN_MS,
     });
     summary = await run.run(signal, unwritable.signal);
     return summary;

@@ -20,14 +20,16 @@ import {
   type WeightAverage,
 } from '@gantry/core';
 import type { RunWatch } from '../monitoring/run-watch.ts';
+import { stepsUnderWay } from '../monitoring/watched-workers.ts';
 import { TaintedError } from '../scheduling/audit.ts';
 import { WeightsPublisher } from '../scheduling/published-weights.ts';
-import { joined, timesOf, type RoundResult } from '../scheduling/round-result.ts';
+import { joined, shareOf, timesOf, type RoundResult } from '../scheduling/round-result.ts';
 import type { Scheduler } from '../scheduling/scheduler.ts';
 import { encodeGenerator } from '../storage/checkpoint-files.ts';
 import { weightsDigest, type CheckpointStore } from '../storage/checkpoint-store.ts';
 import { messageOf } from '../storage/durable-files.ts';
 import type { RunDirectory } from '../storage/run-directory.ts';
+import type { Advice } from './advice.ts';
 import type { Balance } from './balance.ts';
 import type { EpochEvaluations } from './epoch-evaluations.ts';
 import type { EventLog } from './event-log.ts';
@@ -38,12 +40,17 @@ import type { RunRecord } from './run-record.ts';
 import type { SampleGrids } from './sample-grids.ts';
 import { StepClock } from './step-clock.ts';
 
+/** A round of local steps may take minutes. */
+const UNDER_WAY_MS = 1000;
+
 /** What a run tells while it goes on. */
 export interface RunObserver {
   /** Before the first step of this process; `step` counts the steps already done. */
   started(info: { readonly step: number; readonly plan: DataPlan; readonly reports: readonly Report[] }): void;
   /** After each step; `step` counts from 1. */
   stepped(step: number, metrics: StepMetrics, imagesPerSecond: number): void;
+  /** Every second of a round of local steps: how many of its steps the workers have behind them, which is no whole number. */
+  underWay(step: number, steps: number): void;
   /** Before the first step of a new run: the grid of the untrained generator is there. */
   sampled(picture: string): void;
   /** After each epoch (from 1); `seconds` is the time this process spent on it, `picture` its sample grid. */
@@ -74,11 +81,14 @@ export interface TrainingRunParts {
   readonly grids: SampleGrids;
   readonly evaluations: EpochEvaluations;
   readonly balance: Balance;
+  readonly advice: Advice;
   readonly scheduler: Scheduler;
   readonly control: RunControl;
   readonly watch: RunWatch;
   readonly classes: NumericClasses;
   readonly observer: RunObserver;
+  /** A round that is not done so long after a stop is given up. */
+  readonly stopWithinMs: number;
 }
 
 /** What summary.json holds: figures of the whole run, over all processes that worked on it. */
@@ -137,11 +147,13 @@ export class TrainingRun {
     await this.#evaluate();
     this.#clock = new StepClock();
     for await (const { steps } of this.#rounds(signal)) {
-      for (const metrics of steps) this.#record(metrics);
       if (steps.length === 0) continue;
-      const [epoch, before] = [epochsAfter(state.step, plan), epochsAfter(state.step - steps.length, plan)];
+      this.#record(steps);
+      const stepBefore = state.step - steps.length;
+      const [epoch, before] = [epochsAfter(state.step, plan), epochsAfter(stepBefore, plan)];
       if (epoch > before) await this.#endEpoch(epoch);
-      if (epoch > before || state.step % config.checkpointEvery === 0) await this.#checkpoint();
+      const checkpoints = (step: number) => Math.floor(step / config.checkpointEvery);
+      if (epoch > before || checkpoints(state.step) > checkpoints(stepBefore)) await this.#checkpoint();
       if (epoch > before) await this.#evaluate();
     }
     return state.step < scheme.steps ? this.#stop() : this.#finish();
@@ -219,14 +231,18 @@ export class TrainingRun {
       this.#clock.waited(await control.obey(this.#steered, signal));
       if (signal.aborted) return undefined;
     }
+    const tell = () => this.#parts.observer.underWay(state.step, stepsUnderWay(scheduler.view));
+    const telling = scheme.shapes.isLocal(number) ? setInterval(tell, UNDER_WAY_MS) : undefined;
     try {
       const weights = this.#publisher.publish(number, published);
-      const result = await scheduler.runRound(weights, units, ahead, signal);
+      const result = await scheduler.runRound(weights, units, ahead, signal, this.#parts.stopWithinMs);
       this.#noteIdleWorkers();
       return result;
     } catch (error) {
       if (signal.aborted && error instanceof GantryError && error.code === 'E_TIMEOUT') return undefined;
       throw error;
+    } finally {
+      clearInterval(telling);
     }
   }
 
@@ -249,33 +265,35 @@ export class TrainingRun {
     }
   }
 
-  /** A step is done. */
-  #record(metrics: StepMetrics): void {
-    const { state, directory, scheduler, watch, classes, plan, observer, balance } = this.#parts;
+  /** Steps are done: one, or those of a round of local steps, of which each has its share of the time. */
+  #record(steps: readonly StepMetrics[]): void {
+    const { state, directory, scheduler, watch, classes, plan, observer, balance, advice } = this.#parts;
     const { work, nodes, reduceMs, elapsedMs } = joined(this.#results.splice(0));
     const { applyMs, totalMs } = this.#clock.step();
     const samples = work.reduce((sum, each) => sum + each.samples, 0);
     const imagesPerSecond = (samples * 1000) / totalMs;
     const { step } = state;
-    const line = {
-      step,
-      epoch: epochsAfter(step - 1, plan) + 1,
-      ...metrics,
-      imagesPerSecond,
-      workers: scheduler.workers.length,
-      ms: timesOf(work, reduceMs, applyMs, totalMs),
-    };
-    directory.appendMetrics(line);
-    watch.stepped(line, elapsedMs + applyMs, work);
+    const ms = shareOf(timesOf(work, reduceMs, applyMs, totalMs), steps.length);
+    const lines = steps.map((metrics, i) => {
+      const of = step - steps.length + i + 1;
+      const epoch = epochsAfter(of - 1, plan) + 1;
+      return { step: of, epoch, ...metrics, imagesPerSecond, workers: scheduler.workers.length, ms };
+    });
+    for (const line of lines) directory.appendMetrics(line);
+    watch.stepped(lines, elapsedMs + applyMs, work);
     for (const { level, index, worker, numericClass, samples: counted, computeMs } of nodes) {
       const node = [level, index] as const;
       directory.appendWork({ step, node, worker, class: numericClass, samples: counted, ms: computeMs });
     }
-    const concern = balance.stepped(metrics);
-    if (concern) this.#event(concern);
+    for (const metrics of steps) {
+      const concern = balance.stepped(metrics);
+      if (concern) this.#event(concern);
+    }
+    const cause = advice.computed(scheduler.workers, work, imagesPerSecond);
+    if (cause !== undefined) this.#event({ type: 'advice', cause });
     const mixed = classes.computed(nodes);
     if (mixed) this.#event(mixed);
-    observer.stepped(step, metrics, imagesPerSecond);
+    lines.forEach((line, i) => observer.stepped(line.step, steps[i] ?? {}, imagesPerSecond));
   }
 
   async #endEpoch(epoch: number): Promise<void> {
