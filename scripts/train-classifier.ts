@@ -20,6 +20,7 @@ import {
   encodeSafetensors,
   fillUniform,
   initialState,
+  loadUnit,
   networkNamed,
   optimizerSpecSchema,
   scalePixels,
@@ -27,10 +28,11 @@ import {
   totalSteps,
   training,
   viewOf,
+  type LoadedUnit,
   type ModelManifest,
   type Round,
+  type Samples,
   type StepMetrics,
-  type Unit,
 } from '@gantry/core';
 import { variablesOf, type Trainable } from '@gantry/core/tfjs';
 import { CLASSES, classify, mnistClassifier } from '@gantry/evaluation';
@@ -82,7 +84,7 @@ function labelsIn(file: Buffer): Uint8Array {
 }
 
 /** As the model takes them: each image, and then a byte for each class. */
-function samplesOf({ count, pixels, labels }: LabelledImages) {
+function samplesOf({ count, pixels, labels }: LabelledImages): Samples {
   const size = PIXELS + CLASSES;
   const bytes = new Uint8Array(count * size);
   labels.forEach((label, i) => {
@@ -93,7 +95,7 @@ function samplesOf({ count, pixels, labels }: LabelledImages) {
 }
 
 /** The unit with its images moved at random, which follows from the seed and each sample's place in the run. */
-function shifted(unit: Unit): Unit {
+function shifted(unit: LoadedUnit): LoadedUnit {
   const [batch] = unit.batches;
   if (!batch) throw new RangeError('a unit without a batch');
   const data = unit.data.slice();
@@ -152,14 +154,14 @@ async function compileTest(model: Trainable, manifest: ModelManifest, { count, p
 }
 
 /** Computes a round's shards on as many engines. */
-async function compute({ published, units }: Round, engines: readonly EngineThread[]) {
+async function compute({ published, units }: Round, set: Samples, engines: readonly EngineThread[]) {
   const tree = new ReductionTree(units.length);
   await Promise.all(
     units.map(async (unit) => {
       const engine = engines[unit.index];
       if (!engine) throw new RangeError('more shards than engines');
-      await engine.setWeights(published);
-      tree.add({ level: 0, index: unit.index }, await engine.gradients(shifted(unit)));
+      await engine.setWeights(published.values);
+      tree.add({ level: 0, index: unit.index }, await engine.gradients(shifted(loadUnit(unit, set))));
     }),
   );
   return { root: tree.root() };
@@ -182,14 +184,14 @@ const adam = optimizerSpecSchema.parse({
   schedule: { kind: 'cosine', warmUpSteps: 100, steps: totalSteps(plan) - 100 },
 });
 const optimizers = { classifier: adam };
-const scheme = new Synchronous({ manifest, seed: SEED, plan, samples, optimizers });
+const scheme = new Synchronous({ manifest, seed: SEED, plan, samples: samples.count, optimizers });
 const state = initialState(manifest, SEED, optimizers);
 const engines = Array.from({ length: BATCH / SHARD_SIZE }, () => new EngineThread('native'));
 let accuracy = 0;
 try {
   await Promise.all(engines.map((engine) => engine.load(program)));
   let epoch: StepMetrics[] = [];
-  for await (const { steps } of training(scheme, state, (round) => compute(round, engines))) {
+  for await (const { steps } of training(scheme, state, (round) => compute(round, samples, engines))) {
     epoch.push(...steps);
     if (epoch.length < stepsPerEpoch(plan)) continue;
     accuracy = test(state.weights);

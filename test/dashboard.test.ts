@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { appendFileSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -6,18 +6,59 @@ import type Axe from 'axe-core';
 import { withToken } from '@gantry/cli/bench';
 import type { MetricsLine, WorkLine } from '@gantry/coordinator';
 import { metricOf, type RecordedEvent } from '@gantry/core';
-import type { Browser, Page } from 'playwright-core';
+import type { Browser, Locator, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { DEFAULT_ENGINE } from './support/c-compiler.ts';
 import { chromiumExists, launchChromium, listenTo } from './support/chromium.ts';
 import { Gantry, lineCount, readJsonLines, temporaryDirectory, whenFiles } from './support/gantry.ts';
 import { isProvided } from './support/requirements.ts';
+import { TINY, TINY_DATA } from './support/tiny.ts';
 
 const SHARD_SIZE = 16;
 const SIZES = ['--batch', '64', '--shard-size', `${SHARD_SIZE}`, '--limit', '216', '--epochs', '5000', '--seed', '7'];
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 
 const hasChromium = isProvided('chromium', chromiumExists);
+
+function startWorker(link: string, name: string): Gantry {
+  return new Gantry(['worker', new URL(link).origin.replace('http', 'ws'), '--threads', '1', '--name', name]);
+}
+
+/** The state of the run, in the header. */
+function stateOf(page: Page, text: string): Promise<void> {
+  return page.locator('header .state', { hasText: text }).waitFor();
+}
+
+/** The figure with a name in the header. */
+function figureOf(page: Page, name: string): Locator {
+  return page.locator('.figures div', { has: page.getByText(name, { exact: true }) }).locator('dd');
+}
+
+/** Presses a button, confirms, and reads the answer. */
+async function steered(page: Page, button: string): Promise<string> {
+  await page.getByRole('button', { name: button, exact: true }).click();
+  const dialog = page.getByRole('dialog');
+  await dialog.getByRole('button', { name: button, exact: true }).click();
+  await dialog.getByRole('button', { name: 'Close' }).waitFor();
+  const answer = await dialog.getByRole('status').textContent();
+  await dialog.getByRole('button', { name: 'Close' }).click();
+  return answer ?? '';
+}
+
+/** That nobody is kept from using the page as it is, and that it is no wider than its window. */
+async function expectUsable(page: Page, width: number): Promise<void> {
+  // The page's policy lets no script in; the browser's own tools may run one.
+  await page.evaluate(AXE);
+  const violations = await page.evaluate(async () => {
+    const { axe } = globalThis as unknown as { axe: typeof Axe };
+    const { violations: found } = await axe.run();
+    return found
+      .filter(({ impact }) => impact === 'serious' || impact === 'critical')
+      .map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(' ')}`);
+  });
+  expect(violations).toEqual([]);
+  expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(width);
+}
 
 describe.skipIf(!hasChromium)(`the dashboard${hasChromium ? '' : ' (skipped: chromium is absent)'}`, () => {
   const path = join(temporaryDirectory(), 'run');
@@ -43,28 +84,11 @@ describe.skipIf(!hasChromium)(`the dashboard${hasChromium ? '' : ' (skipped: chr
     await browser.close();
   });
 
-  function worker(name: string): Gantry {
-    return new Gantry(['worker', new URL(link).origin.replace('http', 'ws'), '--threads', '1', '--name', name]);
-  }
-
-  /** The state of the run, in the header. */
-  const state = (text: string) => page.locator('header .state', { hasText: text }).waitFor();
+  const worker = (name: string) => startWorker(link, name);
+  const state = (text: string) => stateOf(page, text);
+  const figure = (name: string) => figureOf(page, name);
+  const steer = (button: string) => steered(page, button);
   const row = (name: string) => page.getByRole('row', { name: new RegExp(`^${name}\\b`) });
-
-  /** Presses a button, confirms, and reads the answer. */
-  async function steer(button: string): Promise<string> {
-    await page.getByRole('button', { name: button, exact: true }).click();
-    const dialog = page.getByRole('dialog');
-    await dialog.getByRole('button', { name: button, exact: true }).click();
-    await dialog.getByRole('button', { name: 'Close' }).waitFor();
-    const answer = await dialog.getByRole('status').textContent();
-    await dialog.getByRole('button', { name: 'Close' }).click();
-    return answer ?? '';
-  }
-
-  /** The figure with a name in the header. */
-  const figure = (name: string) =>
-    page.locator('.figures div', { has: page.getByText(name, { exact: true }) }).locator('dd');
 
   async function expectTrueValues(): Promise<void> {
     const metrics = readJsonLines<MetricsLine>(path, 'metrics.jsonl');
@@ -272,17 +296,7 @@ describe.skipIf(!hasChromium)(`the dashboard${hasChromium ? '' : ' (skipped: chr
     await page.setViewportSize({ width, height: 900 });
     const other = page.getByRole('button', { name: theme === 'dark' ? 'Dark theme' : 'Light theme' });
     if (await other.isVisible()) await other.click();
-    // The page's policy lets no script in; the browser's own tools may run one.
-    await page.evaluate(AXE);
-    const violations = await page.evaluate(async () => {
-      const { axe } = globalThis as unknown as { axe: typeof Axe };
-      const { violations: found } = await axe.run();
-      return found
-        .filter(({ impact }) => impact === 'serious' || impact === 'critical')
-        .map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(' ')}`);
-    });
-    expect(violations).toEqual([]);
-    expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(width);
+    await expectUsable(page, width);
   });
 
   it('complains of nothing and asks nobody but the coordinator', () => {
@@ -312,3 +326,100 @@ describe.skipIf(!hasChromium)(`the dashboard${hasChromium ? '' : ' (skipped: chr
     expect((await coordinator.finished).code).toBe(0);
   });
 });
+
+describe.skipIf(!hasChromium)(
+  `the dashboard of local steps${hasChromium ? '' : ' (skipped: chromium is absent)'}`,
+  () => {
+    const STEPS_PER_EPOCH = 256;
+    const LOCAL_STEPS = 200;
+    const path = join(temporaryDirectory(), 'run');
+    let coordinator: Gantry;
+    let browser: Browser;
+    let page: Page;
+    let link: string;
+
+    beforeAll(async () => {
+      const sizes = ['--batch', '4', '--shard-size', '2', '--limit', '1024', '--epochs', '100000', '--seed', '7'];
+      const rounds = ['--local-steps', `${LOCAL_STEPS}`, '--wire', 'int8'];
+      const options = [...TINY, ...sizes, ...rounds, '--run', path];
+      coordinator = new Gantry(['coordinator', '--listen', '127.0.0.1:0', ...options]);
+      const [, dashboard = ''] = await coordinator.output(/dashboard: (.*)/);
+      link = withToken(dashboard);
+      startWorker(link, 'ada');
+      browser = await launchChromium();
+      page = await browser.newPage({ viewport: { width: 1440, height: 900 } });
+      await page.goto(link);
+      await stateOf(page, 'training');
+    });
+
+    afterAll(async () => {
+      await browser.close();
+    });
+
+    const count = (n: number) => n.toLocaleString('en');
+    const lastStep = () => readJsonLines<MetricsLine>(path, 'metrics.jsonl').at(-1)?.step ?? 0;
+
+    it('moves within a round', async () => {
+      await figureOf(page, 'under way')
+        .getByText(/^[1-9]\d* \/ (200|56) steps$/)
+        .waitFor();
+    });
+
+    it('shows rounds where others have steps', async () => {
+      await whenFiles(() => lineCount(path, 'metrics.jsonl') > 2 * STEPS_PER_EPOCH);
+      await steered(page, 'Pause');
+      await stateOf(page, 'paused');
+      const last = lastStep();
+      await figureOf(page, 'step')
+        .getByText(new RegExp(`^${count(last)} / `))
+        .waitFor();
+      expect(await figureOf(page, 'under way').textContent()).toMatch(/^– \/ (200|56) steps$/);
+      // A round ends with its epoch.
+      const first = last % STEPS_PER_EPOCH === 0 ? last - 55 : last - LOCAL_STEPS + 1;
+      const range = `${count(first)}–${count(last)}`;
+      const timeline = page.getByRole('region', { name: 'Last rounds', exact: true });
+      await expect.poll(() => timeline.locator('.axis > span').last().textContent()).toBe(range);
+      expect(await timeline.locator('rect title').last().textContent()).toMatch(`steps ${range}, shard`);
+      await page.getByRole('button', { name: 'Stop after this round' }).waitFor();
+      await page
+        .getByRole('columnheader', { name: 'computing' })
+        .getByTitle('per round, over the last rounds')
+        .waitFor();
+      await page.getByText('200 local steps, int8 on the wire').waitFor();
+    });
+
+    it('tells what an image costs on the wire, and how a link is used', async () => {
+      const size = '\\d+(\\.\\d)? k?B';
+      await page
+        .getByText(new RegExp(`^on the wire per image: ${size} from workers, ${size} to them, ${size} of images$`))
+        .waitFor();
+      const cells = page.getByRole('row', { name: /^ada\b/ }).getByTitle(/ since it joined/);
+      await expect
+        .poll(() => cells.allTextContents())
+        .toEqual([expect.stringMatching(/^\d/), expect.stringMatching(/^\d/)]);
+    });
+
+    it('shows the newest advice, without alarm', async () => {
+      const step = lastStep();
+      await steered(page, 'Stop after this round');
+      await coordinator.finished;
+      const advice = { time: new Date().toISOString(), step, type: 'advice', cause: 'a faster link would help' };
+      appendFileSync(join(path, 'events.jsonl'), `${JSON.stringify(advice)}\n`);
+      const { host } = new URL(link);
+      coordinator = new Gantry(['coordinator', '--listen', host, '--run', path, '--resume', ...TINY_DATA]);
+      await delay(8000); console.log(coordinator.stderr, await page.locator('.event-list').innerText());
+    await page.getByRole('listitem').filter({ hasText: 'a faster link would help' }).waitFor();
+      const notice = page.getByRole('status').getByText(`Advice at step ${count(step)}: a faster link would help.`);
+      await notice.waitFor();
+      expect(await notice.getAttribute('class')).toBe('notice calm');
+    });
+
+    it.each(['light', 'dark'] as const)('is accessible, and fits, in %s', async (colorScheme) => {
+      await page.emulateMedia({ colorScheme });
+      for (const width of [1440, 400]) {
+        await page.setViewportSize({ width, height: 900 });
+        await expectUsable(page, width);
+      }
+    });
+  },
+);

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { compileTraining } from '@gantry/coordinator';
-import { initialState, sampleBytes, type Unit } from '@gantry/core';
+import { initialState, sampleBytes, type LoadedUnit } from '@gantry/core';
 import { tiny } from '@gantry/models';
 import { EngineThread } from '@gantry/worker';
 import { DEFAULT_ENGINE } from './support/c-compiler.ts';
@@ -15,12 +15,12 @@ beforeAll(async () => {
 });
 afterAll(() => thread.dispose());
 
-function unit(index: number): Unit {
+function unit(index: number): LoadedUnit {
   const data = Uint8Array.from({ length: 4 * sampleBytes(PROGRAM.manifest) }, (_, i) => Math.imul(i + index, 31));
   return { round: 2, index, batches: [{ step: 2, iteration: 0, first: 4 * index, samples: 4 }], data };
 }
 
-async function digestOf(work: Unit): Promise<string> {
+async function digestOf(work: LoadedUnit): Promise<string> {
   return createHash('sha256')
     .update(await thread.gradients(work))
     .digest('hex');

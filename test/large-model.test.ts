@@ -8,7 +8,9 @@ import {
   Synchronous,
   contributionLayout,
   encodeFrames,
+  floatsOf,
   initialState,
+  loadUnit,
   manifestFromWire,
   newContribution,
   phaseAt,
@@ -16,13 +18,15 @@ import {
   sealFrame,
   viewOf,
   type DataPlan,
+  type LoadedUnit,
   type ModelManifest,
   type Program,
+  type Samples,
   type TrainingState,
-  type Unit,
 } from '@gantry/core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openCluster, type Cluster } from '../packages/coordinator/src/network/cluster.ts';
+import { ConvolutionChoice } from '../packages/coordinator/src/run/convolution-choice.ts';
 import { WeightsPublisher } from '../packages/coordinator/src/scheduling/published-weights.ts';
 import { CheckpointStore, weightsDigest } from '../packages/coordinator/src/storage/checkpoint-store.ts';
 import { watchedRun } from '../packages/coordinator/src/testing/watched.ts';
@@ -67,21 +71,17 @@ const program: Program = {
   seed: 1,
   manifest,
   variants: [{ phase: phase.name, samples: SAMPLES, onnx: new Uint8Array(17 * MILLION).fill(7) }],
+  training: { wire: 'float32', localSteps: 1, localFrom: 0, optimizers: DEFAULT_OPTIMIZERS },
 };
 const IMAGES = SAMPLES * SHARDS;
 const plan: DataPlan = { images: IMAGES, epochs: 2, batch: IMAGES, shardSize: SAMPLES };
 const bytes = new Uint8Array(IMAGES * SAMPLE_BYTES);
 for (let i = 0; i < IMAGES; i++) bytes.fill(16 * i + 1, i * SAMPLE_BYTES, (i + 1) * SAMPLE_BYTES);
-const scheme = new Synchronous({
-  manifest,
-  seed: 1,
-  plan,
-  samples: { count: IMAGES, bytes },
-  optimizers: DEFAULT_OPTIMIZERS,
-});
+const images: Samples = { count: IMAGES, bytes };
+const scheme = new Synchronous({ manifest, seed: 1, plan, samples: IMAGES, optimizers: DEFAULT_OPTIMIZERS });
 
 /** What stands for a leaf here: it depends on every weight, and on the shard's first and last bytes. */
-function contributionOf(weights: Float32Array, unit: Unit, into = newContribution(manifest, phase)) {
+function contributionOf(weights: Float32Array, unit: LoadedUnit, into = newContribution(manifest, phase)) {
   const { round, index, data } = unit;
   const samples = samplesIn(unit);
   const base = round + index + (data[0] ?? NaN) + (data.at(-1) ?? NaN);
@@ -97,7 +97,7 @@ function sumAlone({ step, weights }: TrainingState): Float32Array {
   const memory = newContribution(manifest, phase);
   // The tree keeps copies.
   for (const unit of scheme.units(step))
-    tree.add({ level: 0, index: unit.index }, contributionOf(weights, unit, memory));
+    tree.add({ level: 0, index: unit.index }, contributionOf(weights, loadUnit(unit, images), memory));
   return tree.root();
 }
 
@@ -122,7 +122,9 @@ beforeAll(async () => {
     run: 'large',
     tokens,
     scheme,
+    samples: images,
     programFor: () => program,
+    convolutions: new ConvolutionChoice({ config: {}, numericClasses: [] }, () => undefined),
     scheduler,
     path,
     watch,
@@ -157,6 +159,11 @@ function platform(frames: number[]): Platform {
       },
       prepare: () => Promise.resolve(),
       gradients: (unit, recycled) => Promise.resolve(contributionOf(weights, unit, recycled)),
+      answer: (unit, recycled) => {
+        const into = recycled && (floatsOf(recycled) as Float32Array<ArrayBuffer>);
+        const { buffer, byteOffset, byteLength } = contributionOf(weights, unit, into);
+        return Promise.resolve(new Uint8Array(buffer, byteOffset, byteLength));
+      },
       dispose: () => Promise.resolve(),
     }),
   };

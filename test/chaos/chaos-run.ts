@@ -43,6 +43,9 @@ const TELLING_KILLS = 3;
 export interface ChaosOptions {
   readonly minutes: number;
   readonly seed: number;
+  /** As of `gantry coordinator`. */
+  readonly localSteps: string;
+  readonly wire: string;
 }
 
 export interface ChaosOutcome {
@@ -86,7 +89,7 @@ export class ChaosRun {
     const links = await Promise.all(Array.from({ length: LINKS }, () => SlowLink.open(port)));
     const allowedHosts = links.map((link) => `127.0.0.1:${link.port}`);
     const coordinator = new CoordinatorSlot(this.#context, { run: this.#path, port, allowedHosts });
-    coordinator.launch(...SIZES, ...this.#seed, ...CHECKPOINTS, ...ENDLESS);
+    coordinator.launch(...SIZES, ...this.#kind, ...CHECKPOINTS, ...ENDLESS);
     await coordinator.ready();
     const token = readToken(this.#path);
     const workers = this.#launchWorkers([port, ...links.map((link) => link.port)], token);
@@ -129,8 +132,9 @@ export class ChaosRun {
     this.#disk?.remove();
   }
 
-  get #seed(): string[] {
-    return ['--seed', String(this.#options.seed)];
+  get #kind(): string[] {
+    const { seed, localSteps, wire } = this.#options;
+    return ['--seed', String(seed), '--local-steps', localSteps, '--wire', wire];
   }
 
   get #steps(): number {
@@ -187,7 +191,7 @@ export class ChaosRun {
   async #undisturbed(epochs: number): Promise<string> {
     this.#say('the same without faults, in one process');
     const path = join(this.directory, 'undisturbed');
-    const sizes = [...SIZES, ...this.#seed, '--epochs', String(epochs)];
+    const sizes = [...SIZES, ...this.#kind, '--epochs', String(epochs)];
     const reference = new Gantry(['train', '--workers', '0', ...sizes, '--run', path]);
     this.#context.started('undisturbed', reference);
     const finished = await within(REFERENCE_LIMIT_MS, 'the undisturbed run', reference.finished);

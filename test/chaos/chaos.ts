@@ -7,7 +7,8 @@
  * checked, and its digest is compared with that of an undisturbed run. If anything is wrong, the exit code is 1, and
  * all files stay.
  */
-import { Command, InvalidArgumentError } from 'commander';
+import { WIRES } from '@gantry/core';
+import { Command, InvalidArgumentError, Option } from 'commander';
 import { killAll, removeTemporaryDirectories } from '../support/gantry-process.ts';
 import { ChaosRun, type ChaosOptions, type ChaosOutcome } from './chaos-run.ts';
 
@@ -52,6 +53,8 @@ const options = new Command('chaos')
   .description('train under random faults and check that nothing of it can be seen in the result')
   .option('--minutes <n>', 'how long faults strike', parseMinutes, 2)
   .option('--seed <n>', 'which faults, and when; also that of the training', parseSeed, 1)
+  .option('--local-steps <n>', 'steps between two exchanges', '1')
+  .addOption(new Option('--wire <format>', 'how gradients and weights travel').choices(WIRES).default('float32'))
   .parse()
   .opts<ChaosOptions>();
 const chaos = new ChaosRun(options);

@@ -9,14 +9,16 @@ import {
   type WorkLine,
 } from '@gantry/coordinator';
 import {
+  LocalSteps,
+  Synchronous,
   batchOf,
-  shardsOf,
+  samplesIn,
   stepsPerEpoch,
   totalSteps,
   type DataPlan,
   type ModelManifest,
   type RecordedEvent,
-  type Shard,
+  type Scheme,
 } from '@gantry/core';
 import { modelManifest } from '@gantry/models';
 
@@ -45,15 +47,22 @@ export async function checkRun(path: string): Promise<CheckedRun> {
   const violated = (text: string) => void violations.push(text);
   const { config, data } = readJson<RunJson>(path, 'run.json');
   const plan = { ...config, images: data.images };
+  const manifest = modelManifest(config.model);
   const summary = readJson<Summary>(path, 'summary.json');
   const events = readLines<RecordedEvent>(path, 'events.jsonl', violated);
   checkMetrics(readLines<MetricsLine>(path, 'metrics.jsonl', violated), plan, violated);
-  checkWork(readLines<WorkLine>(path, 'work.jsonl', violated), plan, violated);
+  checkWork(readLines<WorkLine>(path, 'work.jsonl', violated), plan, schemeIn(config, plan, manifest), violated);
   checkEvents(events, violated);
   checkSummary(summary, plan, violated);
-  await checkFinalState(path, modelManifest(config.model), summary, violated);
+  await checkFinalState(path, manifest, summary, violated);
   const { steps, epochs } = summary;
   return { steps, epochs, weightsDigest: summary.weightsDigest, events: countByType(events), violations };
+}
+
+function schemeIn(config: RunJson['config'], plan: DataPlan, manifest: ModelManifest): Scheme {
+  const { localSteps, localStepsFrom: fromEpoch } = config;
+  const options = { ...config, plan, manifest, samples: plan.images };
+  return localSteps > 1 ? new LocalSteps({ ...options, localSteps, fromEpoch }) : new Synchronous(options);
 }
 
 type Violated = (text: string) => void;
@@ -100,20 +109,23 @@ function checkMetrics(lines: readonly MetricsLine[], plan: DataPlan, violated: V
   }
 }
 
-function checkWork(lines: readonly WorkLine[], plan: DataPlan, violated: Violated): void {
+function checkWork(lines: readonly WorkLine[], plan: DataPlan, scheme: Scheme, violated: Violated): void {
   const byStep = groupBySteps(lines);
   const steps = totalSteps(plan);
   for (const step of byStep.keys()) {
     if (step < 1 || step > steps) violated(`work.jsonl: step ${step} of a run of ${steps} steps`);
   }
   const samplesByEpoch = new Map<number, number>();
-  for (let step = 1; step <= steps; step++) {
-    const { epoch, samples } = batchOf(step - 1, plan);
+  for (let round = 0; round < scheme.rounds; round++) {
+    const units = scheme.units(round).map((unit) => ({ index: unit.index, samples: samplesIn(unit) }));
+    // What is done in a round is recorded with its last step.
+    const step = Math.max(...scheme.units(round).flatMap(({ batches }) => batches.map((batch) => batch.step))) + 1;
     const nodes = byStep.get(step) ?? [];
-    const shards = shardsOf(samples, plan.shardSize);
-    checkNodes(step, nodes, shards, violated);
+    checkNodes(step, nodes, units, violated);
+    const samples = units.reduce((sum, unit) => sum + unit.samples, 0);
     const inNodes = nodes.reduce((sum, node) => sum + node.samples, 0);
     if (inNodes !== samples) violated(`work.jsonl, step ${step}: ${inNodes} samples in a batch of ${samples}`);
+    const { epoch } = batchOf(step - 1, plan);
     samplesByEpoch.set(epoch, (samplesByEpoch.get(epoch) ?? 0) + inNodes);
   }
   for (const [epoch, samples] of samplesByEpoch) {
@@ -133,8 +145,14 @@ function groupBySteps(lines: readonly WorkLine[]): Map<number, WorkLine[]> {
   return groups;
 }
 
+/** A unit of a round. */
+interface UnitSize {
+  readonly index: number;
+  readonly samples: number;
+}
+
 /** A node stands for all shards below it; each shard of the step has to be below exactly one. */
-function checkNodes(step: number, nodes: readonly WorkLine[], shards: readonly Shard[], violated: Violated): void {
+function checkNodes(step: number, nodes: readonly WorkLine[], shards: readonly UnitSize[], violated: Violated): void {
   const taken = new Set<number>();
   for (const { node, samples } of nodes) {
     const [level, index] = node;

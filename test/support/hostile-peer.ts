@@ -6,13 +6,13 @@ import {
   decodeFromCoordinator,
   encodeFrame,
   encodeFrames,
-  contributionLayout,
+  encodeVector,
   manifestBytes,
   manifestFromWire,
-  phaseAt,
   programBytes,
   sealFrame,
   sha256,
+  shapesOf,
   type CoordinatorMessage,
   type MessageOf,
 } from '@gantry/core';
@@ -113,8 +113,17 @@ export class HostilePeer {
   /** Float32 numbers in a leaf. */
   get contributionLength(): number {
     if (!this.#welcome) throw new Error('no welcome yet');
-    const manifest = manifestFromWire(this.#welcome.manifest);
-    return contributionLayout(manifest, phaseAt(manifest, 0)).length;
+    return shapesOf(this.#welcome).contribution(0).length;
+  }
+
+  /** A contribution as the run's wire has it. */
+  #payloadOf(leaf: Float32Array, round: number): Uint8Array {
+    if (!this.#welcome) throw new Error('no welcome yet');
+    const shapes = shapesOf(this.#welcome);
+    const { wire } = shapes.spec;
+    // Some have not as many numbers as a contribution has.
+    const compact = Math.min(leaf.length, shapes.contribution(round).compact);
+    return encodeVector(wire, leaf, compact, 'nearest');
   }
 
   send(data: Uint8Array | string): void {
@@ -129,7 +138,7 @@ export class HostilePeer {
   sendResult(round: number, index: number, options: { level?: number; samples?: number; leaf?: Float32Array } = {}) {
     const { level = 0, samples = 4, leaf = new Float32Array(this.contributionLength) } = options;
     const message = { type: 'result', round, level, index, samples, computeMs: 1, waitMs: 0 } as const;
-    for (const frame of encodeFrames(message, leaf)) this.send(frame);
+    for (const frame of encodeFrames(message, this.#payloadOf(leaf, round))) this.send(frame);
   }
 
   /** The next message of one of these types; others before it are skipped. */
@@ -154,7 +163,7 @@ export class HostilePeer {
   /** Waits until the round under way has such a number at least. @returns its number */
   async round(atLeast = 0): Promise<number> {
     for (;;) {
-      const { round } = await this.next('weights');
+      const { round } = await this.next('weights', 'update');
       if (round >= atLeast) return round;
     }
   }
@@ -173,7 +182,7 @@ export class HostilePeer {
     let last: MessageOf<'assign'> | undefined;
     const held: MessageOf<'assign'>[] = [];
     for (;;) {
-      const message = await this.next('weights', 'assign', 'error');
+      const message = await this.next('weights', 'update', 'assign', 'error');
       if (message.type === 'error') {
         if (!last) throw new Error(`refused before anything was sent: ${message.message}`);
         return { code: message.code, shard: last };

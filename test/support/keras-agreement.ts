@@ -5,7 +5,6 @@ import {
   DEFAULT_OPTIMIZERS,
   Synchronous,
   initialState,
-  sampleBytes,
   viewOf,
   type GradientEngine,
   type Program,
@@ -99,7 +98,7 @@ export function followsForFiveSteps(name: string, subject: Subject): void {
         batch: FIXTURE_SAMPLES,
         shardSize: FIXTURE_SAMPLES,
       },
-      samples: { count: FIXTURE_SAMPLES, bytes: new Uint8Array(FIXTURE_SAMPLES * sampleBytes(manifest)) },
+      samples: FIXTURE_SAMPLES,
       optimizers: DEFAULT_OPTIMIZERS,
     });
     const state: TrainingState = { ...initialState(manifest, 0), weights: fixtureWeights(manifest) };

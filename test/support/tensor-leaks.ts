@@ -8,7 +8,12 @@ import { expect } from 'vitest';
 export async function expectNoTensorLeft(name: 'tensorflow' | 'tfjs'): Promise<void> {
   const manifest = modelManifest('tiny');
   const engine = await createEngine(name);
-  await engine.load({ seed: 0, manifest, variants: [] });
+  await engine.load({
+    seed: 0,
+    manifest,
+    variants: [],
+    training: { wire: 'float32', localSteps: 1, localFrom: 0, optimizers: {} },
+  });
   await engine.setWeights(initialState(manifest, 0).weights);
   const data = new Uint8Array(2 * sampleBytes(manifest));
   const inputs = batchInputs({ step: 0, iteration: 0, first: 0, samples: 2 }, data, manifest, 0);
