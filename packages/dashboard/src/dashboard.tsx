@@ -10,17 +10,19 @@ import { Reproducibility } from './panels/reproducibility.tsx';
 import { Samples } from './panels/samples.tsx';
 import { Timeline } from './panels/timeline.tsx';
 import { Workers } from './panels/workers.tsx';
+import { unitOf } from './rounds.ts';
 import { hasEnded } from './run-states.ts';
 import { useSteering } from './steering.tsx';
-import type { Link, RunView } from './store.ts';
+import type { Link, ShownRun } from './store.ts';
 
 /** Everything that is known of a run. */
-export function Dashboard({ view, link, api }: { view: RunView; link: Link; api: Api }) {
+export function Dashboard({ view, link, api }: { view: ShownRun; link: Link; api: Api }) {
   const { run, workers, stalls, concerns, events, samples } = view;
   // What takes longest to draw gets frames of its own.
   const metrics = useDeferredValue(view.metrics);
   const evaluations = useDeferredValue(view.evaluations);
   const timeline = useDeferredValue(view.timeline);
+  const unit = unitOf(run);
   const isConnected = link.state === 'open';
   const { ask, dialog } = useSteering(api);
   return (
@@ -32,12 +34,12 @@ export function Dashboard({ view, link, api }: { view: RunView; link: Link; api:
         isStalled={stalls.some(({ worker }) => worker !== undefined)}
       />
       <main className="panels">
-        <Health run={run} link={link} stalls={stalls} concerns={concerns} />
+        <Health run={run} link={link} stalls={stalls} concerns={concerns} events={events} />
         <Samples name={run.name} epochs={samples} api={api} isConnected={isConnected} />
         <Quality evaluations={evaluations} />
-        <Curves metrics={metrics} reports={run.reports} evaluations={evaluations} api={api} />
-        <Workers workers={workers} ask={ask} />
-        <Timeline steps={timeline} />
+        <Curves metrics={metrics} reports={run.reports} evaluations={evaluations} unit={unit} api={api} />
+        <Workers workers={workers} unit={unit} ask={ask} />
+        <Timeline steps={timeline} localSteps={run.localSteps} stepsPerEpoch={run.stepsPerEpoch} />
         <Events events={events} />
         <Attach join={run.join} api={api} hasEnded={hasEnded(run.state)} />
         <Reproducibility run={run} workers={workers} events={events} />

@@ -1,10 +1,11 @@
 import { expect, it } from 'vitest';
-import { ago, bytes, clock, duration, localTime, mark, percent, short } from './format.ts';
+import { ago, bytes, clock, duration, localTime, mark, megabits, percent, short } from './format.ts';
 
 it('writes numbers as people read them', () => {
   expect([0, 999, 1000, 10_000_000, 123_400_000].map(bytes)).toEqual(['0 B', '999 B', '1.0 kB', '10.0 MB', '123 MB']);
   expect([0, 1234.5, 0.5, 0.00012, NaN].map(short)).toEqual(['0.00', '1,235', '0.500', '1.2e-4', '–']);
   expect([0, 0.5, 0.25, 2000, 12_000, 0.0001].map(mark)).toEqual(['0', '0.5', '0.25', '2,000', '12k', '1e-4']);
+  expect([null, 0, 1.5e6, 125e6].map(megabits)).toEqual(['–', '0.0', '12.0', '1,000']);
   expect([0, 0.334, 1].map(percent)).toEqual(['0%', '33%', '100%']);
 });
 

@@ -52,6 +52,13 @@ export function bytes(count: number): string {
   return `${value >= 100 || unit === 0 ? value.toFixed(0) : value.toFixed(1)} ${UNITS[unit]}`;
 }
 
+/** Bytes per second as links are called by, in Mbit/s; without the unit. @param bytesPerSecond null where it is not known */
+export function megabits(bytesPerSecond: number | null): string {
+  if (bytesPerSecond === null) return '–';
+  const rate = (8 * bytesPerSecond) / 1e6;
+  return rate >= 100 ? whole(rate) : rate.toFixed(1);
+}
+
 export function percent(fraction: number): string {
   return `${(fraction * 100).toFixed(0)}%`;
 }

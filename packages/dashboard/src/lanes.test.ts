@@ -40,5 +40,6 @@ describe('the lanes of the last steps', () => {
     expect(describeLanes(lanesOf([step({ ada: 100, bob: 110 })]))).toBe('No straggler: 10 to 11 ms an image.');
     expect(describeLanes(lanesOf([step({ ada: 100 })]))).toBe('10 ms an image.');
     expect(describeLanes([])).toBe('No step yet.');
+    expect(describeLanes([], 'round')).toBe('No round yet.');
   });
 });

@@ -1,5 +1,6 @@
 import type { WatchedStep } from '@gantry/core';
 import { compareNames } from './format.ts';
+import type { Unit } from './rounds.ts';
 
 /** A worker is called slow from here on, in times that the median of all takes for an image. */
 const SLOW_FACTOR = 1.5;
@@ -32,9 +33,9 @@ export function lanesOf(steps: readonly WatchedStep[]): Lane[] {
     .toSorted((a, b) => Number(b.isSlow) - Number(a.isSlow) || compareNames(a.worker, b.worker));
 }
 
-/** Who holds the others up, in a sentence. */
-export function describeLanes(lanes: readonly Lane[]): string {
-  if (lanes.length === 0) return 'No step yet.';
+/** Who holds the others up, in a sentence. @param unit what the run goes on by */
+export function describeLanes(lanes: readonly Lane[], unit: Unit = 'step'): string {
+  if (lanes.length === 0) return `No ${unit} yet.`;
   const pace = (ms: number) => (ms >= 10 ? ms.toFixed(0) : ms.toPrecision(2));
   const slow = lanes.filter(({ isSlow }) => isSlow).toSorted((a, b) => b.slowness - a.slowness);
   if (slow.length > 0) {

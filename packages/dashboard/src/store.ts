@@ -1,6 +1,7 @@
 import type { WatchMessage, WatchSnapshot } from '@gantry/core';
 import { useSyncExternalStore } from 'react';
 import { extended } from './history.ts';
+import { LinkUses, type ShownWorker } from './link-use.ts';
 
 const MAX_EVENTS = 500;
 const MAX_TIMELINE = 20;
@@ -9,6 +10,11 @@ const MAX_EVALUATIONS = 2000;
 /** What is known of the run, apart from the connection; undefined before the first message. */
 export type RunView = Omit<WatchSnapshot, 'type'>;
 
+/** … and what the messages tell together. */
+export interface ShownRun extends RunView {
+  readonly workers: readonly ShownWorker[];
+}
+
 /** How the page stands to the coordinator. */
 export interface Link {
   readonly state: 'connecting' | 'open' | 'lost' | 'refused';
@@ -16,7 +22,7 @@ export interface Link {
 
 export interface PageState {
   readonly link: Link;
-  readonly view: RunView | undefined;
+  readonly view: ShownRun | undefined;
 }
 
 /** What a message makes of what was known. */
@@ -50,6 +56,7 @@ function joined<T>(old: readonly T[], added: readonly T[], limit: number): reado
 /** Holds the state of the page and tells React when it changes. */
 export class Store {
   #state: PageState = { link: { state: 'connecting' }, view: undefined };
+  readonly #linkUses = new LinkUses();
   readonly #listeners = new Set<() => void>();
 
   readonly get = (): PageState => this.#state;
@@ -64,7 +71,9 @@ export class Store {
   }
 
   receive(message: WatchMessage): void {
-    this.#set({ ...this.#state, view: applied(this.#state.view, message) });
+    const view = applied(this.#state.view, message);
+    const workers = this.#linkUses.observed(view?.workers ?? [], performance.now());
+    this.#set({ ...this.#state, view: view && { ...view, workers } });
   }
 
   #set(state: PageState): void {

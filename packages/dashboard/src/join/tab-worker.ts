@@ -26,10 +26,19 @@ self.addEventListener('message', ({ data }: MessageEvent<TabRequest>) => {
 
 async function start({ url, token, name, device: wanted }: Extract<TabRequest, { type: 'start' }>): Promise<void> {
   try {
-    const device = wanted ?? ((await hasGpu()) ? 'webgpu' : 'wasm');
+    const gpu = await hasGpu();
+    const device = wanted ?? (gpu ? 'webgpu' : 'wasm');
     report({ type: 'device', device });
     await work(
-      { engine: 'onnx', device, threads: 1, name, signal: leaving.signal, observer },
+      {
+        engine: 'onnx',
+        device,
+        isHardwareGpu: gpu && device === 'webgpu',
+        threads: 1,
+        name,
+        signal: leaving.signal,
+        observer,
+      },
       {
         version,
         connect: (events) => new BrowserConnection(url, token, events),

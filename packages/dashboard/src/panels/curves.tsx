@@ -5,6 +5,7 @@ import { Chart, type ChartSpec } from '../chart.tsx';
 import { seriesColor, type Range } from '../chart-options.ts';
 import { whole } from '../format.ts';
 import { useLines, type Part } from '../history-part.ts';
+import type { Unit } from '../rounds.ts';
 import { DistanceChart } from './distance-chart.tsx';
 import { Panel } from './panel.tsx';
 
@@ -48,11 +49,13 @@ export const Curves = memo(function Curves({
   metrics,
   reports,
   evaluations,
+  unit,
   api,
 }: {
   metrics: readonly WatchedMetrics[];
   reports: readonly Report[];
   evaluations: readonly EpochEvaluation[];
+  unit: Unit;
   api: Api;
 }) {
   const charts = useMemo(() => chartsOf(reports), [reports]);
@@ -109,7 +112,7 @@ export const Curves = memo(function Curves({
         )}
       </div>
       {lines.length === 0 ? (
-        <p className="none">They begin with the first step.</p>
+        <p className="none">They begin {unit === 'step' ? 'with the first step' : 'after the first round'}.</p>
       ) : (
         <p className="hint">Drag over a chart to zoom in; double-click for the whole run.</p>
       )}

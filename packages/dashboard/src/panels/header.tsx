@@ -1,30 +1,33 @@
 import type { WatchedRun } from '@gantry/core';
 import { useEffect } from 'react';
 import { clock, percent, whole } from '../format.ts';
+import { progressOf, secondsLeft, underWay, unitOf, type Unit } from '../rounds.ts';
 import { hasEnded, STATES } from '../run-states.ts';
 import type { Ask, Question } from '../steering.tsx';
 import { ThemeButton } from './theme-button.tsx';
 
-const PAUSE: Question = {
-  control: { action: 'pause' },
-  title: 'Pause',
-  text: 'The run pauses after the step under way. Its workers stay attached.',
-};
 const RESUME: Question = {
   control: { action: 'resume' },
   title: 'Resume',
   text: 'The run goes on with the next step.',
 };
-const CHECKPOINT: Question = {
+
+/** @param unit what is finished before the run does anything else */
+const pause = (unit: Unit): Question => ({
+  control: { action: 'pause' },
+  title: 'Pause',
+  text: `The run pauses after the ${unit} under way. Its workers stay attached.`,
+});
+const checkpoint = (unit: Unit): Question => ({
   control: { action: 'checkpoint' },
   title: 'Checkpoint now',
-  text: 'Both models and both optimizers are written after the step under way.',
-};
-const STOP: Question = {
+  text: `Both models and both optimizers are written after the ${unit} under way.`,
+});
+const stop = (unit: Unit): Question => ({
   control: { action: 'stop' },
-  title: 'Stop after this step',
+  title: `Stop after this ${unit}`,
   text: 'The run writes a checkpoint and ends. It can be resumed on the command line.',
-};
+});
 
 /**
  * Name, state, progress and speed of the run, and what can be done to it.
@@ -41,8 +44,11 @@ export function Header({
   isConnected: boolean;
   isStalled: boolean;
 }) {
-  const { name, state, step, totalSteps, epochs, stepsPerEpoch, etaSeconds } = run;
-  const done = percent(totalSteps > 0 ? Math.floor((step / totalSteps) * 100) / 100 : 0);
+  const { name, state, step, totalSteps, epochs, stepsPerEpoch } = run;
+  const unit = unitOf(run);
+  const progress = progressOf(run);
+  const done = percent(totalSteps > 0 ? Math.floor((progress / totalSteps) * 100) / 100 : 0);
+  const left = secondsLeft(run);
   const epoch = Math.min(epochs, Math.floor(step / stepsPerEpoch) + 1);
   const isKnown = isConnected || hasEnded(state);
   const active = isConnected && (state === 'training' || state === 'paused' || state === 'waiting');
@@ -60,8 +66,9 @@ export function Header({
       <dl className="figures">
         <Figure name="epoch" value={whole(epoch)} of={whole(epochs)} />
         <Figure name="step" value={whole(step)} of={whole(totalSteps)} />
+        {unit === 'round' && <RoundUnderWay run={run} isMoving={isMoving} />}
         <Figure name="done" value={done} />
-        <Figure name="time left" value={etaSeconds === null || !active ? '–' : clock(etaSeconds)} />
+        <Figure name="time left" value={left === null || !active ? '–' : clock(left)} />
         <Figure name="images/s now" value={isMoving ? speed(run.imagesPerSecond) : '–'} />
         <Figure name="images/s average" value={speed(run.averageImagesPerSecond)} />
       </dl>
@@ -71,21 +78,28 @@ export function Header({
             Resume
           </button>
         ) : (
-          <button type="button" disabled={!active} onClick={() => ask(PAUSE)}>
+          <button type="button" disabled={!active} onClick={() => ask(pause(unit))}>
             Pause
           </button>
         )}
-        <button type="button" disabled={!active} onClick={() => ask(CHECKPOINT)}>
+        <button type="button" disabled={!active} onClick={() => ask(checkpoint(unit))}>
           Checkpoint now
         </button>
-        <button type="button" disabled={!active} onClick={() => ask(STOP)}>
-          Stop after this step
+        <button type="button" disabled={!active} onClick={() => ask(stop(unit))}>
+          Stop after this {unit}
         </button>
         <ThemeButton />
       </div>
-      <progress value={step} max={Math.max(1, totalSteps)} aria-label="Steps done" />
+      <progress value={progress} max={Math.max(1, totalSteps)} aria-label="Steps done" />
     </header>
   );
+}
+
+/** Steps of the round under way that are done, so that something moves while a round takes minutes. */
+function RoundUnderWay({ run, isMoving }: { run: WatchedRun; isMoving: boolean }) {
+  const { done, of } = underWay(run);
+  const value = isMoving && done > 0 ? whole(Math.floor(done)) : '–';
+  return <Figure name="under way" value={value} of={`${whole(of)} steps`} />;
 }
 
 /** @param imagesPerSecond 0 before the first step */

@@ -1,28 +1,33 @@
-import type { WatchedConcern, WatchedRun, WatchedStall } from '@gantry/core';
-import type { ReactNode } from 'react';
+import type { RecordedEvent, WatchedConcern, WatchedRun, WatchedStall } from '@gantry/core';
+import { useMemo, type ReactNode } from 'react';
+import { newestAdvice } from '../advice.ts';
+import { whole } from '../format.ts';
 import { hasEnded } from '../run-states.ts';
 import type { Link } from '../store.ts';
 
-interface Problem {
+interface Notice {
   /** The same as long as it lasts. */
   readonly id: string;
-  readonly kind: 'bad' | 'warn';
+  readonly kind: 'bad' | 'warn' | 'calm';
   readonly what: string;
   readonly remedy: ReactNode;
 }
 
-/** What needs somebody's attention; nothing is shown while nothing does. */
+/** What needs somebody's attention, and what would help; nothing is shown while there is nothing. */
 export function Health({
   run,
   link,
   stalls,
   concerns,
+  events,
 }: {
   run: WatchedRun;
   link: Link;
   stalls: readonly WatchedStall[];
   concerns: readonly WatchedConcern[];
+  events: readonly RecordedEvent[];
 }) {
+  const advice = useMemo(() => advised(events), [events]);
   return (
     // What grows, such as a time, is not read out again and again.
     <div className="health">
@@ -30,13 +35,13 @@ export function Health({
         {problems(run, link, stalls).map(notice)}
       </div>
       <div className="notices" role="status" aria-relevant="additions">
-        {doubts(link, concerns).map(notice)}
+        {[...doubts(link, concerns), ...advice].map(notice)}
       </div>
     </div>
   );
 }
 
-function notice({ id, kind, what, remedy }: Problem): ReactNode {
+function notice({ id, kind, what, remedy }: Notice): ReactNode {
   return (
     <p key={id} className={`notice ${kind}`}>
       <strong>{what}</strong> {remedy}
@@ -44,8 +49,8 @@ function notice({ id, kind, what, remedy }: Problem): ReactNode {
   );
 }
 
-function problems(run: WatchedRun, link: Link, stalls: readonly WatchedStall[]): Problem[] {
-  const list: Problem[] = [];
+function problems(run: WatchedRun, link: Link, stalls: readonly WatchedStall[]): Notice[] {
+  const list: Notice[] = [];
   if (run.failure !== undefined) {
     list.push({
       id: 'failed',
@@ -84,7 +89,7 @@ function problems(run: WatchedRun, link: Link, stalls: readonly WatchedStall[]):
 }
 
 /** What the training suffers from; the run goes on. */
-function doubts(link: Link, concerns: readonly WatchedConcern[]): Problem[] {
+function doubts(link: Link, concerns: readonly WatchedConcern[]): Notice[] {
   if (link.state === 'lost') return [];
   return concerns.map(({ cause, remedy }) => ({
     // The cause has figures that change.
@@ -93,6 +98,14 @@ function doubts(link: Link, concerns: readonly WatchedConcern[]): Problem[] {
     what: `Concern: ${cause}.`,
     remedy: `${capitalized(remedy)}.`,
   }));
+}
+
+/** The newest advice; its step tells how old it is. */
+function advised(events: readonly RecordedEvent[]): Notice[] {
+  const advice = newestAdvice(events);
+  if (!advice) return [];
+  const { step, text } = advice;
+  return [{ id: `advice ${step} ${text}`, kind: 'calm', what: `Advice at step ${whole(step)}:`, remedy: `${text}.` }];
 }
 
 function joining(command: string): ReactNode {

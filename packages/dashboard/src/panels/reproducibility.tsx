@@ -1,5 +1,6 @@
 import type { RecordedEvent, WatchedRun, WatchedWorker } from '@gantry/core';
 import { classesOf, type NumericClass } from '../classes.ts';
+import { whole } from '../format.ts';
 import { Panel } from './panel.tsx';
 
 const NAMES_SHOWN = 4;
@@ -58,6 +59,8 @@ export function Reproducibility({
       </ul>
       <p className="hint">
         seed {run.seed}, global batch {run.batch}, shards of {run.shardSize}
+        {run.localSteps > 1 && `, ${whole(run.localSteps)} local steps`}
+        {run.wire !== 'float32' && `, ${run.wire} on the wire`}
       </p>
       {run.weightsDigest !== undefined && (
         <p className="hint">

@@ -1,7 +1,8 @@
-import type { WatchedWorker, WatchedWorkerState } from '@gantry/core';
+import type { WatchedWorkerState } from '@gantry/core';
 import { memo } from 'react';
 import { isPresent } from '../classes.ts';
-import { ago, bytes, duration, localTime, percent, whole } from '../format.ts';
+import { ago, bytes, duration, localTime, megabits, percent, whole } from '../format.ts';
+import type { ShownWorker } from '../link-use.ts';
 import type { Ask } from '../steering.tsx';
 
 const STATES: Readonly<Record<WatchedWorkerState, string>> = {
@@ -14,7 +15,7 @@ const STATES: Readonly<Record<WatchedWorkerState, string>> = {
 };
 
 export const WorkerRow = memo(
-  function WorkerRow({ worker, ask }: { worker: WatchedWorker; ask: Ask }) {
+  function WorkerRow({ worker, ask }: { worker: ShownWorker; ask: Ask }) {
     const { name, state, engine, device, slots, address, cause, share, roundTripMs } = worker;
     return (
       <tr className={state}>
@@ -40,8 +41,12 @@ export const WorkerRow = memo(
             <td className="number">{whole(worker.shards)}</td>
             <td className="number">{duration(worker.computeMs)}</td>
             <td className="number">{duration(worker.waitMs)}</td>
-            <td className="number">{bytes(worker.bytesIn)}</td>
-            <td className="number">{bytes(worker.bytesOut)}</td>
+            <td className="number" title={linkTitle(worker.bytesIn, worker.inRate)}>
+              {megabits(worker.inUse)}
+            </td>
+            <td className="number" title={linkTitle(worker.bytesOut, worker.outRate)}>
+              {megabits(worker.outUse)}
+            </td>
             <td className="number">{roundTripMs === null ? '–' : `${roundTripMs.toFixed(1)} ms`}</td>
             <td className="number">{ago(worker.lastSeenMs)}</td>
           </>
@@ -81,9 +86,15 @@ export const WorkerRow = memo(
   (before, after) => before.ask === after.ask && sameValues(before.worker, after.worker),
 );
 
+/** @param rate bytes per second, where they were measured */
+function linkTitle(total: number, rate: number | null): string {
+  const link = rate === null ? '' : `; the link had ${megabits(rate)} Mbit/s as first measured`;
+  return `${bytes(total)} since it joined${link}`;
+}
+
 /** Updates bring new objects; most rows of those that are idle or gone say the same as before. */
-function sameValues(a: WatchedWorker, b: WatchedWorker): boolean {
-  return (Object.keys(b) as (keyof WatchedWorker)[]).every((key) =>
+function sameValues(a: ShownWorker, b: ShownWorker): boolean {
+  return (Object.keys(b) as (keyof ShownWorker)[]).every((key) =>
     key === 'lastSeenMs' ? ago(a[key]) === ago(b[key]) : a[key] === b[key],
   );
 }
