@@ -1,10 +1,10 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import type { MetricsLine } from '@gantry/coordinator';
+import type { MetricsLine, RunJson } from '@gantry/coordinator';
 import type { RecordedEvent } from '@gantry/core';
 import { describe, expect, it } from 'vitest';
 import { expectCloseMetrics } from './support/close-metrics.ts';
-import { Gantry, digestOf, readJsonLines, temporaryDirectory } from './support/gantry.ts';
+import { Gantry, digestOf, readJson, readJsonLines, temporaryDirectory } from './support/gantry.ts';
 import { isProvided } from './support/requirements.ts';
 import { NO_GPU, SOFTWARE_GPU, softwareGpuExists } from './support/software-gpu.ts';
 import { TINY } from './support/tiny.ts';
@@ -34,7 +34,8 @@ describe.skipIf(!hasGpu)(`webgpu${hasGpu ? '' : ' (skipped: SwiftShader or libvu
         expect(await new Gantry(['train', ...options], SOFTWARE_GPU).finished).toMatchObject({ code: 0 });
         const [joined] = readJsonLines<RecordedEvent>(run, 'events.jsonl').filter(({ type }) => type === 'joined');
         const [metrics] = readJsonLines<MetricsLine>(run, 'metrics.jsonl') as [MetricsLine];
-        return { digest: digestOf(run), joined, metrics };
+        const { convolutions } = readJson<RunJson>(run, 'run.json');
+        return { digest: digestOf(run), joined, metrics, convolutions };
       }),
     );
     const [cpu, gpu, again] = runs as [(typeof runs)[0], (typeof runs)[0], (typeof runs)[0]];
@@ -42,5 +43,7 @@ describe.skipIf(!hasGpu)(`webgpu${hasGpu ? '' : ' (skipped: SwiftShader or libvu
     expect(gpu.joined?.['class']).not.toBe(cpu.joined?.['class']);
     expectCloseMetrics(gpu.metrics, cpu.metrics);
     expect(again.digest).toBe(gpu.digest);
+    // It says that it is made of software, and is not measured.
+    expect([cpu, gpu].map(({ convolutions }) => convolutions)).toEqual([undefined, { webgpu: 'direct' }]);
   });
 });

@@ -20,8 +20,9 @@ interface Measurement {
 }
 
 /**
- * In which form a run's workers compute convolutions, once for each kind of GPU. The forms round differently: so the first worker
- * of a kind measures them before it has computed anything, what comes out is written down, and no time changes it any more.
+ * In which form a run's workers compute convolutions, once for each kind of GPU. The forms round differently: so the
+ * first worker of a kind measures them before it has computed anything, what comes out is written down, and no time
+ * changes it any more.
  */
 export class ConvolutionChoice {
   readonly #given: ConvolutionForm | undefined;

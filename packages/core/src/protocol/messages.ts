@@ -115,7 +115,7 @@ const ready = z.strictObject({
   numericClass: z.string().regex(/^[a-z][a-z0-9-]{0,31}$/),
   /** Hash of the probe shard's gradients: workers of one class have the same. */
   probe: z.string().regex(/^[0-9a-f]{16,64}$/),
-  /** Time of the probe shard once all is warm, on a GPU that is hardware: a run chooses by it, once, in which form GPUs compute. */
+  /** Time of the probe shard once all is warm, on a GPU of hardware: by it a run chooses, once, how GPUs compute. */
   probeMs: z.exactOptional(milliseconds),
 });
 

@@ -7,7 +7,7 @@ const MAIN = fileURLToPath(new URL('./webgpu-probe-main.js', import.meta.url));
 const SOFTWARE = /swiftshader|llvmpipe|lavapipe/i;
 
 /**
- * Whether a device is a GPU, and none that is made of software: those are too slow to be measured, and there is no need to.
+ * Whether a device is a GPU, and none that is made of software: those are too slow to be measured.
  * @param device one that `prepareDevice` has found
  */
 export async function isHardwareGpu(device: Device): Promise<boolean> {

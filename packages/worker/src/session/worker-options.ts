@@ -35,7 +35,7 @@ export interface WorkOptions {
   /** Engine and device in use, as the coordinator shows them. */
   readonly engine: string;
   readonly device: string;
-  /** Whether the device is a GPU that is not made of software: it is worth measuring. Default: in Node it is looked up, else no. */
+  /** Whether the device is a GPU, not made of software: it is worth measuring. Default: looked up in Node, else no. */
   readonly isHardwareGpu?: boolean | undefined;
   /** Shards that are computed at the same time. */
   readonly threads: number;
