@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { dirname, isAbsolute } from 'node:path';
 import { loadDataSet, readGenerator, recordedRun, type DataSet, type RecordedRun } from '@gantry/coordinator';
-import { GantryError, sizeOf, type BatchNorm } from '@gantry/core';
+import { GantryError, readNpy, sizeOf, type BatchNorm } from '@gantry/core';
 import { disposeModel, manifestOf, type Model } from '@gantry/core/tfjs';
 import {
   EVALUATION_BATCH,
@@ -16,7 +16,6 @@ import {
   type Pictures,
 } from '@gantry/evaluation';
 import { modelNamed } from '@gantry/models';
-import { readNpy } from '../npy.ts';
 
 const DEFAULT_SAMPLES = 10_000;
 const DEFAULT_DRAWS = 3;

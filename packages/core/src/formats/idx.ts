@@ -1,17 +1,11 @@
 import { GantryError } from '../errors.ts';
+import type { ImageSet } from './image-set.ts';
 
-/** An IDX file of images: unsigned bytes, three dimensions (http://yann.lecun.com/exdb/mnist/, "file formats"). */
-const MAGIC = 0x00000803;
-export const IDX_HEADER_BYTES = 16;
-
-/** A set of grey images. */
-export interface ImageSet {
-  readonly count: number;
-  readonly rows: number;
-  readonly columns: number;
-  /** [count,rows,columns], 0 = background … 255 = ink */
-  readonly pixels: Uint8Array;
-}
+/** IDX files of unsigned bytes (http://yann.lecun.com/exdb/mnist/, "file formats"): images have three dimensions, labels one. */
+const IMAGES = { magic: 0x00000803, kind: 'images', headerBytes: 16 } as const;
+const LABELS = { magic: 0x00000801, kind: 'labels', headerBytes: 8 } as const;
+/** Of a file of images, the longer one. */
+export const IDX_HEADER_BYTES = IMAGES.headerBytes;
 
 type Header = Pick<ImageSet, 'count' | 'rows' | 'columns'> & {
   /** Bytes of the whole file, the header included. */
@@ -25,20 +19,12 @@ type Header = Pick<ImageSet, 'count' | 'rows' | 'columns'> & {
  * @throws GantryError E_DATASET
  */
 export function readIdxHeader(file: Uint8Array, name: string): Header {
-  const fail = (problem: string) => new GantryError('E_DATASET', `${name}: ${problem}`);
-  if (file.length < IDX_HEADER_BYTES) {
-    throw fail(`${file.length} bytes are too few for an IDX header of ${IDX_HEADER_BYTES}; fetch the file again`);
-  }
-  const header = new DataView(file.buffer, file.byteOffset, IDX_HEADER_BYTES);
-  const magic = header.getUint32(0);
-  if (magic !== MAGIC) {
-    const hex = (n: number) => `0x${n.toString(16).padStart(8, '0')}`;
-    throw fail(`magic number ${hex(magic)} where ${hex(MAGIC)} (IDX images) was expected; is this the images file?`);
-  }
-  const [count, rows, columns] = [header.getUint32(4), header.getUint32(8), header.getUint32(12)];
+  const [count = 0, rows = 0, columns = 0] = sides(file, name, IMAGES);
   const pixels = count * rows * columns;
-  if (pixels === 0) throw fail(`${count} images of ${rows}×${columns} are none to train with; fetch the file again`);
-  return { count, rows, columns, fileBytes: IDX_HEADER_BYTES + pixels };
+  if (pixels === 0) {
+    throw problem(name, `${count} images of ${rows}×${columns} are none to train with; fetch the file again`);
+  }
+  return { count, rows, columns, fileBytes: IMAGES.headerBytes + pixels };
 }
 
 /**
@@ -48,14 +34,42 @@ export function readIdxHeader(file: Uint8Array, name: string): Header {
  */
 export function decodeIdxImages(file: Uint8Array, name: string): ImageSet {
   const { fileBytes, ...images } = readIdxHeader(file, name);
-  if (file.length !== fileBytes) {
-    const problem = `${file.length} bytes where ${images.count} images take ${fileBytes}`;
-    throw new GantryError('E_DATASET', `${name}: ${problem}; the file is damaged: fetch it again`);
-  }
-  return { ...images, pixels: file.subarray(IDX_HEADER_BYTES) };
+  requireLength(file, name, `${images.count} images`, fileBytes);
+  return { ...images, channels: 1, pixels: file.subarray(IMAGES.headerBytes) };
 }
 
-/** The first `limit` images. */
-export function takeImages({ pixels, rows, columns }: ImageSet, limit: number): ImageSet {
-  return { count: limit, rows, columns, pixels: pixels.subarray(0, limit * rows * columns) };
+/**
+ * Decodes an (uncompressed) IDX file of labels, 0 … 255 each; they share its memory.
+ * @param name how errors call the file
+ * @throws GantryError E_DATASET
+ */
+export function decodeIdxLabels(file: Uint8Array, name: string): Uint8Array {
+  const [count = 0] = sides(file, name, LABELS);
+  requireLength(file, name, `${count} labels`, LABELS.headerBytes + count);
+  return file.subarray(LABELS.headerBytes);
+}
+
+/** The numbers of a header, behind the magic one. */
+function sides(file: Uint8Array, name: string, { magic, kind, headerBytes }: typeof IMAGES | typeof LABELS): number[] {
+  if (file.length < headerBytes) {
+    const bytes = `${file.length} bytes are too few for an IDX header of ${headerBytes}`;
+    throw problem(name, `${bytes}; fetch the file again`);
+  }
+  const header = new DataView(file.buffer, file.byteOffset, headerBytes);
+  const found = header.getUint32(0);
+  if (found !== magic) {
+    const hex = (n: number) => `0x${n.toString(16).padStart(8, '0')}`;
+    const expected = `${hex(magic)} (IDX ${kind}) was expected`;
+    throw problem(name, `magic number ${hex(found)} where ${expected}; is this the ${kind} file?`);
+  }
+  return Array.from({ length: headerBytes / 4 - 1 }, (_, i) => header.getUint32(4 * (i + 1)));
+}
+
+function requireLength(file: Uint8Array, name: string, what: string, bytes: number): void {
+  if (file.length === bytes) return;
+  throw problem(name, `${file.length} bytes where ${what} take ${bytes}; the file is damaged: fetch it again`);
+}
+
+function problem(name: string, text: string): GantryError {
+  return new GantryError('E_DATASET', `${name}: ${text}`);
 }
