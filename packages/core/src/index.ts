@@ -13,8 +13,8 @@ export { GantryError, type ErrorCode } from './errors.ts';
 export { terminalLine } from './events/event-words.ts';
 export { knownEvent, recordedEvent, type RecordedEvent } from './events/recorded-event.ts';
 export type { EventLine, EventOf, RunEvent } from './events/run-event.ts';
-export { IDX_HEADER_BYTES, decodeIdxImages, decodeIdxLabels, readIdxHeader } from './formats/idx.ts';
-export { imageShape, takeImages, type ImageSet, type Labels } from './formats/image-set.ts';
+export { decodeIdxImages, decodeIdxLabels, idxFileBytes, type IdxKind } from './formats/idx.ts';
+export { imageShape, takeImages, type ImageSet, type ImageShape, type Labels } from './formats/image-set.ts';
 export { npyHeader, readNpy, readNpyIntegers } from './formats/npy.ts';
 export {
   completeContribution,

@@ -13,6 +13,7 @@ const config: TrainConfig = {
   shardSize: 64,
   seed: 7,
   limit: 1280,
+  flip: false,
   checkpointEvery: 100,
   keepGenerators: false,
   batchNorm: 'moving',

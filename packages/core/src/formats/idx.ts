@@ -2,29 +2,25 @@ import { GantryError } from '../errors.ts';
 import type { ImageSet } from './image-set.ts';
 
 /** IDX files of unsigned bytes (http://yann.lecun.com/exdb/mnist/, "file formats"): images have three dimensions, labels one. */
-const IMAGES = { magic: 0x00000803, kind: 'images', headerBytes: 16 } as const;
-const LABELS = { magic: 0x00000801, kind: 'labels', headerBytes: 8 } as const;
-/** Of a file of images, the longer one. */
-export const IDX_HEADER_BYTES = IMAGES.headerBytes;
+const KINDS = {
+  images: { magic: 0x00000803, headerBytes: 16 },
+  labels: { magic: 0x00000801, headerBytes: 8 },
+} as const;
 
-type Header = Pick<ImageSet, 'count' | 'rows' | 'columns'> & {
-  /** Bytes of the whole file, the header included. */
-  readonly fileBytes: number;
-};
+/** What an IDX file holds. */
+export type IdxKind = keyof typeof KINDS;
 
 /**
- * Reads what the first bytes of an (uncompressed) IDX image file announce.
- * @param file at least its first 16 bytes
+ * Bytes of the whole (uncompressed) file, as its header announces them.
+ * @param file at least its beginning
  * @param name how errors call the file
- * @throws GantryError E_DATASET
+ * @returns undefined where there is not enough of the file to tell
+ * @throws GantryError E_DATASET if it is of another kind, or of no images
  */
-export function readIdxHeader(file: Uint8Array, name: string): Header {
-  const [count = 0, rows = 0, columns = 0] = sides(file, name, IMAGES);
-  const pixels = count * rows * columns;
-  if (pixels === 0) {
-    throw problem(name, `${count} images of ${rows}×${columns} are none to train with; fetch the file again`);
-  }
-  return { count, rows, columns, fileBytes: IMAGES.headerBytes + pixels };
+export function idxFileBytes(file: Uint8Array, name: string, kind: IdxKind): number | undefined {
+  const { headerBytes } = KINDS[kind];
+  if (file.length < headerBytes) return undefined;
+  return sidesIn(file, name, kind).reduce((product, side) => product * side, 1) + headerBytes;
 }
 
 /**
@@ -33,9 +29,9 @@ export function readIdxHeader(file: Uint8Array, name: string): Header {
  * @throws GantryError E_DATASET
  */
 export function decodeIdxImages(file: Uint8Array, name: string): ImageSet {
-  const { fileBytes, ...images } = readIdxHeader(file, name);
-  requireLength(file, name, `${images.count} images`, fileBytes);
-  return { ...images, channels: 1, pixels: file.subarray(IMAGES.headerBytes) };
+  const [count = 0, rows = 0, columns = 0] = sidesIn(file, name, 'images');
+  const pixels = contentOf(file, name, 'images', count, rows * columns);
+  return { count, rows, columns, channels: 1, pixels };
 }
 
 /**
@@ -44,13 +40,13 @@ export function decodeIdxImages(file: Uint8Array, name: string): ImageSet {
  * @throws GantryError E_DATASET
  */
 export function decodeIdxLabels(file: Uint8Array, name: string): Uint8Array {
-  const [count = 0] = sides(file, name, LABELS);
-  requireLength(file, name, `${count} labels`, LABELS.headerBytes + count);
-  return file.subarray(LABELS.headerBytes);
+  const [count = 0] = sidesIn(file, name, 'labels');
+  return contentOf(file, name, 'labels', count, 1);
 }
 
-/** The numbers of a header, behind the magic one. */
-function sides(file: Uint8Array, name: string, { magic, kind, headerBytes }: typeof IMAGES | typeof LABELS): number[] {
+/** The sides of the array, of which the first is the number of images or labels. */
+function sidesIn(file: Uint8Array, name: string, kind: IdxKind): number[] {
+  const { magic, headerBytes } = KINDS[kind];
   if (file.length < headerBytes) {
     const bytes = `${file.length} bytes are too few for an IDX header of ${headerBytes}`;
     throw problem(name, `${bytes}; fetch the file again`);
@@ -62,12 +58,21 @@ function sides(file: Uint8Array, name: string, { magic, kind, headerBytes }: typ
     const expected = `${hex(magic)} (IDX ${kind}) was expected`;
     throw problem(name, `magic number ${hex(found)} where ${expected}; is this the ${kind} file?`);
   }
-  return Array.from({ length: headerBytes / 4 - 1 }, (_, i) => header.getUint32(4 * (i + 1)));
+  const sides = Array.from({ length: headerBytes / 4 - 1 }, (_, i) => header.getUint32(4 * (i + 1)));
+  if (kind === 'images' && sides.includes(0)) {
+    const [count, rows, columns] = sides;
+    throw problem(name, `${count} images of ${rows}×${columns} are none to train with; fetch the file again`);
+  }
+  return sides;
 }
 
-function requireLength(file: Uint8Array, name: string, what: string, bytes: number): void {
-  if (file.length === bytes) return;
-  throw problem(name, `${file.length} bytes where ${what} take ${bytes}; the file is damaged: fetch it again`);
+/** What follows the header. @param size bytes of each image or label */
+function contentOf(file: Uint8Array, name: string, kind: IdxKind, count: number, size: number): Uint8Array {
+  const { headerBytes } = KINDS[kind];
+  const bytes = headerBytes + count * size;
+  if (file.length === bytes) return file.subarray(headerBytes);
+  const lengths = `${file.length} bytes where ${count} ${kind} take ${bytes}`;
+  throw problem(name, `${lengths}; the file is damaged: fetch it again`);
 }
 
 function problem(name: string, text: string): GantryError {

@@ -8,6 +8,9 @@ export interface ImageSet {
   readonly pixels: Uint8Array;
 }
 
+/** Of one image: [height,width,channels]. */
+export type ImageShape = readonly [height: number, width: number, channels: number];
+
 /** The class of each image, where that is known. */
 export interface Labels {
   /** Names of the classes, in their order. */
@@ -16,8 +19,8 @@ export interface Labels {
   readonly values: Uint32Array;
 }
 
-/** Of one image: [rows,columns,channels]. */
-export function imageShape({ rows, columns, channels }: Omit<ImageSet, 'count' | 'pixels'>): readonly number[] {
+/** What one image of a set is. */
+export function imageShape({ rows, columns, channels }: ImageSet): ImageShape {
   return [rows, columns, channels];
 }
 

@@ -20,6 +20,8 @@ export const Stream = {
   pictures: 7,
   /** From here on: the further draws and dropouts of a model; index = sample in the batch. */
   further: 8,
+  /** Which samples are flipped, the last stream of a round; index = sample in the batch. */
+  flip: 65_535,
 } as const;
 
 /** Streams of one round of a step. Of the draws' stream word, the upper half counts a step's rounds. */
