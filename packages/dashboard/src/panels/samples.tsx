@@ -53,7 +53,7 @@ export const Samples = memo(function Samples({
       <div className="grid-pictures">
         <figure className="grid-picture">
           {picture ? (
-            <img src={picture.url} alt={`Sixteen generated digits, ${caption}`} />
+            <img src={picture.url} alt={`Sixteen generated pictures, ${caption}`} />
           ) : (
             <p>The first picture comes before the first step.</p>
           )}
