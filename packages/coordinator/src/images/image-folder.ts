@@ -77,10 +77,8 @@ function requireFew(folder: string, leftOut: readonly LeftOut[], listing: ImageL
   const all = listing.files.length + listing.broken.length;
   const [none, some] = [leftOut.length === all, leftOut.length > 0];
   if (none) {
-    throw new GantryError(
-      'E_DATASET',
-      `${folder}: none of ${counted(all, 'file')} can be decoded: ${filesText(leftOut)}`,
-    );
+    const remedy = 'expected whole PNG, JPEG or WebP files';
+    throw new GantryError('E_DATASET', `${folder} has no image that can be decoded: ${filesText(leftOut)}; ${remedy}`);
   }
   if (!strict || !some) return;
   const problem = `${leftOut.length} of ${counted(all, 'file')} cannot be decoded: ${filesText(leftOut)}`;
@@ -122,7 +120,7 @@ function noticesOf(
   const [other, loop, small] = [others[0], loops[0], files[enlarged[0] ?? 0]?.name];
   const lines = [];
   if (leftOut.length > 0) {
-    const rest = `${counted(leftOut.length, 'file')} cannot be decoded and left out`;
+    const rest = `left out ${counted(leftOut.length, 'file')} that cannot be decoded`;
     lines.push(`${folder}: ${counted(images.count, 'image')}; ${rest}: ${filesText(leftOut)}; --strict refuses them`);
   }
   if (other !== undefined) {
