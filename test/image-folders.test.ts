@@ -1,11 +1,16 @@
+import { spawnSync } from 'node:child_process';
 import { cpSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
+import { train } from '@gantry/cli';
+import { withToken } from '@gantry/cli/bench';
 import { npyHeader } from '@gantry/core';
 import type { RunJson } from '@gantry/coordinator';
 import sharp from 'sharp';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { chromiumExists, launchChromium } from './support/chromium.ts';
 import { colourPictures } from './support/colour-pictures.ts';
 import { Gantry, digestOf, readJson, readJsonLines, temporaryDirectory, type Finished } from './support/gantry.ts';
+import { isProvided } from './support/requirements.ts';
 import { TINY } from './support/tiny.ts';
 
 const COUNT = 48;
@@ -160,6 +165,63 @@ describe('flipped images', () => {
       /another flip false in .*config\.json \(the run has true\)/,
     );
     expect(await refusal('train', '--run', plain, '--resume', '--flip')).toMatch(/--flip true \(the run has false\)/);
+  });
+});
+
+describe('decoding', () => {
+  it('ends when it is asked to, without a run', async () => {
+    const run = newRun();
+    const stop = new AbortController();
+    const others = await colourPictures(30);
+    const stopped = train({
+      run,
+      data: others,
+      config: { model: 'tiny-rgb' },
+      decoded: (done) => done === 3 && stop.abort(),
+      signal: stop.signal,
+    });
+    await expect(stopped).rejects.toMatchObject({ name: 'AbortError' });
+    expect(readdirSync(dirname(run))).toEqual([]);
+  });
+
+  const hasScript = isProvided('script', () => spawnSync('script', ['--version']).status === 0);
+  it.skipIf(!hasScript)('shows on a terminal how far it is (skipped where script is absent)', async () => {
+    const env = { ...ENVIRONMENT, NODE: process.execPath, DATA: await colourPictures(31), RUN: newRun() };
+    const options = '--model tiny-rgb --batch 16 --epochs 1 --workers 0 --exit --data "$DATA" --run "$RUN"';
+    const command = `"$NODE" packages/cli/bin/gantry.js train ${options}`;
+    const line = `exec script --quiet --return --flush --command '${command}' /dev/null`;
+    const { code, stdout } = await new Gantry([line], env, ['sh', '-c']).finished;
+    expect(stdout).toMatch(/decoding .* 31\/31 images/);
+    expect(code).toBe(0);
+  });
+});
+
+const hasChromium = isProvided('chromium', chromiumExists);
+describe.skipIf(!hasChromium)(`the dashboard${hasChromium ? '' : ' (skipped: chromium is absent)'}`, () => {
+  it('shows real and generated pictures in colours', async () => {
+    const options = ['--data', pictures, '--epochs', '100000', '--workers', '1', '--run', newRun()];
+    const [, dashboard = ''] = await new Gantry(['train', ...RUN, ...options], ENVIRONMENT).output(/dashboard: (.*)/);
+    const browser = await launchChromium();
+    try {
+      const page = await browser.newPage();
+      await page.goto(withToken(dashboard));
+      for (const name of [/Sixteen generated pictures/, /Real images/]) {
+        const picture = page.getByAltText(name);
+        await picture.waitFor();
+        const seen = await picture.evaluate(async (element) => {
+          const image = element as HTMLImageElement;
+          await image.decode();
+          const [width, height] = [image.naturalWidth, image.naturalHeight];
+          const context = new OffscreenCanvas(width, height).getContext('2d');
+          context?.drawImage(image, 0, 0);
+          const { data } = context?.getImageData(0, 0, width, height) ?? { data: [] };
+          return { width, height, isColoured: data.some((byte, i) => i % 4 === 1 && byte !== data[i - 1]) };
+        });
+        expect(seen).toEqual({ width: 448, height: 448, isColoured: true });
+      }
+    } finally {
+      await browser.close();
+    }
   });
 });
 
