@@ -188,7 +188,7 @@ const WRONG: readonly Wrong[] = [
   },
   {
     name: 'has a folder in place of an array',
-    make: (folder) => void mkdirSync(join(folder, 'images.npy')),
+    make: (folder) => mkdirSync(join(folder, 'images.npy')),
     message: /images\.npy cannot be read: EISDIR/,
   },
   {
@@ -198,10 +198,7 @@ const WRONG: readonly Wrong[] = [
   },
 ];
 
-async function refuse(
-  { make, options = [], message }: Omit<Wrong, 'name'>,
-  command?: readonly string[],
-): Promise<void> {
+async function refuse({ make, options = [], message }: Omit<Wrong, 'name'>): Promise<void> {
   const folder = temporaryDirectory();
   const data = make(folder) ?? folder;
   const there = readdirSync(folder);

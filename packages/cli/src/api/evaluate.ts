@@ -190,7 +190,7 @@ function shapeOf([height = 0, width = 0, channels = 0]: readonly number[], path:
 function requireAlike(shape: ImageShape, { images, source }: DataSet, path: string): void {
   const expected = imageShape(images);
   if (shape.join() === expected.join()) return;
-  const remedy = 'name others by --data; those of a folder of PNG, JPEG or WebP files are resized';
+  const remedy = 'name others, or a folder of PNG, JPEG or WebP files, which are resized, by --data';
   throw new GantryError(
     'E_DATASET',
     `${path} has pictures of ${shape.join('×')}, and ${source} images of ${expected.join('×')}: ${remedy}`,
