@@ -1,4 +1,5 @@
 import { spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { cpSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { train } from '@gantry/cli';
@@ -44,6 +45,14 @@ async function refusal(...args: readonly string[]): Promise<string> {
   expect([code, stdout]).toEqual([1, '']);
   expect(stderr).toMatch(/^gantry: [^\n]* \[E_\w+\]\n$/);
   return stderr;
+}
+
+/** Changes what a run records of its images, with a checksum as it should be. */
+function recordData(run: string, changes: Partial<RunJson['data']>): void {
+  const { checksum: _, ...record } = readJson<RunJson & { checksum: string }>(run, 'run.json');
+  const changed = { ...record, data: { ...record.data, ...changes } };
+  const checksum = createHash('sha256').update(JSON.stringify(changed)).digest('hex');
+  writeFileSync(join(run, 'run.json'), `${JSON.stringify({ ...changed, checksum }, null, 2)}\n`);
 }
 
 /** Every file below a folder with its contents. */
@@ -136,6 +145,19 @@ describe('a run on a folder of pictures in colours', () => {
       /the images of .* are not those that the run was started with .*: they were decoded by sharp [\d.]+ with libvips [\d.]+, and now by sharp [\d.]+ with libvips [\d.]+; restore the files, or start a new run \[E_RESUME\]/,
     );
     expect(contentsOf(run)).toEqual(before);
+  });
+
+  it('goes on where another version decodes the same pixels, and says which ones do not', async () => {
+    const other = await trained('--data', pictures, '--workers', '0', '--epochs', '1');
+    const resume = ['train', '--run', other, '--resume', '--workers', '0', '--epochs', '2'];
+    const decoder = 'sharp 0.1.0 with libvips 7.0.0';
+    recordData(other, { decoder });
+    await gantryOk(...resume);
+    expect(readJson<RunJson>(other, 'run.json').data.decoder).not.toBe(decoder);
+    recordData(other, { decoder, sha256: '0'.repeat(64) });
+    expect(await refusal(...resume)).toMatch(
+      /they were decoded by sharp 0\.1\.0 with libvips 7\.0\.0, and now by sharp .*; restore the files, or install that version, or start a new run/,
+    );
   });
 
   it('is grey for a model of grey images', async () => {
