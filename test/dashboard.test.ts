@@ -140,7 +140,7 @@ describe.skipIf(!hasChromium)(`the dashboard${hasChromium ? '' : ' (skipped: chr
         { timeout: 10_000 },
       )
       .toEqual([DEFAULT_ENGINE, 'cpu', String(shards)]);
-    const picture = page.getByAltText(/Sixteen generated digits/);
+    const picture = page.getByAltText(/Sixteen generated pictures/);
     await picture.waitFor();
     expect(await picture.evaluate((image) => (image as HTMLImageElement).naturalWidth)).toBe(448);
     await page.getByRole('listitem').filter({ hasText: 'first joined' }).waitFor();
@@ -152,7 +152,7 @@ describe.skipIf(!hasChromium)(`the dashboard${hasChromium ? '' : ' (skipped: chr
     const files = (name: string) => readFileSync(join(path, 'samples', name));
     const epoch = page.getByRole('slider', { name: 'Epoch' });
     await epoch.fill('0');
-    await page.getByAltText('Sixteen generated digits, before training').waitFor();
+    await page.getByAltText('Sixteen generated pictures, before training').waitFor();
     const saved = async (button: string) => {
       const [download] = await Promise.all([
         page.waitForEvent('download'),
@@ -169,7 +169,7 @@ describe.skipIf(!hasChromium)(`the dashboard${hasChromium ? '' : ' (skipped: chr
       await route.continue();
     });
     await page.getByRole('button', { name: 'Play' }).click();
-    await page.getByAltText(/Sixteen generated digits, after epoch 1\b/).waitFor();
+    await page.getByAltText(/Sixteen generated pictures, after epoch 1\b/).waitFor();
     await page.getByRole('button', { name: 'Halt' }).click();
     await page.unrouteAll({ behavior: 'wait' });
     await epoch.press('End');
@@ -407,8 +407,9 @@ describe.skipIf(!hasChromium)(
       appendFileSync(join(path, 'events.jsonl'), `${JSON.stringify(advice)}\n`);
       const { host } = new URL(link);
       coordinator = new Gantry(['coordinator', '--listen', host, '--run', path, '--resume', ...TINY_DATA]);
-      await delay(8000); console.log(coordinator.stderr, await page.locator('.event-list').innerText());
-    await page.getByRole('listitem').filter({ hasText: 'a faster link would help' }).waitFor();
+      await delay(8000);
+      console.log(coordinator.stderr, await page.locator('.event-list').innerText());
+      await page.getByRole('listitem').filter({ hasText: 'a faster link would help' }).waitFor();
       const notice = page.getByRole('status').getByText(`Advice at step ${count(step)}: a faster link would help.`);
       await notice.waitFor();
       expect(await notice.getAttribute('class')).toBe('notice calm');

@@ -41,7 +41,10 @@ describe('a model that ships', () => {
   });
 
   it.each(['', 'DCGAN', 'gan', 'toString', '__proto__', 'constructor'])('is not called %j', (name) => {
-    const unknown = expect.objectContaining({ code: 'E_CONFIG', message: expect.stringContaining('dcgan or tiny') });
+    const unknown = expect.objectContaining({
+      code: 'E_CONFIG',
+      message: expect.stringContaining('dcgan, dcgan32, tiny or tiny-rgb'),
+    });
     expect(() => modelNamed(name)).toThrow(unknown);
     expect(() => modelManifest(name)).toThrow(unknown);
   });
@@ -58,5 +61,6 @@ describe('a model that ships', () => {
     const sizes = ['generator', 'discriminator'].map((name) => networkNamed(manifest, name).weights.size);
     expect(sizes).toEqual([256 + 64 + 18, 40 + 64 + 1]);
     expect(manifest.trainableSize).toBe(443);
+    expect(modelManifest('tiny-rgb').trainableSize).toBe(443 + 2 * 18 + 2 * 36);
   });
 });

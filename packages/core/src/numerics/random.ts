@@ -22,6 +22,8 @@ export const Stream = {
   further: 8,
   /** Stochastic rounding of what travels; index = replica, step = round. The last one: those of models count upwards. */
   rounding: 2 ** 16 - 1,
+  /** Which samples are flipped; index = sample in the batch. */
+  flip: 2 ** 16 - 2,
 } as const;
 
 /** Streams of one round of a step. Of the draws' stream word, the upper half counts a step's rounds. */

@@ -39,6 +39,7 @@ const WELCOME: MessageOf<'welcome'> = {
     wire: 'int8',
     localSteps: LOCAL_STEPS,
     localFrom: LOCAL_FROM,
+    flip: false,
     optimizers: { generator: { name: 'rmsprop', learningRate: 1, rho: 0.5, epsilon: 1 } },
   },
   programs: [
@@ -164,6 +165,7 @@ const training = fc.record({
   wire: fc.constantFrom(...WIRES),
   localSteps: fc.integer({ min: 1, max: 4096 }),
   localFrom: round,
+  flip: fc.boolean(),
   optimizers: fc.dictionary(
     networkName.filter((name) => name !== '__proto__'),
     optimizer,

@@ -21,6 +21,7 @@ const training: MessageOf<'welcome'>['training'] = {
   wire: 'float32',
   localSteps: 1,
   localFrom: 0,
+  flip: false,
   optimizers: { ...DEFAULT_OPTIMIZERS },
 };
 

@@ -190,6 +190,7 @@ const welcome = z.strictObject({
     wire: z.enum(WIRES),
     localSteps: z.int().min(1).max(MAX_LOCAL_STEPS),
     localFrom: round,
+    flip: z.boolean(),
     optimizers: z.record(networkName, optimizerSpecSchema),
   }),
   /** What follows in `program` messages, one per phase and shard size. */
