@@ -11,7 +11,9 @@ type Attrs = Pick<tf.DepthwiseConv2dNativeAttrs, 'strides' | 'pad' | 'dilations'
 
 /** Of an input [N, H, W, C] and a filter [kh, kw, C, M]. */
 function geometryOf(input: Shape4D, filter: Shape4D, attrs: Attrs): ConvolutionGeometry {
-  const { strides, pad, dilations, dimRoundingMode } = attrs;
+  const { strides, pad, dimRoundingMode } = attrs;
+  // tf.layers gives none by null.
+  const dilations = (attrs.dilations as number | [number, number] | null) ?? 1;
   const isDepthwise = true;
   return geometryFrom(
     tf.backend_util.computeConv2DInfo(input, filter, strides, dilations, pad, dimRoundingMode, isDepthwise),

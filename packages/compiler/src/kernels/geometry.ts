@@ -1,4 +1,4 @@
-import * as tf from '@tensorflow/tfjs-core';
+import type * as tf from '@tensorflow/tfjs-core';
 import { CompileError } from '../errors.ts';
 import type { ConvolutionGeometry, Node } from '../graph.ts';
 

@@ -46,7 +46,7 @@ function repeats(weights: Weights, input: number): number | undefined {
 
 /** [outputs, inputs], or its transpose. */
 function matrix(weights: Weights, input: number, transposed: boolean): Node {
-  const values = new Array<number>(weights.length * input).fill(0);
+  const values = Array<number>(weights.length * input).fill(0);
   for (const [i, terms] of weights.entries()) {
     for (const { index, weight } of terms) {
       const place = transposed ? index * weights.length + i : i * input + index;
