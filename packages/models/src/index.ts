@@ -4,14 +4,17 @@ import { disposeModel, manifestOf, type Model } from '@gantry/core/tfjs';
 import { dcgan } from './dcgan.ts';
 import { MODEL_NAMES, type ModelName } from './names.ts';
 import { tiny } from './tiny.ts';
+import { wganGp } from './wgan-gp.ts';
 
 export { dcgan } from './dcgan.ts';
+export { gradientPenaltySteps, MIX, type GradientPenalty } from './gradient-penalty.ts';
 export * from './losses.ts';
 export { onePassStep, type GanLoss, type LogitLoss } from './one-pass.ts';
 export { MODEL_NAMES, type ModelName } from './names.ts';
 export { tiny } from './tiny.ts';
+export { wganGp } from './wgan-gp.ts';
 
-const MODELS: Readonly<Record<ModelName, () => Model>> = { dcgan, tiny };
+const MODELS: Readonly<Record<ModelName, () => Model>> = { dcgan, tiny, 'wgan-gp': wganGp };
 
 function isModelName(name: string): name is ModelName {
   return Object.hasOwn(MODELS, name);
