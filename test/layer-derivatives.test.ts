@@ -14,6 +14,7 @@ const {
   dense,
   depthwiseConv2d,
   elu,
+  embedding,
   flatten,
   globalAveragePooling2d,
   globalMaxPooling2d,
@@ -141,6 +142,15 @@ const LAYERS: Readonly<Record<string, () => Layers>> = {
   ),
 };
 
+/** Layers that take whole numbers: there is no derivative with respect to them. */
+const OF_INDICES: Readonly<Record<string, () => Layers>> = {
+  embedding: () => [
+    embedding({ inputDim: 4, outputDim: 3, inputLength: 2 }),
+    flatten(),
+    dense({ units: 2, activation: 'tanh' }),
+  ],
+};
+
 const SAMPLES = 2;
 
 /** Numbers between −1 and 1, the same in every run. */
@@ -167,8 +177,10 @@ class Subject {
   readonly network: Network;
   readonly variables: Readonly<Record<string, tf.Variable>>;
   readonly inputs: Readonly<Record<'x' | 'u' | 'v', Numbers>>;
+  readonly #isIndexed: boolean;
 
-  constructor(layersOf: () => Layers) {
+  constructor(layersOf: () => Layers, isIndexed = false) {
+    this.#isIndexed = isIndexed;
     this.network = layers.sequential({ name: 'net', layers: [...layersOf()] });
     const variables = variablesOf(this.network, true);
     this.variables = Object.fromEntries(variables.map(({ name, variable }) => [name, variable]));
@@ -179,7 +191,12 @@ class Subject {
     });
     const [inputShape, outputShape] = [this.network.inputs[0]?.shape ?? [], this.network.outputShape as number[]];
     const x = [SAMPLES, ...(inputShape.slice(1) as number[])];
-    this.inputs = { x: numbers(x, 7), v: numbers(x, 8), u: numbers([SAMPLES, ...outputShape.slice(1)], 9) };
+    const indices = { shape: x, data: Float32Array.of(3, 0, 2, 3) };
+    this.inputs = {
+      x: isIndexed ? indices : numbers(x, 7),
+      v: numbers(x, 8),
+      u: numbers([SAMPLES, ...outputShape.slice(1)], 9),
+    };
   }
 
   /** Compiled: the sum, its gradients, and those of the derivative of the sum along v. */
@@ -201,6 +218,7 @@ class Subject {
       (inputs) => {
         const { x, u, v } = inputs as Record<'x' | 'u' | 'v', tf.Tensor>;
         const along = () => tf.sum(tf.mul(v, tf.grad((at: tf.Tensor) => sum(at, u))(x)));
+        if (this.#isIndexed) return { sum: sum(x, u), ...gradients(() => sum(x, u), 'first') };
         return {
           sum: sum(x, u),
           'first/x': tf.grad((at: tf.Tensor) => sum(at, u))(x),
@@ -235,16 +253,13 @@ class Subject {
       Array.from(data, (_, i) => difference((by) => (data[i] = (data[i] ?? NaN) + by), of, step));
     const moveX = (by: number) => x.data.forEach((value, i) => (x.data[i] = value + by * (v.data[i] ?? NaN)));
     const along = () => difference(moveX, sum, SECOND_STEP);
-    return {
-      sum: [sum()],
-      'first/x': each(x, sum, FIRST_STEP),
-      ...Object.fromEntries(
-        Object.keys(weights).map((name) => [`first/${name}`, each(weights[name] as Values, sum, FIRST_STEP)]),
-      ),
-      ...Object.fromEntries(
-        Object.keys(weights).map((name) => [`second/${name}`, each(weights[name] as Values, along, SECOND_STEP)]),
-      ),
-    };
+    const weightDerivatives = (prefix: string, of: () => number, step: number) =>
+      Object.fromEntries(
+        Object.entries(weights).map(([name, values]) => [`${prefix}/${name}`, each(values, of, step)]),
+      );
+    const first = { sum: [sum()], ...weightDerivatives('first', sum, FIRST_STEP) };
+    if (this.#isIndexed) return first;
+    return { ...first, 'first/x': each(x, sum, FIRST_STEP), ...weightDerivatives('second', along, SECOND_STEP) };
   }
 }
 
@@ -254,17 +269,24 @@ const SECOND_STEP = 1e-4;
 /** Float32's own errors are below both. */
 const BOUNDS = { sum: 1e-5, first: 1e-5, second: 1e-4 } as const;
 
-describe('a layer has the derivatives of its function, first and second', () => {
-  it.each(Object.keys(LAYERS))('%s', async (name) => {
-    const subject = new Subject(LAYERS[name] ?? (() => []));
-    const expected = subject.expected();
-    for (const [engine, results] of Object.entries(await subject.derivatives())) {
-      expect(Object.keys(results).toSorted()).toEqual(Object.keys(expected).toSorted());
-      for (const [output, values] of Object.entries(expected)) {
-        const bound = BOUNDS[output.split('/')[0] as keyof typeof BOUNDS];
-        expect(relativeError(results[output] ?? [], values), `${output}, ${engine}`).toBeLessThan(bound);
-      }
+async function expectDerivatives(subject: Subject): Promise<void> {
+  const expected = subject.expected();
+  for (const [engine, results] of Object.entries(await subject.derivatives())) {
+    expect(Object.keys(results).toSorted()).toEqual(Object.keys(expected).toSorted());
+    for (const [output, values] of Object.entries(expected)) {
+      const bound = BOUNDS[output.split('/')[0] as keyof typeof BOUNDS];
+      expect(relativeError(results[output] ?? [], values), `${output}, ${engine}`).toBeLessThan(bound);
     }
-    subject.network.dispose();
+  }
+  subject.network.dispose();
+}
+
+describe('a layer has the derivatives of its function', () => {
+  it.each(Object.entries(LAYERS))('first and second: %s', async (_, layersOf) => {
+    await expectDerivatives(new Subject(layersOf));
+  });
+
+  it.each(Object.entries(OF_INDICES))('first: %s', async (_, layersOf) => {
+    await expectDerivatives(new Subject(layersOf, true));
   });
 });

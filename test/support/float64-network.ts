@@ -309,6 +309,12 @@ function linear(layer: Layer, x: Values, weight: (name: string) => Values, confi
       return overMap(x, (all) => Math.max(...all));
     case 'UpSampling2D':
       return upsampled(x, config['size'] as [number, number], config['interpolation'] === 'nearest');
+    case 'Embedding': {
+      const table = weight('embeddings');
+      const size = table.shape[1] ?? 0;
+      const data = Array.from(x.data, (index) => [...table.data.subarray(index * size, (index + 1) * size)]);
+      return valuesOf(outputShape, data.flat());
+    }
     case 'Cropping2D':
       return shifted(x, outputShape, config['cropping'] as Widths, 1);
     case 'ZeroPadding2D':
