@@ -5,7 +5,8 @@ import { gradientName } from '@gantry/core';
 import { disposeModel, modelVariables, runPhase, type Model, type Network } from '@gantry/core/tfjs';
 import { crossEntropy, gradientPenaltySteps, MIX, wasserstein, type GanLoss } from '@gantry/models';
 import { onEveryEngine, type Numbers } from './support/compiled-function.ts';
-import { applyInFloat64, valuesOf, type Values, type Weights } from './support/float64-network.ts';
+import { valuesOf, type Values } from './support/float64-maps.ts';
+import { applyInFloat64, type Weights } from './support/float64-network.ts';
 
 const { conv2d, conv2dTranspose, dense, flatten, layerNormalization, leakyReLU, reshape } = layers.layers;
 

@@ -3,7 +3,8 @@ import * as layers from '@tensorflow/tfjs-layers';
 import { describe, expect, it } from 'vitest';
 import { applyInTraining, variablesOf, type Network } from '@gantry/core/tfjs';
 import { onEveryEngine, type Numbers } from './support/compiled-function.ts';
-import { applyInFloat64, valuesOf, type Values, type Weights } from './support/float64-network.ts';
+import { valuesOf, type Values } from './support/float64-maps.ts';
+import { applyInFloat64, type Weights } from './support/float64-network.ts';
 
 const {
   activation,

@@ -44,13 +44,13 @@ export function gradientPenaltySteps({
         { name: 'distance', chart: 'Distance', label: 'real − fake' },
         { name: 'slope', chart: 'Slope', label: 'between real and fake' },
       ],
-      gradients: (networks, inputs) => criticRound(loss, weight, networks, inputs as Inputs),
+      gradients: (networks, inputs) => criticRound(loss, weight, networks, inputs),
     },
     {
       name: 'generator',
       updates: ['generator'],
       reports: [{ name: 'generatorLoss', chart: 'Loss', label: 'generator' }],
-      gradients: (networks, inputs) => generatorRound(loss, networks, inputs as Inputs),
+      gradients: (networks, inputs) => generatorRound(loss, networks, inputs),
     },
   ];
 }
