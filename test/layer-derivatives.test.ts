@@ -9,6 +9,7 @@ import { applyInFloat64, type Weights } from './support/float64-network.ts';
 const {
   activation,
   averagePooling2d,
+  batchNormalization,
   conv2d,
   conv2dTranspose,
   cropping2D,
@@ -65,6 +66,11 @@ const LAYERS: Readonly<Record<string, () => Layers>> = {
   ELU: () => [dense({ units: 4, ...ROW }), elu(), dense({ units: 2 })],
   'thresholded ReLU': () => [dense({ units: 4, ...ROW }), thresholdedReLU({ theta: 0.2 }), dense({ units: 2 })],
   softmax: () => [dense({ units: 4, ...ROW }), softmax({}), dense({ units: 2 })],
+  'batch normalization': () => [
+    conv2d({ filters: 3, kernelSize: 2, useBias: false, ...MAPS }),
+    batchNormalization({ epsilon: 1e-2 }),
+    activation({ activation: 'tanh' }),
+  ],
   'layer normalization of rows': () => [dense({ units: 4, ...ROW }), layerNormalization(), dense({ units: 2 })],
   'layer normalization of maps': () => [
     conv2d({ filters: 3, kernelSize: 2, ...MAPS }),

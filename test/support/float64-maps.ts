@@ -166,6 +166,22 @@ export function normalized(x: Values, gamma: Values, beta: Values, epsilon: numb
   });
 }
 
+/** Of each channel, the last axis, over all else. */
+export function batchNormalized(x: Values, gamma: Values, beta: Values, epsilon: number): Values {
+  const channels = gamma.data.length;
+  const data = new Float64Array(x.data.length);
+  for (let channel = 0; channel < channels; channel++) {
+    const own = x.data.filter((_, i) => i % channels === channel);
+    const of = ({ data: all }: Values) => ({
+      shape: [own.length],
+      data: new Float64Array(own.length).fill(get(all, channel)),
+    });
+    const row = normalized({ shape: [own.length], data: own }, of(gamma), of(beta), epsilon);
+    row.data.forEach((value, i) => (data[i * channels + channel] = value));
+  }
+  return { shape: x.shape, data };
+}
+
 export function upsampled(x: Values, [down, across]: readonly [number, number], isNearest: boolean): Values {
   const shape = x.shape as Map4;
   const [n, h, w, c] = shape;

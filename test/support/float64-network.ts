@@ -1,9 +1,10 @@
 /**
  * tf.layers networks in double precision, plainly written down: what compiled derivatives are held against, by finite
- * differences. Forward and in training mode only, without dropout and batch normalization.
+ * differences. Forward and in training mode only, without dropout.
  */
 import type { Network } from '@gantry/core/tfjs';
 import {
+  batchNormalized,
   byRow,
   type Config,
   convolved,
@@ -101,6 +102,8 @@ function linear(layer: Layer, x: Values, weight: (name: string) => Values, confi
       return mapped(x, (v) => (v > (config['theta'] as number) ? v : 0));
     case 'Softmax':
       return byRow(x, softmax);
+    case 'BatchNormalization':
+      return batchNormalized(x, weight('gamma'), weight('beta'), config['epsilon'] as number);
     case 'LayerNormalization':
       return normalized(x, weight('gamma'), weight('beta'), config['epsilon'] as number);
     case 'AveragePooling2D':
