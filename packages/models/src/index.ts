@@ -5,15 +5,24 @@ import { dcgan } from './dcgan.ts';
 import { dcgan32 } from './dcgan32.ts';
 import { MODEL_NAMES, type ModelName } from './names.ts';
 import { tiny, tinyRgb } from './tiny.ts';
+import { wganGp } from './wgan-gp.ts';
 
 export { dcgan } from './dcgan.ts';
 export { dcgan32 } from './dcgan32.ts';
+export { gradientPenaltySteps, MIX, type GradientPenalty } from './gradient-penalty.ts';
 export * from './losses.ts';
 export { onePassStep, type GanLoss, type LogitLoss } from './one-pass.ts';
 export { MODEL_NAMES, type ModelName } from './names.ts';
 export { tiny, tinyRgb } from './tiny.ts';
+export { wganGp } from './wgan-gp.ts';
 
-const MODELS: Readonly<Record<ModelName, () => Model>> = { dcgan, dcgan32, tiny, 'tiny-rgb': tinyRgb };
+const MODELS: Readonly<Record<ModelName, () => Model>> = {
+  dcgan,
+  dcgan32,
+  'wgan-gp': wganGp,
+  tiny,
+  'tiny-rgb': tinyRgb,
+};
 
 function isModelName(name: string): name is ModelName {
   return Object.hasOwn(MODELS, name);

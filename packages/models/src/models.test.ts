@@ -55,6 +55,19 @@ describe('a model that ships', () => {
     [a, b].forEach(disposeModel);
   });
 
+  it('wgan-gp has five rounds of the critic before each of the generator, and the size that its layers have', () => {
+    const { phases, networks } = modelManifest('wgan-gp');
+    expect(phases.map(({ name, times, updates }) => [name, times, updates])).toEqual([
+      ['critic', 5, ['discriminator']],
+      ['generator', 1, ['generator']],
+    ]);
+    expect(phases[0]?.inputs).toContainEqual({ name: 'mix', from: 'uniform', shape: [1], streams: [8] });
+    expect(networks.map(({ weights }) => weights.size)).toEqual([
+      129 * 4096 + (25 * 256 + 1) * 128 + (25 * 128 + 1) * 64 + (25 * 64 + 1),
+      (25 + 1) * 64 + (25 * 64 + 1) * 128 + (25 * 128 + 1) * 256 + (4 * 4 * 256 + 1),
+    ]);
+  });
+
   it('tiny has the 443 parameters that it says', () => {
     const manifest = modelManifest('tiny');
     // 8·32 + 2·32 + 9·2 for the generator; (9 + 1)·4 + 64 + 1 for the discriminator.

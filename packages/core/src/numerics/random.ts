@@ -50,8 +50,14 @@ export function keyHigh(seed: number): number {
   return Math.floor(seed / TWO_POW_32);
 }
 
-/** Uniforms in the open interval (0, 1): (word + ½) / 2³². One Philox block gives four. */
-export function fillUniform(out: Float64Array, seed: number, stream: number, step: number, index: number): void {
+/** Uniforms in the open interval (0, 1), in float32 up to 1: (word + ½) / 2³². One Philox block gives four. */
+export function fillUniform(
+  out: Float64Array | Float32Array,
+  seed: number,
+  stream: number,
+  step: number,
+  index: number,
+): void {
   for (let i = 0; i < out.length; i += 4) {
     philox4x32(words, i >>> 2, index, step, stream, seed, keyHigh(seed));
     const end = Math.min(4, out.length - i);

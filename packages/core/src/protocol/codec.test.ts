@@ -79,6 +79,7 @@ const streams = fc.array(fc.nat(2 ** 16 - 1), { minLength: 1, maxLength: 16 });
 const phaseInput = fc.oneof(
   fc.record({ from: is('data'), name: tensorName, shape }),
   fc.record({ from: is('normal'), name: tensorName, shape, streams }),
+  fc.record({ from: is('uniform'), name: tensorName, shape, streams }),
   fc.record({
     from: is('keepMask'),
     name: tensorName,

@@ -119,7 +119,11 @@ describe('manifest', () => {
         if (noise.from === 'normal') noise.streams = [99];
       }),
       inEachPhase(({ inputs }) => {
-        const mask = at(inputs, 2);
+        const mix = at(inputs, 2);
+        if (mix.from === 'uniform') mix.from = 'normal';
+      }),
+      inEachPhase(({ inputs }) => {
+        const mask = at(inputs, 3);
         if (mask.from === 'keepMask') mask.rate = 0.5;
       }),
     ];
@@ -201,7 +205,7 @@ describe('manifest', () => {
         shape: fc.boolean().map((isFlat) => (isFlat ? [2] : [2, 2])),
       }),
       fc.record({
-        from: fc.constant('normal' as const),
+        from: fc.constantFrom('normal' as const, 'uniform' as const),
         name,
         shape,
         streams: fc.array(fc.constant(2), { minLength: 1, maxLength: 1 }),
