@@ -31,7 +31,7 @@ const browser = await launchChromium();
 for (const { name, colorScheme, width, height } of VIEWS) {
   const page = await browser.newPage({ colorScheme, viewport: { width, height }, deviceScaleFactor: 1 });
   await page.goto(link);
-  await page.getByAltText('Sixteen generated digits').waitFor();
+  await page.getByAltText('Sixteen generated pictures').waitFor();
   // The charts and the timeline come with the first update after the snapshot.
   await page.locator('.u-over').nth(3).waitFor();
   const distance = page.locator('figure.chart', { hasText: 'distance' });

@@ -83,7 +83,7 @@ describe.skipIf(!hasOpenssl)(`the dashboard with TLS${hasOpenssl ? '' : ' (skipp
       expect(policy.replace("'wasm-unsafe-eval'", '')).not.toContain('unsafe');
       const state = page.locator('header .state');
       await state.getByText('training').waitFor();
-      await page.getByAltText(/Sixteen generated digits/).waitFor();
+      await page.getByAltText(/Sixteen generated pictures/).waitFor();
       await page.getByRole('button', { name: 'Pause', exact: true }).click();
       await page.getByRole('dialog').getByRole('button', { name: 'Pause', exact: true }).click();
       await page.getByRole('status').getByText('The run pauses after the step under way').waitFor();

@@ -141,7 +141,7 @@ describe.skipIf(!hasChromium)(`the dashboard${note}`, () => {
         { timeout: 10_000 },
       )
       .toEqual([DEFAULT_ENGINE, 'cpu', String(shards)]);
-    const picture = page.getByAltText(/Sixteen generated digits/);
+    const picture = page.getByAltText(/Sixteen generated pictures/);
     await picture.waitFor();
     expect(await picture.evaluate((image) => (image as HTMLImageElement).naturalWidth)).toBe(448);
     await page.getByRole('listitem').filter({ hasText: 'first joined' }).waitFor();
@@ -153,7 +153,7 @@ describe.skipIf(!hasChromium)(`the dashboard${note}`, () => {
     const files = (name: string) => readFileSync(join(path, 'samples', name));
     const epoch = page.getByRole('slider', { name: 'Epoch' });
     await epoch.fill('0');
-    await page.getByAltText('Sixteen generated digits, before training').waitFor();
+    await page.getByAltText('Sixteen generated pictures, before training').waitFor();
     const saved = async (button: string) => {
       const [download] = await Promise.all([
         page.waitForEvent('download'),
@@ -170,7 +170,7 @@ describe.skipIf(!hasChromium)(`the dashboard${note}`, () => {
       await route.continue();
     });
     await page.getByRole('button', { name: 'Play' }).click();
-    await page.getByAltText(/Sixteen generated digits, after epoch 1\b/).waitFor();
+    await page.getByAltText(/Sixteen generated pictures, after epoch 1\b/).waitFor();
     await page.getByRole('button', { name: 'Halt' }).click();
     await page.unrouteAll({ behavior: 'wait' });
     await epoch.press('End');

@@ -71,7 +71,7 @@ const program: Program = {
   seed: 1,
   manifest,
   variants: [{ phase: phase.name, samples: SAMPLES, onnx: new Uint8Array(17 * MILLION).fill(7) }],
-  training: { wire: 'float32', localSteps: 1, localFrom: 0, optimizers: DEFAULT_OPTIMIZERS },
+  training: { wire: 'float32', localSteps: 1, localFrom: 0, flip: false, optimizers: DEFAULT_OPTIMIZERS },
 };
 const IMAGES = SAMPLES * SHARDS;
 const plan: DataPlan = { images: IMAGES, epochs: 2, batch: IMAGES, shardSize: SAMPLES };

@@ -2,7 +2,7 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { cpSync, existsSync, readFileSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { npyHeader } from '../packages/cli/src/npy.ts';
+import { npyHeader } from '@gantry/core';
 import { hasCCompiler } from './support/c-compiler.ts';
 import { digestOf, readJson, readToken, temporaryDirectory, trainedDigest } from './support/gantry.ts';
 import { isRequired } from './support/requirements.ts';

@@ -29,7 +29,7 @@ const WELCOME: MessageOf<'welcome'> = {
   seed: 7,
   heartbeatMs: 1000,
   manifest: manifestToWire(manifest),
-  training: { wire: 'int8', localSteps: 4, localFrom: LOCAL_ROUND, optimizers: { ...DEFAULT_OPTIMIZERS } },
+  training: { wire: 'int8', localSteps: 4, localFrom: LOCAL_ROUND, flip: false, optimizers: { ...DEFAULT_OPTIMIZERS } },
   programs: [{ phase: 'step', samples: 2, bytes: 40, sha256: HASH }],
 };
 const BATCH = { step: 3, iteration: 0, first: 0, samples: 2 };

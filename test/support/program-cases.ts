@@ -48,17 +48,20 @@ type Binary = (x: tf.Tensor, y: tf.Tensor) => tf.Tensor;
 
 const UNARY: readonly Unary[] = [
   tf.abs,
+  tf.elu,
   tf.exp,
   tf.log,
   tf.neg,
   tf.relu,
   tf.rsqrt,
+  tf.selu,
   tf.sigmoid,
   tf.softplus,
   tf.sqrt,
   tf.square,
   tf.tanh,
   (x) => tf.leakyRelu(x, 0.3),
+  (x) => tf.softmax(x),
   (x) => tf.clipByValue(x, -0.5, 0.5),
   (x) => tf.cast(tf.cast(x, 'int32'), 'float32'),
   // Of two zeros, one is chosen.
@@ -75,7 +78,7 @@ const UNARY: readonly Unary[] = [
   (x) => tf.where(tf.logicalNot(tf.less(x, 0)), x, 0),
   (x) => tf.step(x, 0.5),
 ];
-const BINARY: readonly Binary[] = [tf.add, tf.div, tf.maximum, tf.minimum, tf.mul, tf.pow, tf.sub];
+const BINARY: readonly Binary[] = [tf.add, tf.div, tf.maximum, tf.minimum, tf.mul, tf.pow, tf.prelu, tf.sub];
 const unary = fc.constantFrom(...UNARY);
 const binary = fc.constantFrom(...BINARY);
 const reduction = fc.constantFrom<((x: tf.Tensor, axes: number[]) => tf.Tensor)[]>(tf.max, tf.mean, tf.min, tf.sum);
@@ -140,6 +143,14 @@ const part = fc.oneof(
     taps: fc.integer({ min: 1, max: 5 }),
     strides: fc.constantFrom(1, 2),
   }),
+  fc.record({
+    kind: fc.constant('window' as const),
+    of: fc.constantFrom('average', 'depthwise', 'largest', 'resized'),
+    side: fc.integer({ min: 5, max: 12 }),
+    channels: fc.integer({ min: 1, max: 20 }),
+    taps: fc.integer({ min: 1, max: 4 }),
+    strides: fc.integer({ min: 1, max: 3 }),
+  }),
 );
 type Part = typeof part extends fc.Arbitrary<infer T> ? T : never;
 
@@ -166,6 +177,25 @@ function pieceOf(random: Part): Piece {
     case 'reduction': {
       const { shape, axes, reduce } = random;
       return { shapes: [shape, shape], values: ordinary, compute: (x, y) => reduce(tf.mul(tf.add(x, y), y), axes) };
+    }
+    case 'window': {
+      const { of, side, channels, taps, strides } = random;
+      const compute = (x: tf.Tensor, filter: tf.Tensor) => {
+        const maps = x as tf.Tensor4D;
+        if (of === 'average') return tf.avgPool(maps, taps, strides, 'same');
+        if (of === 'largest') return tf.maxPool(maps, taps, strides, 'same');
+        if (of === 'depthwise') return tf.depthwiseConv2d(maps, filter as tf.Tensor4D, strides, 'same');
+        return tf.image.resizeBilinear(maps, [side * taps, side + strides]);
+      };
+      return {
+        shapes: [
+          [2, side, side, channels],
+          [taps, taps, channels, 2],
+        ],
+        values: ordinary,
+        // With the gradient, as the derivative of a sum of squares.
+        compute: (x, filter) => tf.grad((at: tf.Tensor) => tf.sum(tf.square(compute(at, filter))))(x),
+      };
     }
     case 'convolution': {
       const { side, channels, taps, strides } = random;

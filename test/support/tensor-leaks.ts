@@ -12,7 +12,7 @@ export async function expectNoTensorLeft(name: 'tensorflow' | 'tfjs'): Promise<v
     seed: 0,
     manifest,
     variants: [],
-    training: { wire: 'float32', localSteps: 1, localFrom: 0, optimizers: {} },
+    training: { wire: 'float32', localSteps: 1, localFrom: 0, flip: false, optimizers: {} },
   });
   await engine.setWeights(initialState(manifest, 0).weights);
   const data = new Uint8Array(2 * sampleBytes(manifest));

@@ -1,8 +1,7 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Examination } from '@gantry/evaluation';
-import { GantryError } from '@gantry/core';
-import { npyHeader } from './npy.ts';
+import { GantryError, npyHeader } from '@gantry/core';
 
 /**
  * Writes what a classifier tells of held-out images and of each draw's pictures: `real-features.npy` [count,64] and

@@ -2,7 +2,20 @@
 export { GantryError, type ErrorCode } from '@gantry/core';
 export { gridPng, writeGif, type Summary } from '@gantry/coordinator';
 export type { Findings, Pictures } from '@gantry/evaluation';
-export { MODEL_NAMES, modelNamed } from '@gantry/models';
+export {
+  MIX,
+  MODEL_NAMES,
+  crossEntropy,
+  gradientPenaltySteps,
+  hinge,
+  leastSquares,
+  modelNamed,
+  onePassStep,
+  wasserstein,
+  type GanLoss,
+  type GradientPenalty,
+  type LogitLoss,
+} from '@gantry/models';
 export { runWorker, type WorkerOptions } from '@gantry/worker';
 export { LiveRun, type Serving } from './api/live-run.ts';
 export type { LocalWorkers } from './api/local-workers.ts';

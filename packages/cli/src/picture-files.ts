@@ -1,7 +1,7 @@
 import { open, rename, rm, writeFile } from 'node:fs/promises';
 import { gridPng } from '@gantry/coordinator';
+import { npyHeader } from '@gantry/core';
 import { joinedPictures, type Pictures } from '@gantry/evaluation';
-import { npyHeader } from './npy.ts';
 
 /** Writes so many pictures as one grid; they are all in memory. */
 export async function writeGrid(file: string, parts: AsyncIterable<Pictures>, count: number): Promise<void> {

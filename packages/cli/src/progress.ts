@@ -101,7 +101,8 @@ export class Progress {
       case 'epoch': {
         const { epoch, seconds } = update;
         const of = this.#plan?.epochs ?? '?';
-        return this.#line(`epoch ${epoch}/${of}: ${seconds.toFixed(1)} s, ${this.#description}, ${this.#picture}`);
+        const parts = [`${seconds.toFixed(1)} s`, this.#description, this.#picture].filter(Boolean);
+        return this.#line(`epoch ${epoch}/${of}: ${parts.join(', ')}`);
       }
       case 'evaluation':
         return this.#line(evaluationLine(update.evaluation));

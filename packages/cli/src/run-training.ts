@@ -1,8 +1,11 @@
 import { once } from 'node:events';
+import { existsSync } from 'node:fs';
+import path from 'node:path';
 import type { Summary } from '@gantry/coordinator';
 import { GantryError } from '@gantry/core';
 import type { Command } from 'commander';
 import { train, type TrainOptions } from './api/train.ts';
+import { DecodingProgress } from './decoding-progress.ts';
 import { reportFailure } from './errors.ts';
 import { resumeCommand } from './options/resume-command.ts';
 import { runSettings, type RunFlags } from './options/run-options.ts';
@@ -28,7 +31,19 @@ export async function runTraining(
     if (!ended) notice('stopping after this step; once more to stop at once');
   });
   const settings = await runSettings(flags);
-  const run = await train({ ...settings, workers, listen, stay: true, signal: stop.signal });
+  const decoding = new DecodingProgress(process.stderr);
+  const asked = { ...settings, workers, listen, stay: true, signal: stop.signal };
+  const run = await train({ ...asked, decoded: (done, total) => decoding.show(done, total) })
+    .catch((error: unknown) => {
+      if (!stop.signal.aborted || error instanceof GantryError) throw error;
+      return undefined;
+    })
+    .finally(() => decoding.stop());
+  if (!run) {
+    process.stderr.write('stopped while images were decoded: no step was done\n');
+    process.exitCode = stopCode;
+    return;
+  }
   notice(`${settings.resume ? 'resuming run' : 'run'} ${settings.run}`);
   for (const warning of run.serving.warnings) notice(`warning: ${warning}`);
   // What is no terminal may be a log, which others read.
@@ -64,11 +79,13 @@ export async function runTraining(
   if (!summary && !failed) process.exitCode = stopCode;
 }
 
-function report(path: string, summary: Summary, json: boolean): void {
-  if (json) process.stdout.write(`${JSON.stringify({ run: path, ...summary })}\n`);
+function report(run: string, summary: Summary, json: boolean): void {
+  if (json) process.stdout.write(`${JSON.stringify({ run, ...summary })}\n`);
   const { steps, seconds, imagesPerSecond, weightsDigest } = summary;
+  // Where nothing can write pictures there is none.
+  const shown = ['samples.gif', 'summary.json'].find((name) => existsSync(path.join(run, name))) ?? '';
   process.stderr.write(
     `done: ${steps} steps in ${seconds.toFixed(1)} s (${imagesPerSecond.toFixed(0)} images/s), ` +
-      `weights ${weightsDigest.slice(0, 16)}, ${path}/samples.gif\n`,
+      `weights ${weightsDigest.slice(0, 16)}, ${run}/${shown}\n`,
   );
 }

@@ -80,8 +80,8 @@ describe('errors', () => {
     [
       'an unusual fused activation',
       'unsupported-argument',
-      /'elu'/,
-      withX((a, b) => tf.fused.matMul({ a, b, transposeB: true, activation: 'elu' })),
+      /'relu6'/,
+      withX((a, b) => tf.fused.matMul({ a, b, transposeB: true, activation: 'relu6' })),
     ],
     ['strings', 'unsupported-argument', /'string'/, withX(() => tf.tensor(['a', 'b']))],
   ])('%s', (_, code, message, fn) => {

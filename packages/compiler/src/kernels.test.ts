@@ -2,6 +2,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { describe, expect, it } from 'vitest';
 import { compile } from './index.ts';
 import { kernelTable } from './kernels/table.ts';
+import { type KernelCase, layerKernelCases } from './testing/layer-kernel-cases.ts';
 import {
   expectSameAsTfjs,
   input,
@@ -13,30 +14,25 @@ import {
   values,
 } from './testing/oracle.ts';
 
-interface Case {
-  readonly inputs: readonly tf.Tensor[];
-  readonly fn: (...inputs: tf.Tensor[]) => tf.Tensor | tf.Tensor[];
-}
-
 const a = values([3, 1, 4]);
 const b = values([2, 1], { seed: 2 });
 const positive = values([2, 3], { low: 0.1, high: 3 });
 const booleans = tf.greater(values([3, 2, 4], { seed: 3 }), 0);
 const integers = tf.cast(values([2, 3, 4], { low: -9, high: 9 }), 'int32');
 
-const unary = (fn: (x: tf.Tensor) => tf.Tensor, x = a): Case => ({ inputs: [x], fn });
-const binary = (fn: (x: tf.Tensor, y: tf.Tensor) => tf.Tensor, x = a, y = b): Case => ({ inputs: [x, y], fn });
+const unary = (fn: (x: tf.Tensor) => tf.Tensor, x = a): KernelCase => ({ inputs: [x], fn });
+const binary = (fn: (x: tf.Tensor, y: tf.Tensor) => tf.Tensor, x = a, y = b): KernelCase => ({ inputs: [x, y], fn });
 
 /** Comparisons need some equal elements. */
 const rounded = tf.cast(integers, 'float32');
 const shifted = tf.cast(tf.cast(values([3, 1], { low: -9, high: 9, seed: 4 }), 'int32'), 'float32');
 
 const image = values([2, 5, 6, 3]);
-const fusedActivations = ['linear', 'relu', 'sigmoid', 'leakyrelu'] as const;
+const fusedActivations = ['linear', 'relu', 'sigmoid', 'elu', 'leakyrelu'] as const;
 const filter = values([3, 2, 3, 4], { seed: 5 });
 
 /** One or more calls of each kernel, through the tfjs op that runs it. */
-const cases: Record<string, readonly Case[]> = {
+const cases: Record<string, readonly KernelCase[]> = {
   Abs: [unary((x) => tf.abs(x)), unary(tf.abs, integers)],
   Exp: [unary(tf.exp)],
   Log: [unary(tf.log, positive)],
@@ -200,12 +196,13 @@ const cases: Record<string, readonly Case[]> = {
       fn: (x, mean, variance) => tf.batchNorm(x, mean, variance),
     },
   ],
+  ...layerKernelCases,
 };
 
 /** A case's inputs and outputs by name. */
-const inputsOf = ({ inputs }: Case): Tensors => Object.fromEntries(inputs.map((tensor, i) => [`in${i}`, tensor]));
+const inputsOf = ({ inputs }: KernelCase): Tensors => Object.fromEntries(inputs.map((tensor, i) => [`in${i}`, tensor]));
 const functionOf =
-  ({ fn }: Case): Traced =>
+  ({ fn }: KernelCase): Traced =>
   (inputs) => {
     const outputs = fn(...Object.values(inputs));
     return Object.fromEntries((Array.isArray(outputs) ? outputs : [outputs]).map((output, i) => [`out${i}`, output]));

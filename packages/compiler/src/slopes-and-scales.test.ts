@@ -85,6 +85,26 @@ describe('leaky ReLU with dropout', () => {
     for (const form of ['direct', 'spectral'] as const) await expectSameAsTfjs(power, { x, filter1 }, {}, form);
   });
 
+  it('has a second derivative of the same slope', async () => {
+    const fn = (inputs: Tensors) => {
+      const [x, dy] = [input(inputs, 'x'), input(inputs, 'dy')];
+      const isAbove = tf.greater(x, 0);
+      const [above, below] = [isAbove, tf.logicalNot(isAbove)].map((mask) => tf.cast(mask, 'float32'));
+      // As tfjs differentiates where(isAbove, dy, 0.3 · dy), in both orders.
+      const [one, rest] = [tf.mul(dy, above as tf.Tensor), tf.mul(tf.mul(dy, below as tf.Tensor), 0.3)];
+      const [there, back] = [tf.add(one, rest), tf.add(rest, one)];
+      return { y: tf.leakyRelu(x, 0.3), dx: tf.grad((at) => tf.leakyRelu(at, 0.3))(x, dy), there, back };
+    };
+    const [x, dy] = [values([4, 9]), values([4, 9], { seed: 2 })];
+    const counts = operatorCounts(await expectSameAsTfjs(fn, { x, dy }));
+    expect([counts['Clip'], counts['Greater'], counts['Cast'], counts['Not']]).toEqual([
+      1,
+      undefined,
+      undefined,
+      undefined,
+    ]);
+  });
+
   it('stays leaky ReLU where nothing is differentiated', () => {
     const fn = ({ x, mask }: Tensors) => ({
       y: tf.mul(tf.leakyRelu(x as tf.Tensor, 0.3), tf.cast(mask as tf.Tensor, 'float32')),

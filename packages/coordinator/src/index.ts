@@ -8,7 +8,7 @@ export {
   weightsDigest,
 } from './storage/checkpoint-store.ts';
 export { openCluster, type Cluster, type Links } from './network/cluster.ts';
-export { loadDataSet, type DataSet } from './run/data-set.ts';
+export { directoryOf, loadDataSet, type DataSet, type DataSetOptions } from './run/data-set.ts';
 export { compileTraining, convolutionsOn } from './run/programs.ts';
 export { bestCheckpoint } from './run/best-checkpoint.ts';
 export { recordedRun, type RecordedRun } from './run/recorded-run.ts';

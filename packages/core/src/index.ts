@@ -14,7 +14,9 @@ export { GantryError, type ErrorCode } from './errors.ts';
 export { terminalLine } from './events/event-words.ts';
 export { knownEvent, recordedEvent, type RecordedEvent } from './events/recorded-event.ts';
 export type { EventLine, EventOf, RunEvent } from './events/run-event.ts';
-export { IDX_HEADER_BYTES, decodeIdxImages, readIdxHeader, takeImages, type ImageSet } from './formats/idx.ts';
+export { decodeIdxImages, decodeIdxLabels, idxFileBytes, type IdxKind } from './formats/idx.ts';
+export { imageShape, takeImages, type ImageSet, type ImageShape, type Labels } from './formats/image-set.ts';
+export { npyHeader, readNpy, readNpyIntegers } from './formats/npy.ts';
 export {
   completeContribution,
   contributionLayout,
@@ -48,7 +50,7 @@ export {
   type Section,
 } from './model/manifest.ts';
 export { GRADIENT_NORM_CHART, gradientNormReport, replicaNormReport, type Report } from './model/report.ts';
-export { Stream, epochPermutation, fillKeepMask, fillNormal, fillUniform } from './numerics/random.ts';
+export { Stream, epochPermutation, fillKeepMask, fillNormal, fillUniform, streamAt } from './numerics/random.ts';
 export { log } from './numerics/elementary.ts';
 export { exp } from './numerics/exponential.ts';
 export { philox4x32 } from './numerics/philox.ts';
@@ -115,6 +117,7 @@ export {
   type DataPlan,
   type Shard,
 } from './training/plan.ts';
+export { flipped } from './model/flips.ts';
 export { EpochOrder } from './training/epoch-order.ts';
 export { isLocalRound, type TrainingSpec, type VectorShape } from './training/training-spec.ts';
 export {

@@ -1,13 +1,11 @@
 import * as layers from '@tensorflow/tfjs-layers';
 import type { Model } from '@gantry/core/tfjs';
+import { batchNorm, conv, convTranspose, dropout, leakyRelu, logit, project } from './dcgan-layers.ts';
 import { crossEntropy } from './losses.ts';
 import { onePassStep } from './one-pass.ts';
 
 const IMAGE_SHAPE = [28, 28, 1];
 const NOISE_SIZE = 100;
-const LEAKY_RELU_SLOPE = 0.3;
-const BATCH_NORM_MOMENTUM = 0.99;
-const DROPOUT_RATE = 0.3;
 
 /**
  * The DCGAN of the Keras tutorial (https://www.tensorflow.org/tutorials/generative/dcgan) with Keras' defaults: noise [B,100] →
@@ -24,34 +22,11 @@ export function dcgan(): Model {
   };
 }
 
-const glorotUniform = { kernelInitializer: 'glorotUniform' } as const; // tfjs's own default is another
-
-const leakyRelu = () => layers.layers.leakyReLU({ alpha: LEAKY_RELU_SLOPE });
-
 function generator(): layers.Sequential {
-  const batchNorm = (name: string) =>
-    layers.layers.batchNormalization({ name, momentum: BATCH_NORM_MOMENTUM, epsilon: 1e-3 });
-  const convTranspose = (name: string, filters: number, strides: number, activation: 'linear' | 'tanh' = 'linear') =>
-    layers.layers.conv2dTranspose({
-      ...glorotUniform,
-      name,
-      filters,
-      kernelSize: 5,
-      strides,
-      padding: 'same',
-      useBias: false,
-      activation,
-    });
   return layers.sequential({
     name: 'generator',
     layers: [
-      layers.layers.dense({
-        ...glorotUniform,
-        name: 'dense',
-        units: 7 * 7 * 256,
-        useBias: false,
-        inputShape: [NOISE_SIZE],
-      }),
+      project(7 * 7 * 256, NOISE_SIZE),
       batchNorm('bn0'),
       leakyRelu(),
       layers.layers.reshape({ targetShape: [7, 7, 256] }),
@@ -67,17 +42,6 @@ function generator(): layers.Sequential {
 }
 
 function discriminator(): layers.Sequential {
-  const conv = (name: string, filters: number, inputShape?: number[]) =>
-    layers.layers.conv2d({
-      ...glorotUniform,
-      name,
-      filters,
-      kernelSize: 5,
-      strides: 2,
-      padding: 'same',
-      ...(inputShape && { inputShape }),
-    });
-  const dropout = (name: string) => layers.layers.dropout({ name, rate: DROPOUT_RATE });
   return layers.sequential({
     name: 'discriminator',
     layers: [
@@ -88,7 +52,7 @@ function discriminator(): layers.Sequential {
       leakyRelu(),
       dropout('dropout2'),
       layers.layers.flatten(),
-      layers.layers.dense({ ...glorotUniform, name: 'dense', units: 1 }),
+      logit(),
     ],
   });
 }

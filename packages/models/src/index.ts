@@ -2,16 +2,27 @@ import { GantryError } from '@gantry/core';
 import type { ModelManifest } from '@gantry/core';
 import { disposeModel, manifestOf, type Model } from '@gantry/core/tfjs';
 import { dcgan } from './dcgan.ts';
+import { dcgan32 } from './dcgan32.ts';
 import { MODEL_NAMES, type ModelName } from './names.ts';
-import { tiny } from './tiny.ts';
+import { tiny, tinyRgb } from './tiny.ts';
+import { wganGp } from './wgan-gp.ts';
 
 export { dcgan } from './dcgan.ts';
+export { dcgan32 } from './dcgan32.ts';
+export { gradientPenaltySteps, MIX, type GradientPenalty } from './gradient-penalty.ts';
 export * from './losses.ts';
 export { onePassStep, type GanLoss, type LogitLoss } from './one-pass.ts';
 export { MODEL_NAMES, type ModelName } from './names.ts';
-export { tiny } from './tiny.ts';
+export { tiny, tinyRgb } from './tiny.ts';
+export { wganGp } from './wgan-gp.ts';
 
-const MODELS: Readonly<Record<ModelName, () => Model>> = { dcgan, tiny };
+const MODELS: Readonly<Record<ModelName, () => Model>> = {
+  dcgan,
+  dcgan32,
+  'wgan-gp': wganGp,
+  tiny,
+  'tiny-rgb': tinyRgb,
+};
 
 function isModelName(name: string): name is ModelName {
   return Object.hasOwn(MODELS, name);
@@ -20,7 +31,10 @@ function isModelName(name: string): name is ModelName {
 /** A fresh instance of a model that ships with Gantry. @throws GantryError E_CONFIG if there is none of this name */
 export function modelNamed(name: string): Model {
   if (isModelName(name)) return MODELS[name]();
-  throw new GantryError('E_CONFIG', `there is no model '${name}': expected ${MODEL_NAMES.join(' or ')}`);
+  throw new GantryError(
+    'E_CONFIG',
+    `there is no model '${name}': expected ${MODEL_NAMES.slice(0, -1).join(', ')} or ${MODEL_NAMES.at(-1)}`,
+  );
 }
 
 /** The manifest of a model that ships with Gantry. @throws GantryError E_CONFIG if there is none of this name */

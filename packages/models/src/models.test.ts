@@ -41,7 +41,10 @@ describe('a model that ships', () => {
   });
 
   it.each(['', 'DCGAN', 'gan', 'toString', '__proto__', 'constructor'])('is not called %j', (name) => {
-    const unknown = expect.objectContaining({ code: 'E_CONFIG', message: expect.stringContaining('dcgan or tiny') });
+    const unknown = expect.objectContaining({
+      code: 'E_CONFIG',
+      message: expect.stringContaining('dcgan, dcgan32, wgan-gp, tiny or tiny-rgb'),
+    });
     expect(() => modelNamed(name)).toThrow(unknown);
     expect(() => modelManifest(name)).toThrow(unknown);
   });
@@ -52,11 +55,25 @@ describe('a model that ships', () => {
     [a, b].forEach(disposeModel);
   });
 
+  it('wgan-gp has five rounds of the critic before each of the generator, and the size that its layers have', () => {
+    const { phases, networks } = modelManifest('wgan-gp');
+    expect(phases.map(({ name, times, updates }) => [name, times, updates])).toEqual([
+      ['critic', 5, ['discriminator']],
+      ['generator', 1, ['generator']],
+    ]);
+    expect(phases[0]?.inputs).toContainEqual({ name: 'mix', from: 'uniform', shape: [1], streams: [8] });
+    expect(networks.map(({ weights }) => weights.size)).toEqual([
+      129 * 4096 + (25 * 256 + 1) * 128 + (25 * 128 + 1) * 64 + (25 * 64 + 1),
+      (25 + 1) * 64 + (25 * 64 + 1) * 128 + (25 * 128 + 1) * 256 + (4 * 4 * 256 + 1),
+    ]);
+  });
+
   it('tiny has the 443 parameters that it says', () => {
     const manifest = modelManifest('tiny');
     // 8·32 + 2·32 + 9·2 for the generator; (9 + 1)·4 + 64 + 1 for the discriminator.
     const sizes = ['generator', 'discriminator'].map((name) => networkNamed(manifest, name).weights.size);
     expect(sizes).toEqual([256 + 64 + 18, 40 + 64 + 1]);
     expect(manifest.trainableSize).toBe(443);
+    expect(modelManifest('tiny-rgb').trainableSize).toBe(443 + 2 * 18 + 2 * 36);
   });
 });

@@ -5,6 +5,8 @@ import type { NetworkInTraining, Phase, PhaseResult } from '@gantry/core/tfjs';
 export interface LogitLoss {
   loss(logits: tf.Tensor): tf.Tensor;
   derivative(logits: tf.Tensor): tf.Tensor;
+  /** Whether its derivative is negative somewhere; matters for fake samples in one pass. Default: false. */
+  readonly isDecreasing?: boolean;
 }
 
 /** What the discriminator pays for real and for fake samples, and the generator for its fakes. */
@@ -47,6 +49,12 @@ export function onePassStep(loss: GanLoss): Phase {
 /** The smallest derivative that can be divided out again: a power of two scales the generator's gradient without error. */
 const SMALLEST_DERIVATIVE = 2 ** -64;
 
+/** A derivative that is closer to 0 than 2⁻⁶⁴ is rounded up to it. */
+function awayFromZero(derivative: tf.Tensor, mayBeNegative = false): tf.Tensor {
+  if (!mayBeNegative) return tf.maximum(derivative, SMALLEST_DERIVATIVE);
+  return tf.where(tf.less(tf.abs(derivative), SMALLEST_DERIVATIVE), SMALLEST_DERIVATIVE, derivative);
+}
+
 function onePass(
   loss: GanLoss,
   generator: NetworkInTraining,
@@ -77,8 +85,7 @@ function onePass(
     sums['dFake'] = tf.keep(tf.sum(tf.sigmoid(fakeLogits)));
 
     const dReal = loss.real.derivative(realLogits);
-    // A derivative of the discriminator's loss below 2⁻⁶⁴ is rounded up to it.
-    const dFake = tf.maximum(loss.fake.derivative(fakeLogits), SMALLEST_DERIVATIVE);
+    const dFake = awayFromZero(loss.fake.derivative(fakeLogits), loss.fake.isDecreasing);
     const ratio = tf.div(loss.generator.derivative(fakeLogits), dFake);
     generatorPerDiscriminator = tf.keep(tf.reshape(ratio, [samples, ...images.shape.slice(1).map(() => 1)]));
     (save as tf.GradSaveFunc)([tf.concat([dReal, dFake])]);

@@ -3,7 +3,7 @@ import type { Model } from '@gantry/core/tfjs';
 import { crossEntropy } from './losses.ts';
 import { onePassStep } from './one-pass.ts';
 
-const IMAGE_SHAPE = [8, 8, 1];
+const SIDE = 8;
 const NOISE_SIZE = 8;
 
 /**
@@ -11,10 +11,19 @@ const NOISE_SIZE = 8;
  * out. noise [B,8] → images [B,8,8,1] in [−1, 1], and images → logits [B,1].
  */
 export function tiny(): Model {
+  return tinyOf('tiny', 1);
+}
+
+/** The same in colours, of 551 parameters: images are [B,8,8,3]. */
+export function tinyRgb(): Model {
+  return tinyOf('tiny-rgb', 3);
+}
+
+function tinyOf(name: string, channels: number): Model {
   return {
-    name: 'tiny',
-    networks: { generator: generator(), discriminator: discriminator() },
-    data: { images: IMAGE_SHAPE },
+    name,
+    networks: { generator: generator(channels), discriminator: discriminator(channels) },
+    data: { images: [SIDE, SIDE, channels] },
     draws: { noise: { from: 'normal', shape: [NOISE_SIZE] } },
     phases: [onePassStep(crossEntropy)],
     preview: { draw: 'noise', network: 'generator' },
@@ -23,7 +32,7 @@ export function tiny(): Model {
 
 const glorotUniform = { kernelInitializer: 'glorotUniform' } as const;
 
-function generator(): layers.Sequential {
+function generator(channels: number): layers.Sequential {
   return layers.sequential({
     name: 'generator',
     layers: [
@@ -40,18 +49,18 @@ function generator(): layers.Sequential {
       layers.layers.conv2dTranspose({
         ...glorotUniform,
         name: 'convT1',
-        filters: 1,
+        filters: channels,
         kernelSize: 3,
         strides: 2,
         padding: 'same',
         useBias: false,
         activation: 'tanh',
-      }), // [8,8,1]
+      }), // [8,8,channels]
     ],
   });
 }
 
-function discriminator(): layers.Sequential {
+function discriminator(channels: number): layers.Sequential {
   return layers.sequential({
     name: 'discriminator',
     layers: [
@@ -62,7 +71,7 @@ function discriminator(): layers.Sequential {
         kernelSize: 3,
         strides: 2,
         padding: 'same',
-        inputShape: IMAGE_SHAPE,
+        inputShape: [SIDE, SIDE, channels],
       }), // [4,4,4]
       layers.layers.leakyReLU({ alpha: 0.3 }),
       layers.layers.dropout({ name: 'dropout1', rate: 0.3 }),

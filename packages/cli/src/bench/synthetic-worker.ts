@@ -12,7 +12,7 @@ import {
   peekHeader,
   phaseAt,
   programBytes,
-  samplesIn,
+  samplesInRuns,
   sealFrame,
   sha256,
   type CoordinatorMessage,
@@ -172,6 +172,7 @@ export class SyntheticWorker {
         }
         return;
       case 'weights':
+      case 'update':
         this.#round = message.round;
         this.#compute();
         return;
@@ -223,7 +224,7 @@ export class SyntheticWorker {
       round,
       level: 0,
       index,
-      samples: samplesIn(shard),
+      samples: samplesInRuns(shard.batches),
       computeMs: claimedMs,
       waitMs: 0,
     } as const;

@@ -36,7 +36,7 @@ interface Finding {
 export function doctorCommand(): Command {
   return new Command('doctor')
     .description('what engines and devices this machine has and how fast they are, and why others are missing')
-    .option('--data <dir>', 'folder with images as IDX files (default: the set that comes with Gantry)')
+    .option('--data <dir>', 'images, as train takes them (default: MNIST)')
     .option('--json', 'print the findings as JSON')
     .action(async ({ data, json }: { data?: string; json?: boolean }) => {
       const findings: Finding[] = [];

@@ -3,6 +3,7 @@ import { GantryError, type BatchNorm } from '@gantry/core';
 import { Presets, SingleBar } from 'cli-progress';
 import { Command } from 'commander';
 import type { Evaluation } from '../api/evaluate.ts';
+import { DecodingProgress } from '../decoding-progress.ts';
 import { wholeNumber } from '../options/options.ts';
 import { batchNormOption } from '../options/run-options.ts';
 import { newestRunPath } from '../options/run-paths.ts';
@@ -34,7 +35,7 @@ export function evaluateCommand(): Command {
     )
     .option('--seed <n>', 'seed of the noise (default: 0)', wholeNumber(0))
     .addOption(batchNormOption('pictures'))
-    .option('--data <dir>', 'folder with images as IDX files to compare with (default: those of the run, else MNIST)')
+    .option('--data <dir>', 'images to compare with, as train takes them (default: those of the run, else MNIST)')
     .option('--features <dir>', 'write the features and logits that the figures follow from, as .npy')
     .option('--json', 'print the figures as JSON')
     .action(runEvaluate);
@@ -52,7 +53,8 @@ async function runEvaluate(given: string | undefined, flags: EvaluateFlags): Pro
     import('../feature-files.ts'),
   ]);
   const source = flags.checkpoint === undefined ? asked : await checkpointOf(asked, flags.checkpoint);
-  const bar = progressBar();
+  let bar: SingleBar | undefined;
+  const decoding = new DecodingProgress(process.stderr);
   let evaluation: Evaluation;
   try {
     evaluation = await evaluate(source, {
@@ -61,10 +63,20 @@ async function runEvaluate(given: string | undefined, flags: EvaluateFlags): Pro
       seed,
       batchNorm,
       data,
-      drawn: (pictures) => bar?.increment(pictures),
+      decoded: (done, total) => decoding.show(done, total),
+      notice: (text) => {
+        decoding.stop();
+        process.stderr.write(`${text}\n`);
+      },
+      drawn: (pictures) => {
+        decoding.stop();
+        bar ??= progressBar();
+        bar?.increment(pictures);
+      },
       examined: flags.features === undefined ? undefined : featureFiles(path.resolve(flags.features)),
     });
   } finally {
+    decoding.stop();
     bar?.stop();
   }
   if (flags.features !== undefined && evaluation.noise.features === 'patches') {

@@ -15,6 +15,7 @@ function writersOf(url: string): Readonly<Record<string, (value: unknown) => str
   };
   return {
     data: path,
+    strict: String,
     workers: String,
     threads: String,
     engine: String,

@@ -24,6 +24,7 @@ export interface RunFlags extends OptimizerFlags {
   readonly shardSize?: number;
   readonly seed?: number;
   readonly limit?: number;
+  readonly flip?: boolean;
   readonly ema?: number;
   readonly localSteps?: number;
   readonly localStepsFrom?: number;
@@ -38,6 +39,7 @@ export interface RunFlags extends OptimizerFlags {
   readonly auditAction?: AuditOptions['action'];
   readonly config?: string;
   readonly data?: string;
+  readonly strict?: boolean;
   readonly run?: string;
   readonly resume?: boolean;
   readonly json?: boolean;
@@ -55,6 +57,7 @@ export function addRunOptions(command: Command): Command {
     .option('--shard-size <images>', 'images per shard; part of the result (default: 64)', wholeNumber(2, 4096))
     .option('--seed <n>', 'seed of all randomness (default: 0)', wholeNumber(0))
     .option('--limit <images>', 'use the first images only', wholeNumber(2))
+    .option('--flip', 'flip about half of the images horizontally, anew in each step; part of the result')
     .option(
       '--ema <decay>',
       "average of the generator's weights for pictures: what it keeps in a step, as 0.999",
@@ -106,7 +109,11 @@ export function addRunOptions(command: Command): Command {
       ).choices(AUDIT_ACTIONS),
     )
     .option('--config <file>', 'settings as JSON, with the keys of a run.json, or a whole run.json; options here win')
-    .option('--data <dir>', "folder with MNIST's IDX files, plain or .gz (default: the set that comes with Gantry)")
+    .option(
+      '--data <dir>',
+      'images: a folder of PNG, JPEG or WebP files, images.npy or IDX files, or an .npy file (default: MNIST)',
+    )
+    .option('--strict', 'refuse a folder with files that cannot be decoded, instead of leaving them out')
     .option('--run <dir>', 'run directory (default: runs/<date-time>, or with --resume the newest run)')
     .option('--resume', 'go on with the run from its newest checkpoint')
     .option('--exit', 'end with the run; on a terminal, the dashboard stays until Ctrl-C otherwise')
@@ -121,7 +128,7 @@ export function batchNormOption(what: string): Option {
 
 /** What training needs to know of them. @throws GantryError E_CONFIG if the file of --config is of no use */
 export async function runSettings(flags: RunFlags) {
-  const { config: file, resume = false, data, audit: rate, auditAction: action } = flags;
+  const { config: file, resume = false, data, strict, audit: rate, auditAction: action } = flags;
   if (action !== undefined && rate === undefined) {
     throw new GantryError('E_CONFIG', '--audit-action belongs to --audit SHARE: give both or neither');
   }
@@ -131,13 +138,14 @@ export async function runSettings(flags: RunFlags) {
     resume,
     config,
     data,
+    strict,
     audit: rate === undefined ? undefined : { rate, action },
     stopWithinMs: flags.stopWithin === undefined ? undefined : flags.stopWithin * 1000,
   };
 }
 
 function commandLine(flags: RunFlags): ConfigSource {
-  const { model, epochs, batch, shardSize, seed, limit, ema, checkpointEvery } = flags;
+  const { model, epochs, batch, shardSize, seed, limit, flip, ema, checkpointEvery } = flags;
   const { evaluateEvery, keepGenerators, batchNorm, localSteps, localStepsFrom, wire, convolutions } = flags;
   const ofResult = {
     model,
@@ -146,6 +154,7 @@ function commandLine(flags: RunFlags): ConfigSource {
     shardSize,
     seed,
     limit,
+    flip,
     ema,
     localSteps,
     localStepsFrom,

@@ -11,9 +11,9 @@ import {
 } from '../build.ts';
 import { CompileError } from '../errors.ts';
 import type { ConvolutionGeometry, Node } from '../graph.ts';
+import { elu } from './activation.ts';
+import { geometryFrom, shape4D, type Shape4D } from './geometry.ts';
 import { kernel, type KernelTable } from './kernel.ts';
-
-type Shape4D = [number, number, number, number];
 
 /** Attributes that the three convolution kernels share; the gradients have no dilations. */
 type ConvolutionAttrs = Omit<tf.Conv2DAttrs, 'dilations'> & Partial<Pick<tf.Conv2DAttrs, 'dilations'>>;
@@ -22,34 +22,10 @@ type ConvolutionAttrs = Omit<tf.Conv2DAttrs, 'dilations'> & Partial<Pick<tf.Conv
 function geometryOf(inputShape: Shape4D, filterShape: Shape4D, attrs: ConvolutionAttrs): ConvolutionGeometry {
   const { strides, pad, dataFormat, dilations = 1, dimRoundingMode } = attrs;
   if (dataFormat === 'NCHW') throw new CompileError('unsupported-argument', 'convolutions with dataFormat NCHW');
-  const info = tf.backend_util.computeConv2DInfo(inputShape, filterShape, strides, dilations, pad, dimRoundingMode);
-  return [
-    {
-      inputSize: info.inHeight,
-      outputSize: info.outHeight,
-      taps: info.filterHeight,
-      stride: info.strideHeight,
-      dilation: info.dilationHeight,
-      padBefore: info.padInfo.top,
-    },
-    {
-      inputSize: info.inWidth,
-      outputSize: info.outWidth,
-      taps: info.filterWidth,
-      stride: info.strideWidth,
-      dilation: info.dilationWidth,
-      padBefore: info.padInfo.left,
-    },
-  ];
+  return geometryFrom(
+    tf.backend_util.computeConv2DInfo(inputShape, filterShape, strides, dilations, pad, dimRoundingMode),
+  );
 }
-
-const shape4D = ({ shape }: Node): Shape4D => {
-  const [a, b, c, d, ...rest] = shape;
-  if (a === undefined || b === undefined || c === undefined || d === undefined || rest.length > 0) {
-    throw new CompileError('unsupported-argument', `a convolution needs tensors of rank 4, got [${String(shape)}]`);
-  }
-  return [a, b, c, d];
-};
 
 function activate(x: Node, activation: tf.fused.Activation, leakyreluAlpha = 0.2): Node {
   switch (activation) {
@@ -60,6 +36,8 @@ function activate(x: Node, activation: tf.fused.Activation, leakyreluAlpha = 0.2
       return pointwise(activation, x);
     case 'leakyrelu':
       return leakyRelu(x, leakyreluAlpha);
+    case 'elu':
+      return elu(x);
     default:
       throw new CompileError('unsupported-argument', `a fused '${activation}' activation`);
   }

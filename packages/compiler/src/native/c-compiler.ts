@@ -1,10 +1,10 @@
 import { execFile } from 'node:child_process';
-import { lstat, mkdir, readFile, readdir, rm, stat, writeFile } from 'node:fs/promises';
+import { readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
-import { homedir, tmpdir } from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { CompileError } from '../errors.ts';
+import { OpenToOthers, cacheFolders, requireOwn } from './cache-folders.ts';
 import { CACHE_BYTES, findProgram, keepProgram, newDraft, programKey } from './program-cache.ts';
 
 /** A program takes two seconds on a fast machine. */
@@ -83,40 +83,6 @@ async function run(args: readonly string[], temporary?: string): Promise<string>
 /** What the compiler says of itself and of this processor: what it compiles runs wherever it says the same. */
 const identify = (): Promise<string> => run(['-dM', '-E', '-x', 'c', '/dev/null']);
 
-/** The folder for caches of a user; undefined without a home directory, for which containers say nothing, or `/`. */
-function userCaches(): string | undefined {
-  const given = process.env['XDG_CACHE_HOME'];
-  if (given) return path.resolve(given);
-  const home = process.platform === 'win32' ? homedir() : (process.env['HOME'] ?? '');
-  return path.isAbsolute(home) && home !== '/' ? path.join(home, '.cache') : undefined;
-}
-
-interface CacheFolder {
-  readonly folder: string;
-  /** In a folder of all users, a link could lead elsewhere with each use. */
-  readonly look: typeof stat | typeof lstat;
-}
-
-/**
- * Folders for what was compiled, the better one first: the user's, and a temporary one where that cannot be written. They
- * may be deleted at any time.
- */
-function cacheFolders(): CacheFolder[] {
-  const caches = userCaches();
-  const own = caches === undefined ? [] : [{ folder: path.join(caches, 'gantry'), look: stat }];
-  return [...own, { folder: path.join(tmpdir(), `gantry-${process.getuid?.()}`), look: lstat }];
-}
-
-/** Makes a folder, or takes the one that is there. Nobody else may write there: it is code. */
-async function requireOwn({ folder, look }: CacheFolder): Promise<void> {
-  await mkdir(folder, { recursive: true, mode: 0o700 });
-  const { mode, uid } = await look(folder);
-  if (uid !== process.getuid?.()) throw new Error(`${folder} is another user's`);
-  if ((mode & 0o022) !== 0) {
-    throw new CompileError('c-compiler', `others may write to ${folder}, where compiled programs are kept: fix that`);
-  }
-}
-
 /**
  * Compiles C to a module of Node, unless it was compiled here before and is as it was then.
  * @param source one file that may include those of the `native` folder
@@ -143,6 +109,10 @@ export async function compileC(source: string, maxBytes = CACHE_BYTES): Promise<
       return (await findProgram(place.folder, key)) ?? (await compileInto(place.folder, key, source, maxBytes));
     } catch (error) {
       if (error instanceof CompileError) throw error;
+      if (error instanceof OpenToOthers) {
+        const where = `others may write to ${error.folder}, where compiled programs are kept`;
+        throw new CompileError('c-compiler', `${where}: fix that`, { cause: error });
+      }
       cause = error;
     }
   }

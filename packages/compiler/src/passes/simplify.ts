@@ -30,6 +30,7 @@ const rules: readonly Rule[] = [
   shrinkConstantOperands,
   postponeBroadcast,
   factorSelect,
+  factorChoice,
   tileIsBroadcast,
   mergeBroadcasts,
   mergeReshapes,
@@ -132,6 +133,33 @@ function factorSelect({ op, inputs }: Node): Node | undefined {
   if (factor !== y || alpha?.op.kind !== 'constant') return undefined;
   return pointwise('mul', y, pointwise('select', condition, constant(1, [], y.dtype), alpha));
 }
+
+/**
+ * y · [c] + y · [not c] · a = y · select(c, 1, a), as tfjs writes the second derivative of leakyRelu. Where y is infinite, the left
+ * side is NaN.
+ */
+function factorChoice({ op, inputs }: Node): Node | undefined {
+  const [first, second] = inputs;
+  if (op.kind !== 'pointwise' || op.fn !== 'add' || first === undefined || second === undefined) return undefined;
+  for (const [chosen, scaled] of [
+    [first, second],
+    [second, first],
+  ] as const) {
+    const [y, yes] = factorsOf(chosen);
+    const [rest, alpha] = factorsOf(scaled);
+    const [other, no] = rest ? factorsOf(rest) : [];
+    const condition = yes?.op.kind === 'cast' ? yes.inputs[0] : undefined;
+    const opposite = no?.op.kind === 'cast' ? no.inputs[0] : undefined;
+    if (y === undefined || y !== other || alpha?.op.kind !== 'constant' || condition?.dtype !== 'bool') continue;
+    if (opposite?.op.kind !== 'pointwise' || opposite.op.fn !== 'not' || opposite.inputs[0] !== condition) continue;
+    return pointwise('mul', y, pointwise('select', condition, constant(1, [], y.dtype), alpha));
+  }
+  return undefined;
+}
+
+/** The two operands of a product; nothing for other nodes. */
+const factorsOf = ({ op, inputs }: Node): readonly (Node | undefined)[] =>
+  op.kind === 'pointwise' && op.fn === 'mul' ? inputs : [];
 
 function tileIsBroadcast({ op, inputs, shape }: Node): Node | undefined {
   const [x] = inputs;

@@ -76,7 +76,10 @@ if (!hasCCompiler && (process.env['GANTRY_REQUIRE'] ?? '').split(',').includes('
 }
 
 /** Runs a program as machine code. */
-async function runNative({ onnx, outputs }: CompiledProgram, feeds: Tensors): Promise<Record<string, ort.Tensor>> {
+export async function runNative(
+  { onnx, outputs }: CompiledProgram,
+  feeds: Tensors,
+): Promise<Record<string, ort.Tensor>> {
   const names = outputs.map(({ name }) => name);
   const program = await compileNative(onnx, names);
   const results = outputs.map(({ dtype, shape }) => new ARRAYS[dtype](tf.util.sizeFromShape([...shape])));

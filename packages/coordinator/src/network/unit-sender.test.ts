@@ -30,6 +30,7 @@ const training: TrainingSpec = {
   wire: 'float32',
   localSteps: LOCAL_STEPS,
   localFrom: 0,
+  flip: false,
   optimizers: { generator: OPTIMIZER, discriminator: OPTIMIZER },
 };
 const WELCOME: MessageOf<'welcome'> = {

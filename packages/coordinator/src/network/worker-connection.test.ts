@@ -16,7 +16,7 @@ const tokens = { work: 'w'.repeat(43), control: 'c'.repeat(43) };
 const MAX_UNFINISHED_BYTES = 16 << 20;
 const PART_BYTES = 3 << 20;
 const PEERS = 60;
-const TRAINING: TrainingSpec = { wire: 'float32', localSteps: 1, localFrom: 0, optimizers: {} };
+const TRAINING: TrainingSpec = { wire: 'float32', localSteps: 1, localFrom: 0, flip: false, optimizers: {} };
 const WAIT = { timeout: 20_000 };
 
 let server: CoordinatorServer;

@@ -46,7 +46,14 @@ function said(
     readonly speeds?: readonly number[];
   } = {},
 ): string[] {
-  const training = { wire: 'float32', localSteps: 1, localFrom: 0, optimizers: DEFAULT_OPTIMIZERS, ...spec } as const;
+  const training = {
+    wire: 'float32',
+    localSteps: 1,
+    localFrom: 0,
+    flip: false,
+    optimizers: DEFAULT_OPTIMIZERS,
+    ...spec,
+  } as const;
   const advice = new Advice(new RoundShapes(modelManifest('dcgan'), training), plan);
   const work = links.map(({ name }, i) => workOf(name, speeds[i % speeds.length]));
   return Array.from({ length: rounds }, () => advice.computed(links, work, 71.3) ?? []).flat();
@@ -83,7 +90,13 @@ describe('advice', () => {
   });
 
   it('speaks again once the workers are others', () => {
-    const training = { wire: 'float32', localSteps: 1, localFrom: 0, optimizers: DEFAULT_OPTIMIZERS } as const;
+    const training = {
+      wire: 'float32',
+      localSteps: 1,
+      localFrom: 0,
+      flip: false,
+      optimizers: DEFAULT_OPTIMIZERS,
+    } as const;
     const advice = new Advice(new RoundShapes(modelManifest('dcgan'), training), PLAN);
     const rounds = (names: readonly string[]) =>
       Array.from({ length: 10 }, () => {

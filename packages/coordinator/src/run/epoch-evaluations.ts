@@ -4,7 +4,7 @@ import { messageOf } from '../storage/durable-files.ts';
 import type { RunDirectory } from '../storage/run-directory.ts';
 
 /** Pictures that are judged after an epoch. */
-const SAMPLES = 2000;
+export const SAMPLES = 2000;
 
 /** Evaluates a generator beside the steps. */
 export interface GeneratorEvaluator {

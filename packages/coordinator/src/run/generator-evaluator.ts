@@ -5,9 +5,9 @@ import {
   pictureSource,
   type PictureEngine,
 } from '@gantry/evaluation';
-import type { BatchNorm, ImageSet } from '@gantry/core';
+import { takeImages, type BatchNorm, type ImageSet } from '@gantry/core';
 import type { Model } from '@gantry/core/tfjs';
-import type { GeneratorEvaluator } from './epoch-evaluations.ts';
+import { SAMPLES, type GeneratorEvaluator } from './epoch-evaluations.ts';
 
 export interface EvaluatorParts {
   readonly model: Model;
@@ -40,10 +40,16 @@ export function generatorEvaluator(parts: EvaluatorParts): GeneratorEvaluator {
   };
 }
 
+/** By patches, as many are compared with as many: the thread needs no copy of a set that may fill the memory. */
+function comparedOf(real: ImageSet): ImageSet {
+  const some = takeImages(real, Math.min(SAMPLES, real.count));
+  return { ...some, pixels: some.pixels.slice() };
+}
+
 async function startThread({ model, real, isMnist, engine, batchNorm }: EvaluatorParts): Promise<EvaluatorThread> {
   return new EvaluatorThread({
     pictures: pictureSource(model, EVALUATION_BATCH, batchNorm),
-    judge: { heldOut: real, features: isMnist ? await mnistFeatures() : undefined },
+    judge: isMnist ? { heldOut: real, features: await mnistFeatures() } : { heldOut: comparedOf(real) },
     engine,
   });
 }

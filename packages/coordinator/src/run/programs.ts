@@ -14,7 +14,7 @@ function byName(variables: readonly ModelVariable[]) {
 }
 
 /** For who does not exchange anything. */
-const SYNCHRONOUS: TrainingSpec = { wire: 'float32', localSteps: 1, localFrom: 0, optimizers: {} };
+const SYNCHRONOUS: TrainingSpec = { wire: 'float32', localSteps: 1, localFrom: 0, flip: false, optimizers: {} };
 
 /**
  * Compiles the phases of a model for every shard size of the plan. Takes about 0.3 s for each of the DCGAN's.

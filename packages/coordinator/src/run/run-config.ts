@@ -172,6 +172,10 @@ export const runJsonSchema = z.object({
     source: z.string(),
     sha256: z.string(),
     images: z.int(),
+    /** What decoded them, with its version, where they lay in files of their own. */
+    decoder: z.string().exactOptional(),
+    /** How many classes they have, where that is known. */
+    classes: z.int().exactOptional(),
     /** The sha256 of the test images that evaluations compare with, where there are some. */
     heldOut: z.string().exactOptional(),
   }),

@@ -1,5 +1,6 @@
-import { takeImages, type ImageSet, type WeightAverage } from '@gantry/core';
+import { GantryError, takeImages, type ImageSet, type WeightAverage } from '@gantry/core';
 import { realPictures, type PictureRenderer } from '@gantry/evaluation';
+import { loadSharp } from '../images/sharp.ts';
 import type { RunDirectory } from '../storage/run-directory.ts';
 import { GRID_PICTURES, gridPng, sortPictures, writeGif } from './samples.ts';
 
@@ -8,14 +9,28 @@ export interface SampleGridsParts {
   readonly directory: RunDirectory;
   /** Of the run: all grids are of the same noise. */
   readonly seed: number;
+  /** Something a user should know, in one line. */
+  readonly notice: (text: string) => void;
 }
 
 /** The pictures of a run directory. */
 export class SampleGrids {
   readonly #parts: SampleGridsParts;
 
-  constructor(parts: SampleGridsParts) {
+  private constructor(parts: SampleGridsParts) {
     this.#parts = parts;
+  }
+
+  /** @returns undefined where nothing can write pictures, which is said: training needs none */
+  static async open(parts: SampleGridsParts): Promise<SampleGrids | undefined> {
+    try {
+      await loadSharp();
+      return new SampleGrids(parts);
+    } catch (error) {
+      if (!(error instanceof GantryError)) throw error;
+      parts.notice(`there are no sample grids: ${error.message}`);
+      return undefined;
+    }
   }
 
   /** Draws the grid of an epoch. @param epoch 0 before training @returns the file's path */

@@ -1,4 +1,5 @@
 import type { Pictures } from '@gantry/evaluation';
+import { loadSharp } from '../images/sharp.ts';
 import { writeFileDurably } from '../storage/durable-files.ts';
 
 /** The longer side of a picture in a grid is scaled up to about this many pixels. */
@@ -10,12 +11,10 @@ const LAST_FRAME_MS = 2000;
 /** Longer runs show every n-th epoch: more frames are minutes to encode, and too many for the decoder. */
 const MAX_FRAMES = 1000;
 
-/** Loaded with the first picture: a command that is refused starts sooner without it. */
-const loadSharp = async () => (await import('sharp')).default;
-
 /**
  * A grid of pictures as a PNG, row by row, as nearly square as their number allows: 16 of 28×28 give 4×4, 448×448 pixels.
  * @throws TypeError unless the pictures have 1 or 3 channels
+ * @throws GantryError E_ENGINE without sharp
  */
 export async function gridPng({ shape, values }: Pictures): Promise<Uint8Array> {
   const [count = 0, rows = 0, columns = 0, channels = 1] = shape;

@@ -22,9 +22,9 @@ interface Context {
 
 /** What a run does round by round. @throws GantryError E_CONFIG if its local steps are too many */
 export function schemeOf(config: TrainConfig, { network, ...context }: Context): Scheme {
-  const { seed, optimizers, wire, localSteps, localStepsFrom: fromEpoch, ema } = config;
+  const { seed, optimizers, wire, flip, localSteps, localStepsFrom: fromEpoch, ema } = config;
   const average = ema === undefined ? undefined : { network, decay: ema };
-  const options = { ...context, seed, optimizers, wire, average };
+  const options = { ...context, seed, optimizers, wire, flip, average };
   return localSteps === 1 ? new Synchronous(options) : new LocalSteps({ ...options, localSteps, fromEpoch });
 }
 

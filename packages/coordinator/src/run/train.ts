@@ -137,9 +137,10 @@ export async function train(options: TrainOptions): Promise<Summary | undefined>
     const balance = new Balance(reports, plan);
     const watch = new RunWatch({ name: basename(directory.path), config, plan, reports, scheduler, control, balance });
     await watch.load(directory);
-    const grids = new SampleGrids({ renderer, directory, seed: config.seed });
+    const notice = (text: string) => observer.notice(text);
+    const grids = await SampleGrids.open({ renderer, directory, seed: config.seed, notice });
     const real = heldOut?.images ?? data.images;
-    await grids.writeReal(real);
+    await grids?.writeReal(real);
     // Whoever could not be audited need not come.
     await scheduler.prepare();
     const { seed } = config;

@@ -53,8 +53,8 @@ export interface RunObserver {
   underWay(step: number, steps: number): void;
   /** Before the first step of a new run: the grid of the untrained generator is there. */
   sampled(picture: string): void;
-  /** After each epoch (from 1); `seconds` is the time this process spent on it, `picture` its sample grid. */
-  epochDone(epoch: number, seconds: number, picture: string): void;
+  /** After each epoch (from 1); `seconds` is the time this process spent on it, `picture` its sample grid, if there is one. */
+  epochDone(epoch: number, seconds: number, picture: string | undefined): void;
   /** The pictures of an epoch were evaluated, beside later steps. */
   evaluated(line: EpochEvaluation): void;
   /** Something happened, and is recorded. */
@@ -78,7 +78,8 @@ export interface TrainingRunParts {
   readonly manifest: ModelManifest;
   /** The network that makes pictures. */
   readonly pictured: string;
-  readonly grids: SampleGrids;
+  /** Absent: nothing can write them. */
+  readonly grids: SampleGrids | undefined;
   readonly evaluations: EpochEvaluations;
   readonly balance: Balance;
   readonly advice: Advice;
@@ -143,7 +144,10 @@ export class TrainingRun {
   async #train(signal: AbortSignal): Promise<Summary | undefined> {
     const { scheme, plan, reports, state, observer, config } = this.#parts;
     observer.started({ step: state.step, plan, reports });
-    if (state.step === 0) observer.sampled(await this.#sample(0));
+    if (state.step === 0) {
+      const picture = await this.#sample(0);
+      if (picture !== undefined) observer.sampled(picture);
+    }
     await this.#evaluate();
     this.#clock = new StepClock();
     for await (const { steps } of this.#rounds(signal)) {
@@ -303,10 +307,10 @@ export class TrainingRun {
     this.#parts.observer.epochDone(epoch, seconds, picture);
   }
 
-  async #sample(epoch: number): Promise<string> {
+  async #sample(epoch: number): Promise<string | undefined> {
     const { grids, watch } = this.#parts;
-    const file = await grids.write(epoch, this.#numbers());
-    watch.sampled(epoch);
+    const file = await grids?.write(epoch, this.#numbers());
+    if (file !== undefined) watch.sampled(epoch);
     return file;
   }
 
@@ -345,7 +349,8 @@ export class TrainingRun {
 
   async #finish(): Promise<Summary> {
     const { config, state, plan, directory, evaluations, grids, observer } = this.#parts;
-    for (const file of await grids.animate()) observer.notice(`${file} cannot be read: samples.gif goes without`);
+    for (const file of (await grids?.animate()) ?? [])
+      observer.notice(`${file} cannot be read: samples.gif goes without`);
     await evaluations.settled();
     await directory.flush();
     let totalMs = 0;

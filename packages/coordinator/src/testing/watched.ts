@@ -16,6 +16,7 @@ const config: TrainConfig = {
   localSteps: 1,
   localStepsFrom: 1,
   wire: 'float32',
+  flip: false,
   checkpointEvery: 100,
   keepGenerators: false,
   batchNorm: 'moving',

@@ -85,6 +85,7 @@ describe('an event', () => {
       ['rolled-back', 'warning: the run went back 5 steps, to step 7: ada lied, because'],
       ['classes-mixed', 'warning: because'],
       ['workers-idle', 'warning: because'],
+      ['advice', 'because'],
       ['waiting', 'waiting: because; attach one'],
       ['stall', 'stalled: because; attach one'],
       ['unevaluated', 'warning: epoch 3 could not be evaluated: because'],

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { decodeIdxImages } from './idx.ts';
+import { decodeIdxImages, decodeIdxLabels } from './idx.ts';
 
 function idxFile(count: number, { magic = 0x803, rows = 28, columns = 28 } = {}): Uint8Array {
   const file = new Uint8Array(16 + count * rows * columns).map((_, i) => i);
@@ -28,5 +28,22 @@ describe('decodeIdxImages', () => {
   ])('refuses %s', (_, file, message) => {
     expect(() => decodeIdxImages(file, 'f')).toThrow(message);
     expect(() => decodeIdxImages(file, 'f')).toThrow(expect.objectContaining({ code: 'E_DATASET' }));
+  });
+});
+
+describe('decodeIdxLabels', () => {
+  const file = Uint8Array.of(0, 0, 8, 1, 0, 0, 0, 3, 7, 0, 255);
+
+  it('gives the labels behind the header', () => {
+    expect([...decodeIdxLabels(file, 'f')]).toEqual([7, 0, 255]);
+  });
+
+  it.each([
+    ['a file of images', idxFile(2), /0x00000803 where 0x00000801 \(IDX labels\)/],
+    ['a truncated file', file.subarray(0, -1), /10 bytes where 3 labels take 11/],
+    ['an empty file', new Uint8Array(), /0 bytes are too few for an IDX header of 8/],
+  ])('refuses %s', (_, damaged, message) => {
+    expect(() => decodeIdxLabels(damaged, 'f')).toThrow(message);
+    expect(() => decodeIdxLabels(damaged, 'f')).toThrow(expect.objectContaining({ code: 'E_DATASET' }));
   });
 });

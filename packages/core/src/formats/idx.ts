@@ -1,44 +1,26 @@
 import { GantryError } from '../errors.ts';
+import type { ImageSet } from './image-set.ts';
 
-/** An IDX file of images: unsigned bytes, three dimensions (http://yann.lecun.com/exdb/mnist/, "file formats"). */
-const MAGIC = 0x00000803;
-export const IDX_HEADER_BYTES = 16;
+/** IDX files of unsigned bytes (http://yann.lecun.com/exdb/mnist/, "file formats"): images have three dimensions, labels one. */
+const KINDS = {
+  images: { magic: 0x00000803, headerBytes: 16 },
+  labels: { magic: 0x00000801, headerBytes: 8 },
+} as const;
 
-/** A set of grey images. */
-export interface ImageSet {
-  readonly count: number;
-  readonly rows: number;
-  readonly columns: number;
-  /** [count,rows,columns], 0 = background … 255 = ink */
-  readonly pixels: Uint8Array;
-}
-
-type Header = Pick<ImageSet, 'count' | 'rows' | 'columns'> & {
-  /** Bytes of the whole file, the header included. */
-  readonly fileBytes: number;
-};
+/** What an IDX file holds. */
+export type IdxKind = keyof typeof KINDS;
 
 /**
- * Reads what the first bytes of an (uncompressed) IDX image file announce.
- * @param file at least its first 16 bytes
+ * Bytes of the whole (uncompressed) file, as its header announces them.
+ * @param file at least its beginning
  * @param name how errors call the file
- * @throws GantryError E_DATASET
+ * @returns undefined where there is not enough of the file to tell
+ * @throws GantryError E_DATASET if it is of another kind, or of no images
  */
-export function readIdxHeader(file: Uint8Array, name: string): Header {
-  const fail = (problem: string) => new GantryError('E_DATASET', `${name}: ${problem}`);
-  if (file.length < IDX_HEADER_BYTES) {
-    throw fail(`${file.length} bytes are too few for an IDX header of ${IDX_HEADER_BYTES}; fetch the file again`);
-  }
-  const header = new DataView(file.buffer, file.byteOffset, IDX_HEADER_BYTES);
-  const magic = header.getUint32(0);
-  if (magic !== MAGIC) {
-    const hex = (n: number) => `0x${n.toString(16).padStart(8, '0')}`;
-    throw fail(`magic number ${hex(magic)} where ${hex(MAGIC)} (IDX images) was expected; is this the images file?`);
-  }
-  const [count, rows, columns] = [header.getUint32(4), header.getUint32(8), header.getUint32(12)];
-  const pixels = count * rows * columns;
-  if (pixels === 0) throw fail(`${count} images of ${rows}×${columns} are none to train with; fetch the file again`);
-  return { count, rows, columns, fileBytes: IDX_HEADER_BYTES + pixels };
+export function idxFileBytes(file: Uint8Array, name: string, kind: IdxKind): number | undefined {
+  const { headerBytes } = KINDS[kind];
+  if (file.length < headerBytes) return undefined;
+  return sidesIn(file, name, kind).reduce((product, side) => product * side, 1) + headerBytes;
 }
 
 /**
@@ -47,15 +29,52 @@ export function readIdxHeader(file: Uint8Array, name: string): Header {
  * @throws GantryError E_DATASET
  */
 export function decodeIdxImages(file: Uint8Array, name: string): ImageSet {
-  const { fileBytes, ...images } = readIdxHeader(file, name);
-  if (file.length !== fileBytes) {
-    const problem = `${file.length} bytes where ${images.count} images take ${fileBytes}`;
-    throw new GantryError('E_DATASET', `${name}: ${problem}; the file is damaged: fetch it again`);
-  }
-  return { ...images, pixels: file.subarray(IDX_HEADER_BYTES) };
+  const [count = 0, rows = 0, columns = 0] = sidesIn(file, name, 'images');
+  const pixels = contentOf(file, name, 'images', count, rows * columns);
+  return { count, rows, columns, channels: 1, pixels };
 }
 
-/** The first `limit` images. */
-export function takeImages({ pixels, rows, columns }: ImageSet, limit: number): ImageSet {
-  return { count: limit, rows, columns, pixels: pixels.subarray(0, limit * rows * columns) };
+/**
+ * Decodes an (uncompressed) IDX file of labels, 0 … 255 each; they share its memory.
+ * @param name how errors call the file
+ * @throws GantryError E_DATASET
+ */
+export function decodeIdxLabels(file: Uint8Array, name: string): Uint8Array {
+  const [count = 0] = sidesIn(file, name, 'labels');
+  return contentOf(file, name, 'labels', count, 1);
+}
+
+/** The sides of the array, of which the first is the number of images or labels. */
+function sidesIn(file: Uint8Array, name: string, kind: IdxKind): number[] {
+  const { magic, headerBytes } = KINDS[kind];
+  if (file.length < headerBytes) {
+    const bytes = `${file.length} bytes are too few for an IDX header of ${headerBytes}`;
+    throw problem(name, `${bytes}; fetch the file again`);
+  }
+  const header = new DataView(file.buffer, file.byteOffset, headerBytes);
+  const found = header.getUint32(0);
+  if (found !== magic) {
+    const hex = (n: number) => `0x${n.toString(16).padStart(8, '0')}`;
+    const expected = `${hex(magic)} (IDX ${kind}) was expected`;
+    throw problem(name, `magic number ${hex(found)} where ${expected}; is this the ${kind} file?`);
+  }
+  const sides = Array.from({ length: headerBytes / 4 - 1 }, (_, i) => header.getUint32(4 * (i + 1)));
+  if (kind === 'images' && sides.includes(0)) {
+    const [count, rows, columns] = sides;
+    throw problem(name, `${count} images of ${rows}×${columns} are none to train with; fetch the file again`);
+  }
+  return sides;
+}
+
+/** What follows the header. @param size bytes of each image or label */
+function contentOf(file: Uint8Array, name: string, kind: IdxKind, count: number, size: number): Uint8Array {
+  const { headerBytes } = KINDS[kind];
+  const bytes = headerBytes + count * size;
+  if (file.length === bytes) return file.subarray(headerBytes);
+  const lengths = `${file.length} bytes where ${count} ${kind} take ${bytes}`;
+  throw problem(name, `${lengths}; the file is damaged: fetch it again`);
+}
+
+function problem(name: string, text: string): GantryError {
+  return new GantryError('E_DATASET', `${name}: ${text}`);
 }

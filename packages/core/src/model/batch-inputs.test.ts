@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { fillKeepMask, fillNormal } from '../numerics/random.ts';
+import { fillKeepMask, fillNormal, fillUniform } from '../numerics/random.ts';
 import { manifestFromWire } from '../protocol/manifest.ts';
 import { wireManifest } from '../testing/manifest.ts';
 import { batchInputs } from './batch-inputs.ts';
@@ -41,6 +41,13 @@ describe('draws', () => {
           }),
         );
         expect([...(tensors['noise'] ?? [])]).toEqual(noise.flat());
+        const mix = Array.from({ length: samples }, (_, i) => {
+          const row = new Float64Array(1);
+          fillUniform(row, seed, 9, step, first + i);
+          return Math.fround(row[0] ?? NaN);
+        });
+        expect([...(tensors['mix'] ?? [])]).toEqual(mix);
+        expect(mix.every((x) => x >= 0 && x <= 1)).toBe(true);
         expect([...(tensors['discriminator/dropout/mask'] ?? [])]).toEqual(mask.flat());
       }),
     );

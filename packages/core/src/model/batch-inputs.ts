@@ -1,5 +1,5 @@
 import { GantryError } from '../errors.ts';
-import { fillKeepMask, fillNormal, streamAt } from '../numerics/random.ts';
+import { fillKeepMask, fillNormal, fillUniform, streamAt } from '../numerics/random.ts';
 import type { Batch } from '../training/unit.ts';
 import { phaseAt, sizeOf, type DataInput, type ModelManifest, type PhaseManifest } from './manifest.ts';
 
@@ -63,6 +63,9 @@ export function requireAffordable({ phases }: Pick<ModelManifest, 'phases'>, sam
   }
 }
 
+/** What fills a row of float32. */
+const FILL = { normal: fillNormal, uniform: fillUniform } as const;
+
 /** Memory for the inputs of a batch, in zeros. */
 function newBatchInputs(phase: PhaseManifest, samples: number): BatchInputs {
   const tensors = Object.entries(inputSpecs(phase, samples)).map(([name, { shape, dtype }]) => {
@@ -95,7 +98,7 @@ export function batchInputs(
         const begin = (part * samples + i) * size;
         const row = tensor?.subarray(begin, begin + size);
         if (input.from === 'keepMask') fillKeepMask(row as Uint8Array, input.rate, seed, stream, step, first + i);
-        else fillNormal(row as Float32Array, seed, stream, step, first + i);
+        else FILL[input.from](row as Float32Array, seed, stream, step, first + i);
       }
     });
   }

@@ -28,8 +28,8 @@ interface MovingStatistic extends Parameter {
  * An input of a phase on a batch of B samples, as data. `shape` is that of one sample.
  *
  * - `data`: what is sent with a unit, uint8, scaled to [−1, 1] as float32: [B, ...shape]
- * - draws, which are not sent: `normal`, standard normals, float32; `keepMask`, a dropout mask, bool, 0 with probability
- *   `rate`. B rows for each of the streams, one stream after the other: [streams·B, ...shape]. A row is a pure function of
+ * - draws, which are not sent: `normal`, standard normals, float32; `uniform`, numbers between 0 and 1, float32; `keepMask`,
+ *   a dropout mask, bool, 0 with probability `rate`. B rows for each of the streams, one stream after the other: [streams·B, ...shape]. A row is a pure function of
  *   (seed, stream, step, iteration, sample)
  */
 export type PhaseInput = DataInput | Draw;
@@ -40,7 +40,7 @@ interface Named {
 }
 export type DataInput = Named & { readonly from: 'data' };
 export type Draw = Named & { readonly streams: readonly number[] } & (
-    { readonly from: 'normal' } | { readonly from: 'keepMask'; readonly rate: number }
+    { readonly from: 'normal' | 'uniform' } | { readonly from: 'keepMask'; readonly rate: number }
   );
 
 /** What a round of training computes, as data: its programs take these inputs and give a contribution. */

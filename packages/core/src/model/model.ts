@@ -48,9 +48,9 @@ export interface Phase {
   ): PhaseResult;
 }
 
-/** Random numbers that a phase takes: one row for each sample. */
+/** Random numbers that a phase takes, standard normals or uniforms between 0 and 1: one row for each sample. */
 export interface DrawSpec {
-  readonly from: 'normal';
+  readonly from: 'normal' | 'uniform';
   /** Of one sample. */
   readonly shape: readonly number[];
 }
@@ -77,7 +77,7 @@ export interface Model extends Trainable {
 
 /** How sample pictures are made. */
 export interface Preview {
-  /** The draw that they are made from. */
+  /** The draw that they are made from, of normals. */
   readonly draw: string;
   /** The network that makes them, in inference mode: a draw's rows → [rows, height, width, channels] in [−1, 1]. */
   readonly network: string;

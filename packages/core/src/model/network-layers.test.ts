@@ -14,7 +14,8 @@ import { runPhase } from './run-phase.ts';
 import '../tfjs.ts';
 
 const SAMPLES = 4;
-const { batchNormalization, dense, dropout, flatten, gaussianNoise, reshape } = layers.layers;
+const { batchNormalization, conv1d, conv2d, dense, dropout, flatten, gaussianNoise, reshape, separableConv2d } =
+  layers.layers;
 
 interface Extra {
   /** Layers before the last one. */
@@ -193,6 +194,35 @@ describe('initial weights', () => {
     }
   });
 
+  it('are those of both kernels of a separable convolution, with the fans of each', () => {
+    const model = smallModel({
+      discriminator: [
+        reshape({ targetShape: [1, 5, 1] }),
+        separableConv2d({
+          name: 'x',
+          filters: 6,
+          kernelSize: [1, 3],
+          depthMultiplier: 2,
+          depthwiseInitializer: 'glorotUniform',
+        }),
+        flatten(),
+      ],
+    });
+    const { trainable } = manifestOf(model);
+    disposeModel(model);
+    const of = (name: string) => trainable.find((each) => each.name === `discriminator/x/${name}`);
+    // tfjs takes the depthwise initializer for the pointwise kernel, too.
+    expect(of('depthwise_kernel')).toMatchObject({
+      shape: [1, 3, 1, 2],
+      initializer: { kind: 'uniform', limit: Math.sqrt(6 / (3 * 1 + 3 * 2)) },
+    });
+    expect(of('pointwise_kernel')).toMatchObject({
+      shape: [1, 1, 2, 6],
+      initializer: { kind: 'uniform', limit: Math.sqrt(6 / (2 + 6)) },
+    });
+    expect(of('bias')).toMatchObject({ shape: [6], initializer: { kind: 'constant', value: 0 } });
+  });
+
   it('draw a truncated normal again until nothing lies beyond two deviations', () => {
     const model = smallModel({ generator: [dense({ name: 'wide', units: 50_000, kernelInitializer: 'heNormal' })] });
     const manifest = manifestOf(model);
@@ -243,7 +273,27 @@ describe('a network is refused, by its layer, for', () => {
     [
       'a layer that differs in training',
       { generator: [gaussianNoise({ name: 'x', stddev: 1 })] },
-      /layer generator\/x \(GaussianNoise\): .*not supported/,
+      /layer generator\/x \(GaussianNoise\): .*not supported: use Dropout instead$/,
+    ],
+    [
+      'a layer that there is in other frameworks',
+      { generator: [reshape({ targetShape: [8, 1] }), conv1d({ name: 'x', filters: 3, kernelSize: 2 })] },
+      /layer generator\/x \(Conv1D\): .*not supported: use Conv2D on maps of height 1 instead$/,
+    ],
+    [
+      'an activation that is not compiled',
+      { generator: [dense({ name: 'x', units: 3, activation: 'gelu' })] },
+      /layer generator\/x \(Dense\): the activation gelu is not supported: use gelu_new instead$/,
+    ],
+    [
+      'a convolution that tfjs does not differentiate',
+      {
+        generator: [
+          reshape({ targetShape: [2, 4, 1] }),
+          conv2d({ name: 'x', filters: 1, kernelSize: 2, dilationRate: 2 }),
+        ],
+      },
+      /layer generator\/x \(Conv2D\): a dilationRate is not supported: use a larger kernelSize, or strides, instead$/,
     ],
     [
       'batch normalization without scale',

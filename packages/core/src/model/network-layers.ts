@@ -3,27 +3,10 @@ import type * as layers from '@tensorflow/tfjs-layers';
 import { normalizeBatch } from '../numerics/batch-norm.ts';
 import { GantryError } from '../errors.ts';
 import type { Initializer } from './manifest.ts';
+import { whyUnsupported } from './supported-layers.ts';
 
 type Layer = layers.layers.Layer;
 type Config = Readonly<Record<string, unknown>>;
-
-/** Layers that compute the same in training and in inference. */
-const SAME_IN_TRAINING = new Set([
-  'Activation',
-  'AveragePooling2D',
-  'Conv2D',
-  'Conv2DTranspose',
-  'Dense',
-  'ELU',
-  'Flatten',
-  'LeakyReLU',
-  'MaxPooling2D',
-  'Permute',
-  'ReLU',
-  'Reshape',
-  'UpSampling2D',
-  'ZeroPadding2D',
-]);
 
 /** A weight of a network: its manifest name, e.g. `generator/bn0/gamma`, and the tfjs variable that holds it. */
 export interface ModelVariable {
@@ -59,9 +42,8 @@ export function requireSupported(network: layers.Sequential): void {
     if (names.has(layer.name)) throw fail('another layer has the same name');
     names.add(layer.name);
     const kind = layer.getClassName();
-    if (kind !== 'BatchNormalization' && kind !== 'Dropout' && !SAME_IN_TRAINING.has(kind)) {
-      throw fail('layers of this kind are not supported');
-    }
+    const why = whyUnsupported(layer);
+    if (why !== undefined) throw fail(why);
     if (!layer.trainable) throw fail('layers that are not trained are not supported');
     for (const [key, value] of Object.entries(config)) {
       const isAsked = value !== null && value !== undefined;
@@ -88,15 +70,22 @@ export function variablesOf(network: layers.Sequential, trainable: boolean): Mod
       const variable = weight.read();
       if (!(variable instanceof tf.Variable)) throw new TypeError(`${weight.originalName} is not a variable`);
       const parameter = weight.originalName.slice(weight.originalName.lastIndexOf('/') + 1);
-      const key = `${parameter.replaceAll(/_(\w)/g, (_, letter: string) => letter.toUpperCase())}Initializer`;
       return {
         name: `${network.name}/${layer.name}/${parameter}`,
         variable,
-        initializer: initializerOf(config[key], variable.shape, (problem) => unsupported(network, layer, problem)),
+        initializer: initializerOf(initializerIn(config, parameter), variable.shape, (problem) =>
+          unsupported(network, layer, problem),
+        ),
         ...(!trainable && { momentum: config['momentum'] as number }),
       };
     });
   });
+}
+
+/** What a layer's configuration says of a weight, such as `moving_mean`; it leaves out the last part of `depthwise_kernel`. */
+function initializerIn(config: Config, parameter: string): unknown {
+  const camelCase = parameter.replaceAll(/_(\w)/g, (_, letter: string) => letter.toUpperCase());
+  return config[`${camelCase}Initializer`] ?? config[`${camelCase.replace(/Kernel$/, '')}Initializer`];
 }
 
 /** The network's dropout layers, in order. */

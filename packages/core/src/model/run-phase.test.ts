@@ -141,6 +141,64 @@ describe('a network that is applied several times', () => {
   });
 });
 
+describe('a second derivative', () => {
+  /** The gradient of a gradient, of pooling with these strides. */
+  function penalty(strides: number): () => unknown {
+    const pool = layers.layers.maxPooling2d({ name: 'pool', poolSize: 2, strides, inputShape: [4, 4, 1] });
+    const pooled = layers.sequential({
+      name: 'net',
+      layers: [
+        layers.layers.conv2d({ name: 'conv', filters: 1, kernelSize: 1, inputShape: [4, 4, 1] }),
+        pool,
+        layers.layers.flatten({ name: 'flat' }),
+        dense({ name: 'dense', units: 1 }),
+      ],
+    });
+    const phase: Phase = {
+      name: 'penalty',
+      updates: ['net'],
+      reports: [],
+      gradients: (networks, { x }) => {
+        const net = networks['net'] as NetworkInTraining;
+        const of = (at: tf.Tensor) => tf.sum(net.apply(at));
+        const { grads } = tf.variableGrads(
+          () => tf.sum<tf.Scalar>(tf.square(tf.grad(of)(x as tf.Tensor))),
+          net.variables.map(({ variable }) => variable),
+        );
+        const all = net.variables.map(({ name, variable }) => {
+          return [name, grads[variable.name] ?? tf.zeros(variable.shape)] as const;
+        });
+        return { gradients: Object.fromEntries(all), sums: {} };
+      },
+    };
+    const model: Model = { ...modelOf(phase), networks: { net: pooled }, data: { x: [4, 4, 1] } };
+    return () => {
+      const x = tf.tensor(
+        Float32Array.from({ length: 16 }, (_, i) => Math.sin(3 * i)),
+        [1, 4, 4, 1],
+      );
+      try {
+        tf.dispose(tf.tidy(() => runPhase(model, phase, { x })));
+      } finally {
+        x.dispose();
+        disposeModel(model);
+      }
+    };
+  }
+
+  it('of windows that overlap is refused by the layer', () => {
+    expect(penalty(2)).not.toThrow();
+    expect(penalty(1)).toThrow(
+      expect.objectContaining({
+        code: 'E_CONFIG',
+        message:
+          'layer net/pool (MaxPooling2D): it has no second derivative, which phase penalty takes: ' +
+          'use strides as large as its poolSize, or AveragePooling2D instead',
+      }),
+    );
+  });
+});
+
 describe('a phase is refused, by its name and what is wrong, for', () => {
   it.each<[string, Phase, RegExp]>([
     ['more rows than it promises', phaseOf([3, 4]), /phase apply: more rows go through net .*batchesThrough.*\(6\)/],

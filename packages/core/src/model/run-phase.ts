@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { GantryError } from '../errors.ts';
+import { namingLayer } from './gradients.ts';
 import { gradientName } from './manifest.ts';
 import type { Network, NetworkInTraining, Phase, PhaseResult, Trainable } from './model.ts';
 import { applyInTraining, dropoutsOf, variablesOf } from './network-layers.ts';
@@ -14,7 +15,7 @@ type Tensors = Record<string, tf.Tensor>;
  *   - the batch mean and biased batch variance [channels] of each of their batch normalizations, under the names of the moving
  *     statistics that they update: the mean of all calls where a network is applied several times
  *   - the reported sums []
- * @throws GantryError E_CONFIG if the phase does not give what it promises
+ * @throws GantryError E_CONFIG if the phase does not give what it promises, or takes a derivative that there is not
  */
 export function runPhase(model: Trainable, phase: Phase, inputs: Readonly<Tensors>): Tensors {
   const networks = Object.fromEntries(
@@ -26,6 +27,8 @@ export function runPhase(model: Trainable, phase: Phase, inputs: Readonly<Tensor
     const gradients = phase.updates.map((name) => gradientsOf(name, networks, phase, result));
     const statistics = phase.updates.map((name) => networks[name]?.takeStatistics());
     return Object.assign({}, ...statistics, Object.fromEntries(sums), ...gradients) as Tensors;
+  } catch (error) {
+    throw namingLayer(error, phase.name, Object.values(model.networks));
   } finally {
     for (const each of Object.values(networks)) each.dispose();
   }

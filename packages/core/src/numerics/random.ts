@@ -22,6 +22,8 @@ export const Stream = {
   further: 8,
   /** Stochastic rounding of what travels; index = replica, step = round. The last one: those of models count upwards. */
   rounding: 2 ** 16 - 1,
+  /** Which samples are flipped; index = sample in the batch. */
+  flip: 2 ** 16 - 2,
 } as const;
 
 /** Streams of one round of a step. Of the draws' stream word, the upper half counts a step's rounds. */
@@ -48,8 +50,14 @@ export function keyHigh(seed: number): number {
   return Math.floor(seed / TWO_POW_32);
 }
 
-/** Uniforms in the open interval (0, 1): (word + ½) / 2³². One Philox block gives four. */
-export function fillUniform(out: Float64Array, seed: number, stream: number, step: number, index: number): void {
+/** Uniforms in the open interval (0, 1), in float32 up to 1: (word + ½) / 2³². One Philox block gives four. */
+export function fillUniform(
+  out: Float64Array | Float32Array,
+  seed: number,
+  stream: number,
+  step: number,
+  index: number,
+): void {
   for (let i = 0; i < out.length; i += 4) {
     philox4x32(words, i >>> 2, index, step, stream, seed, keyHigh(seed));
     const end = Math.min(4, out.length - i);

@@ -25,7 +25,7 @@ function welcomeOf(numbers: number, bytes: number): MessageOf<'welcome'> {
         { name: 'p', times: 1, updates: ['n'], inputs: [{ name: 'images', shape: [bytes], from: 'data' }], sums: [] },
       ],
     },
-    training: { wire: 'bfloat16', localSteps: 1, localFrom: 0, optimizers: {} },
+    training: { wire: 'bfloat16', localSteps: 1, localFrom: 0, flip: false, optimizers: {} },
     programs: [{ phase: 'p', samples: 2, bytes, sha256: '0'.repeat(64) }],
   };
 }

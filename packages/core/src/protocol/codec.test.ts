@@ -39,6 +39,7 @@ const WELCOME: MessageOf<'welcome'> = {
     wire: 'int8',
     localSteps: LOCAL_STEPS,
     localFrom: LOCAL_FROM,
+    flip: false,
     optimizers: { generator: { name: 'rmsprop', learningRate: 1, rho: 0.5, epsilon: 1 } },
   },
   programs: [
@@ -78,6 +79,7 @@ const streams = fc.array(fc.nat(2 ** 16 - 1), { minLength: 1, maxLength: 16 });
 const phaseInput = fc.oneof(
   fc.record({ from: is('data'), name: tensorName, shape }),
   fc.record({ from: is('normal'), name: tensorName, shape, streams }),
+  fc.record({ from: is('uniform'), name: tensorName, shape, streams }),
   fc.record({
     from: is('keepMask'),
     name: tensorName,
@@ -164,6 +166,7 @@ const training = fc.record({
   wire: fc.constantFrom(...WIRES),
   localSteps: fc.integer({ min: 1, max: 4096 }),
   localFrom: round,
+  flip: fc.boolean(),
   optimizers: fc.dictionary(
     networkName.filter((name) => name !== '__proto__'),
     optimizer,

@@ -21,6 +21,7 @@ const training: MessageOf<'welcome'>['training'] = {
   wire: 'float32',
   localSteps: 1,
   localFrom: 0,
+  flip: false,
   optimizers: { ...DEFAULT_OPTIMIZERS },
 };
 
@@ -118,7 +119,11 @@ describe('manifest', () => {
         if (noise.from === 'normal') noise.streams = [99];
       }),
       inEachPhase(({ inputs }) => {
-        const mask = at(inputs, 2);
+        const mix = at(inputs, 2);
+        if (mix.from === 'uniform') mix.from = 'normal';
+      }),
+      inEachPhase(({ inputs }) => {
+        const mask = at(inputs, 3);
         if (mask.from === 'keepMask') mask.rate = 0.5;
       }),
     ];
@@ -200,7 +205,7 @@ describe('manifest', () => {
         shape: fc.boolean().map((isFlat) => (isFlat ? [2] : [2, 2])),
       }),
       fc.record({
-        from: fc.constant('normal' as const),
+        from: fc.constantFrom('normal' as const, 'uniform' as const),
         name,
         shape,
         streams: fc.array(fc.constant(2), { minLength: 1, maxLength: 1 }),

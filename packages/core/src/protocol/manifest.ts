@@ -31,7 +31,7 @@ function inputToWire(input: PhaseInput): Welcome['manifest']['phases'][number]['
   const common = { name: input.name, shape: [...input.shape] };
   if (input.from === 'data') return { ...common, from: 'data' };
   const drawn = { ...common, streams: [...input.streams] };
-  return input.from === 'normal' ? { ...drawn, from: 'normal' } : { ...drawn, from: 'keepMask', rate: input.rate };
+  return input.from === 'keepMask' ? { ...drawn, from: 'keepMask', rate: input.rate } : { ...drawn, from: input.from };
 }
 
 function parameterToWire({ name, shape, initializer }: Parameter) {

@@ -65,7 +65,7 @@ const streams = z
 /** An input of a phase, see `PhaseInput`. */
 const phaseInput = z.discriminatedUnion('from', [
   z.strictObject({ from: z.literal('data'), name: tensorName, shape }),
-  z.strictObject({ from: z.literal('normal'), name: tensorName, shape, streams }),
+  z.strictObject({ from: z.literal(['normal', 'uniform']), name: tensorName, shape, streams }),
   z.strictObject({ from: z.literal('keepMask'), name: tensorName, shape, streams, rate: z.number().min(0).max(0.99) }),
 ]);
 /** What a round computes, see `PhaseManifest`. */
@@ -190,6 +190,7 @@ const welcome = z.strictObject({
     wire: z.enum(WIRES),
     localSteps: z.int().min(1).max(MAX_LOCAL_STEPS),
     localFrom: round,
+    flip: z.boolean(),
     optimizers: z.record(networkName, optimizerSpecSchema),
   }),
   /** What follows in `program` messages, one per phase and shard size. */

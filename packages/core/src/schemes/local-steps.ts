@@ -51,7 +51,7 @@ export class LocalSteps implements Scheme {
   #published: Publication | undefined;
 
   constructor(options: LocalStepsOptions) {
-    const { manifest, optimizers, plan, fromEpoch, localSteps, wire = 'float32' } = options;
+    const { manifest, optimizers, plan, fromEpoch, localSteps, wire = 'float32', flip = false } = options;
     if (plan.batch * localSteps > MAX_ROUND_SAMPLES) {
       throw new GantryError(
         'E_CONFIG',
@@ -71,7 +71,7 @@ export class LocalSteps implements Scheme {
     this.steps = totalSteps(plan);
     this.#firstStep = Math.min(epochEnd(fromEpoch - 1, plan), this.steps);
     const localFrom = this.#synchronous.roundOf(this.#firstStep);
-    this.shapes = new RoundShapes(manifest, { wire, optimizers, localSteps, localFrom });
+    this.shapes = new RoundShapes(manifest, { wire, flip, optimizers, localSteps, localFrom });
     this.#start = replicaLayout(options);
     this.#layout = localContributionLayout(options, localSteps);
     if (4 * this.#layout.length > MAX_MESSAGE_BYTES) {

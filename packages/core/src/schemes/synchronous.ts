@@ -23,6 +23,8 @@ export interface SynchronousOptions {
   readonly samples: number;
   readonly optimizers: OptimizerSpecs;
   readonly wire?: Wire;
+  /** Whether each sample is flipped by a draw of its own. */
+  readonly flip?: boolean;
   /** The average of a network's weights that is kept: what it keeps of itself in a step. */
   readonly average?: AverageSpec | undefined;
 }
@@ -49,8 +51,8 @@ export class Synchronous implements Scheme {
     this.steps = totalSteps(options.plan);
     this.rounds = this.roundOf(this.steps);
     this.#order = new EpochOrder(options.seed, options.samples);
-    const { manifest, optimizers, wire = 'float32' } = options;
-    this.shapes = new RoundShapes(manifest, { wire, optimizers, localSteps: 1, localFrom: 0 });
+    const { manifest, optimizers, wire = 'float32', flip = false } = options;
+    this.shapes = new RoundShapes(manifest, { wire, flip, optimizers, localSteps: 1, localFrom: 0 });
   }
 
   roundOf(step: number): number {

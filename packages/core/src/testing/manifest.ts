@@ -11,6 +11,7 @@ export function wireManifest(): WireManifest {
   const inputs = (): WireManifest['phases'][number]['inputs'] => [
     { from: 'data', name: 'images', shape: [2, 2] },
     { from: 'normal', name: 'noise', shape: [3], streams: [2] },
+    { from: 'uniform', name: 'mix', shape: [1], streams: [9] },
     { from: 'keepMask', name: 'discriminator/dropout/mask', shape: [2], rate: 0.25, streams: [3, 4] },
   ];
   return {

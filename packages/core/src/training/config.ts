@@ -26,6 +26,8 @@ export const resultConfigSchema = z.strictObject({
   shardSize: positiveInteger.min(2).max(4096).default(64),
   /** Number of images used, from the first; all where absent. */
   limit: positiveInteger.min(2).optional(),
+  /** Whether each sample is flipped horizontally by a draw of its own. */
+  flip: z.boolean().default(false),
   /** What the average of the generator's weights keeps of itself in a step (Yazıcı et al., 2019); none is kept where absent. */
   ema: z.number().min(0).lt(1).optional(),
   /** Steps that each replica takes by itself between two exchanges; 1: every step is an exchange. */

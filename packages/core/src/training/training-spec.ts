@@ -9,6 +9,8 @@ export interface TrainingSpec {
   readonly localSteps: number;
   /** The first round of local steps; all before are synchronous. */
   readonly localFrom: number;
+  /** Whether each sample is flipped horizontally by a draw of its own. */
+  readonly flip: boolean;
   /** By network. */
   readonly optimizers: OptimizerSpecs;
 }

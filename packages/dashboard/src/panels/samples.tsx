@@ -1,5 +1,5 @@
 import type { WatchedRun } from '@gantry/core';
-import { memo, useEffect, useState } from 'react';
+import { memo, useEffect, useState, type SyntheticEvent } from 'react';
 import { download, type Api } from '../api.ts';
 import { usePicture, useRealPicture, type Picture } from '../picture.ts';
 import { Panel } from './panel.tsx';
@@ -53,7 +53,7 @@ export const Samples = memo(function Samples({
       <div className="grid-pictures">
         <figure className="grid-picture">
           {picture ? (
-            <img src={picture.url} alt={`Sixteen generated digits, ${caption}`} />
+            <img src={picture.url} alt={`Sixteen generated pictures, ${caption}`} onLoad={noteSize} />
           ) : (
             <p>The first picture comes before the first step.</p>
           )}
@@ -61,7 +61,7 @@ export const Samples = memo(function Samples({
         </figure>
         {hasReal && (
           <figure className="grid-picture">
-            {real?.url !== undefined && <img src={real.url} alt="Real images, to compare with" />}
+            {real?.url !== undefined && <img src={real.url} alt="Real images, to compare with" onLoad={noteSize} />}
             <figcaption>real</figcaption>
           </figure>
         )}
@@ -109,6 +109,11 @@ export const Samples = memo(function Samples({
     </Panel>
   );
 });
+
+/** Models have pictures of different sizes: their width is rounded by that of the grid. */
+function noteSize({ currentTarget }: SyntheticEvent<HTMLImageElement>): void {
+  currentTarget.style.setProperty('--eighth', `${currentTarget.naturalWidth / 8}px`);
+}
 
 /** A position in the list of epochs, as a choice: the last one follows the newest. */
 function choiceOf(position: number, newest: number): number | undefined {

@@ -40,7 +40,7 @@ export interface PictureSource {
  * Compiles what makes a model's pictures.
  * @param batch pictures in one run
  * @throws GantryError E_CONFIG for recalibrated statistics of a network with dropout
- * @throws TypeError if the model's preview names what it does not have
+ * @throws TypeError if the model's preview names what it does not have, or no normals
  */
 export function pictureSource(model: Model, batch: number, batchNorm: BatchNorm = 'moving'): PictureSource {
   const { network, noiseShape, imageShape } = previewOf(model);
@@ -92,9 +92,10 @@ function compileNetwork(
   }).onnx;
 }
 
-/** How a model's pictures are made. @throws TypeError if its preview names what it does not have */
+/** How a model's pictures are made. @throws TypeError if its preview names what it does not have, or no normals */
 function previewOf({ preview, draws, networks }: Model) {
   const [draw, network] = [draws[preview.draw], networks[preview.network]];
   if (!draw || !network) throw new TypeError('the preview names no draw or network of the model');
+  if (draw.from !== 'normal') throw new TypeError(`pictures are made from normals, and '${preview.draw}' are uniforms`);
   return { network, noiseShape: draw.shape, imageShape: network.outputShape.slice(1) as number[] };
 }

@@ -20,6 +20,7 @@ export function digitsOf(part: 'train' | 't10k', among: number, digit: number): 
     count: chosen.length,
     rows,
     columns,
+    channels: 1,
     pixels: Buffer.concat(chosen.map((i) => pixels.subarray(i * size, (i + 1) * size))),
   };
 }

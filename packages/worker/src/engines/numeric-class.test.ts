@@ -26,7 +26,7 @@ test('which NaN an engine gives does not matter to its probe, and every other bi
     seed: 0,
     manifest: modelManifest('tiny'),
     variants: [{ phase: 'step', samples: 2, onnx: new Uint8Array() }],
-    training: { wire: 'float32', localSteps: 1, localFrom: 0, optimizers: {} },
+    training: { wire: 'float32', localSteps: 1, localFrom: 0, flip: false, optimizers: {} },
   };
   const probe = (...bits: number[]) => probeOf(engineOf(...bits), program);
   const [one, quietNaN, otherNaN] = [0x3f800000, 0x7fc00000, 0xffc00001];

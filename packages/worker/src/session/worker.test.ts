@@ -68,7 +68,7 @@ function welcome(digest = DIGEST, heartbeatMs = 60_000): MessageOf<'welcome'> {
     seed: 1,
     heartbeatMs,
     manifest: manifestToWire(MANIFEST),
-    training: { wire: 'float32', localSteps: 1, localFrom: 0, optimizers: {} },
+    training: { wire: 'float32', localSteps: 1, localFrom: 0, flip: false, optimizers: {} },
     programs: [{ phase: 'step', samples: 2, bytes: PROGRAM.length, sha256: digest }],
   };
 }

@@ -3,8 +3,10 @@ import {
   allocatePayload,
   computeReplica,
   contributionLayout,
+  dataInput,
   encodeVector,
   encodedBytes,
+  flipped,
   floatsOf,
   phaseAt,
   sampleBytes,
@@ -100,7 +102,7 @@ export class InlineEngine implements EngineHost {
       this.#weights = this.#published;
       await this.#engine.setWeights(this.#published);
     }
-    return this.#gradients(loaded, batch, unit.data, into);
+    return this.#gradients(loaded, batch, dataOf(unit, 0, loaded), into);
   }
 
   async #ofReplica(
@@ -155,11 +157,17 @@ export class InlineEngine implements EngineHost {
   }
 }
 
-/** The data of one of a unit's batches. */
+/** The data of one of a unit's batches, as it is learnt from. */
 function dataOf({ batches, data }: LoadedUnit, at: number, { program }: Loaded): Uint8Array {
-  const size = sampleBytes(program.manifest);
+  const { manifest, seed, training } = program;
+  const size = sampleBytes(manifest);
   const begin = samplesIn({ batches: batches.slice(0, at) }) * size;
-  return data.subarray(begin, begin + (batches[at]?.samples ?? 0) * size);
+  const batch = batches[at];
+  if (!batch) throw new RangeError('a unit without a batch');
+  const own = data.subarray(begin, begin + batch.samples * size);
+  if (!training.flip) return own;
+  const [height = 1, width = 1, channels = 1] = dataInput(phaseAt(manifest, batch.iteration)).shape;
+  return flipped(batch, own, seed, [height, width, channels]);
 }
 
 function floatsIn(payload: Uint8Array<ArrayBuffer>): Float32Array<ArrayBuffer> {

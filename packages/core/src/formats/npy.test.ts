@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { npyHeader, readNpy } from './npy.ts';
+import { npyHeader, readNpy, readNpyIntegers } from './npy.ts';
 
 function fileOf(shape: readonly number[], values: Uint8Array): Buffer {
   return Buffer.concat([npyHeader(shape), values]);
@@ -33,5 +33,21 @@ describe('a file of NumPy', () => {
   ])('is refused if it is %s', (_, file, message) => {
     expect(() => readNpy(file, 'a.npy')).toThrow(message);
     expect(() => readNpy(file, 'a.npy')).toThrow(/^a\.npy: /);
+  });
+
+  it('may hold integers of any size', () => {
+    const types = { '|u1': Uint8Array, '<u2': Uint16Array, '<i4': Int32Array, '<i8': BigInt64Array };
+    for (const [type, Array] of Object.entries(types)) {
+      const numbers =
+        Array === BigInt64Array ? BigInt64Array.of(0n, 9n, 127n) : new (Array as Uint8ArrayConstructor)([0, 9, 127]);
+      const header = Buffer.from(npyHeader([3]))
+        .toString('latin1')
+        .replace('|u1', type);
+      const file = Buffer.concat([Buffer.from(header, 'latin1'), new Uint8Array(numbers.buffer)]);
+      expect(readNpyIntegers(file, 'l.npy')).toEqual({ shape: [3], values: [0, 9, 127] });
+      expect(() => readNpyIntegers(file.subarray(0, -1), 'l.npy')).toThrow(/^l\.npy: \d+ bytes where \[3\] takes/);
+    }
+    const floats = Buffer.concat([npyHeader([1], '<f4'), new Uint8Array(4)]);
+    expect(() => readNpyIntegers(floats, 'l.npy')).toThrow('l.npy: an array of <f4 where integers were expected');
   });
 });
