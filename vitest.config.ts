@@ -21,6 +21,7 @@ const LONGEST = [
   'audit',
   'audit-killed',
   'same-bits',
+  'image-folders',
   'one-class',
   'resume-hint',
   'no-home',

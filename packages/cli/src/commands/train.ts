@@ -15,7 +15,7 @@ interface TrainFlags extends RunFlags, ListenFlags {
 
 export function trainCommand(): Command {
   const command = addRunOptions(new Command('train'))
-    .description('train the DCGAN on MNIST on this machine: a coordinator and local workers in one command')
+    .description('train a GAN on this machine: a coordinator and local workers in one command')
     .option(
       '--workers <n>',
       'worker processes, one thread each; 0 computes in this process',

@@ -42,20 +42,25 @@ export function imagesKey(parts: Iterable<string>): string {
 /** Where decoded images are kept. */
 export class ImageCache {
   readonly #folder: string;
+  readonly #maxBytes: number;
 
-  private constructor(folder: string) {
+  private constructor(folder: string, maxBytes: number) {
     this.#folder = folder;
+    this.#maxBytes = maxBytes;
   }
 
-  /** @throws Error that says why nothing can be kept */
-  static async open(): Promise<ImageCache> {
+  /**
+   * @param maxBytes how much all sets may take up together; the last one that was kept stays in any case
+   * @throws Error that says why nothing can be kept
+   */
+  static async open(maxBytes = CACHE_BYTES): Promise<ImageCache> {
     let failure: unknown;
     for (const place of cacheFolders()) {
       try {
         await requireOwn(place);
         const folder = join(place.folder, 'images');
         await mkdir(folder, { recursive: true, mode: 0o700 });
-        return new ImageCache(folder);
+        return new ImageCache(folder, maxBytes);
       } catch (cause) {
         failure ??= cause;
       }
@@ -76,7 +81,7 @@ export class ImageCache {
     return set;
   }
 
-  /** Keeps a set as that of a key. Those used least recently go, until all take up no more than 8 GiB. @throws Error if it cannot be written */
+  /** Keeps a set as that of a key. Those used least recently go, and so do drafts that killed processes left. @throws Error if it cannot be written */
   async keep(key: string, { images, sha256: identity, undecoded, enlarged }: CachedImages): Promise<void> {
     const draft = join(this.#folder, `${DRAFT}${randomUUID()}`);
     await mkdir(draft, { mode: 0o700 });
@@ -116,7 +121,7 @@ export class ImageCache {
     let bytes = (await stat(join(this.#folder, kept, PIXELS)).catch(() => undefined))?.size ?? 0;
     for (const set of sets.toSorted((a, b) => b.usedMs - a.usedMs)) {
       bytes += set.bytes;
-      if (bytes > CACHE_BYTES) await rm(set.folder, { recursive: true, force: true });
+      if (bytes > this.#maxBytes) await rm(set.folder, { recursive: true, force: true });
     }
   }
 }

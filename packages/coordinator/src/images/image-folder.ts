@@ -96,8 +96,8 @@ async function decodedOnce(
   const marks = files.flatMap(({ name, mark }) => [name, mark]);
   const key = imagesKey([...versions, await realpath(folder), ...marks]);
   const unkept = (cause: unknown) => {
-    const where = 'set XDG_CACHE_HOME to a folder that can be written';
-    notices.push(`decoded images cannot be kept (${messageOf(cause)}), so each start decodes them again: ${where}`);
+    const remedy = 'set XDG_CACHE_HOME to a folder of your own with enough room';
+    notices.push(`decoded images cannot be kept (${messageOf(cause)}), so each start decodes them again: ${remedy}`);
     return undefined;
   };
   const cache = await ImageCache.open().catch(unkept);

@@ -1,5 +1,6 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { GantryError } from '../errors.ts';
 import { npyHeader, readNpy, readNpyIntegers } from './npy.ts';
 
 function fileOf(shape: readonly number[], values: Uint8Array): Buffer {
@@ -33,6 +34,24 @@ describe('a file of NumPy', () => {
   ])('is refused if it is %s', (_, file, message) => {
     expect(() => readNpy(file, 'a.npy')).toThrow(message);
     expect(() => readNpy(file, 'a.npy')).toThrow(/^a\.npy: /);
+  });
+
+  it('is refused in one way, whatever bytes it has', () => {
+    const places = fc.array(fc.tuple(fc.nat(whole.length - 1), fc.integer({ min: 0, max: 255 })), { maxLength: 4 });
+    fc.assert(
+      fc.property(places, fc.nat(whole.length), (changes, length) => {
+        const file = new Uint8Array(whole);
+        for (const [place, byte] of changes) file[place] = byte;
+        for (const read of [() => readNpy(file.subarray(0, length), 'f'), () => readNpyIntegers(file, 'f')]) {
+          try {
+            read();
+          } catch (error) {
+            expect(error).toBeInstanceOf(GantryError);
+          }
+        }
+      }),
+      { numRuns: 2000 },
+    );
   });
 
   it('may hold integers of any size', () => {
