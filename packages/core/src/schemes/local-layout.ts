@@ -5,7 +5,7 @@ import { specOf } from '../training/training-state.ts';
 import type { VectorShape } from '../training/training-spec.ts';
 
 /** A moment that replicas go on with, and that is averaged with the weights. */
-export interface CarriedMoment {
+interface CarriedMoment {
   readonly network: string;
   readonly name: string;
   /** Whether its roots travel in its place. */
@@ -23,7 +23,7 @@ export interface ReplicaLayout extends VectorShape {
 }
 
 /** What a replica reports of one phase in one of its steps, one number each, summed up over the phase's batches. */
-export interface PhaseReportLayout {
+interface PhaseReportLayout {
   readonly phase: PhaseManifest;
   /** By name: sums over the samples. */
   readonly sums: Readonly<Record<string, Section>>;
