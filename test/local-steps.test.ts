@@ -37,6 +37,12 @@ describe.each(KINDS)('%s', (_, options) => {
   });
 });
 
+it('the DCGAN has the same weights with any number of workers, too', async () => {
+  const run = ['--seed', '7', '--epochs', '1', '--limit', '216', '--batch', '64', '--shard-size', '16'];
+  const digest = (workers: number) => trainedDigest(...run, ...LOCAL, '--wire', 'int8', '--workers', `${workers}`);
+  expect(await digest(2)).toBe(await digest(0));
+});
+
 describe.each([
   ['float32', LOCAL],
   ['int8', [...LOCAL, '--wire', 'int8']],
