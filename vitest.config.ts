@@ -22,6 +22,8 @@ const LONGEST = [
   'audit-killed',
   'same-bits',
   'one-class',
+  'own-layers',
+  'layer-derivatives',
   'resume-hint',
   'no-home',
   'convolution',
