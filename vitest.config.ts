@@ -23,6 +23,8 @@ const LONGEST = [
   'same-bits',
   'image-folders',
   'one-class',
+  'own-layers',
+  'layer-derivatives',
   'resume-hint',
   'no-home',
   'convolution',
