@@ -53,8 +53,8 @@ class Bystander {
       name: 'bystander',
       threads: 1,
       claimedMs,
-      delayMs: 0,
-      answers: new Answers(SHARD_SIZE, false),
+      delayMs: () => 0,
+      answers: new Answers(false),
       onMessage: (message) => this.#receive(message),
       onClosed: () => undefined,
     });

@@ -1,6 +1,6 @@
 /**
- * The load of `gantry bench coordinator`, in a process of its own: synthetic workers that answer at once. It reports each
- * step over the channel to its parent and ends with it.
+ * The load of `gantry bench coordinator`, in a process of its own: synthetic workers that compute nothing. It reports
+ * each round over the channel to its parent and ends with it.
  */
 import { cpuTimes, type CpuTimes } from './cpu-times.ts';
 import { Answers, SyntheticWorker } from './synthetic-worker.ts';
@@ -14,14 +14,13 @@ export interface Load {
   readonly workers: number;
   /** Shards that each worker is given at once. */
   readonly threads: number;
-  readonly shardSize: number;
   readonly delayMs: number;
   readonly masked: boolean;
 }
 
-/** A step begins: its weights have come to one worker. All workers have joined by then. */
-export interface StepBegin {
-  readonly step: number;
+/** A round begins: what it is computed from has come to one worker. All workers have joined by then. */
+export interface RoundBegin {
+  readonly round: number;
   /** Milliseconds, from any origin. */
   readonly atMs: number;
   readonly coordinator: CpuTimes;
@@ -34,20 +33,22 @@ export interface StepBegin {
  */
 const CLAIMED_MS = 5000;
 
-function work({ port, token, coordinator, workers, threads, shardSize, delayMs, masked }: Load): void {
-  const answers = new Answers(shardSize, masked);
+function work({ port, token, coordinator, workers, threads, delayMs, masked }: Load): void {
+  const answers = new Answers(masked);
   const joined = new Set<string>();
   let newest = -1;
 
-  /** A step begins when its weights first come. Until all have joined, none answers: steps would slow the joining down. */
+  /**
+   * A step begins when its weights first come. Until all have joined, none answers: steps would slow the joining down.
+   */
   function weighted(name: string, version: number): void {
     if (joined.size < workers && joined.add(name).size === workers) {
       for (const worker of all) worker.release();
     }
     if (joined.size < workers || version <= newest) return;
     newest = version;
-    const begin: StepBegin = {
-      step: version,
+    const begin: RoundBegin = {
+      round: version,
       atMs: performance.now(),
       coordinator: cpuTimes(coordinator),
       load: cpuTimes(process.pid),
@@ -62,12 +63,12 @@ function work({ port, token, coordinator, workers, threads, shardSize, delayMs, 
       token,
       name,
       threads,
-      delayMs,
+      delayMs: () => delayMs,
       answers,
       claimedMs: CLAIMED_MS,
       onMessage: (message) => {
         if (message.type === 'error') throw new Error(`${name} was refused: ${message.message}`);
-        if (message.type === 'weights') weighted(name, message.round);
+        if (message.type === 'weights' || message.type === 'update') weighted(name, message.round);
       },
       onClosed: (cause) => {
         console.error(`${name}: ${cause}`);

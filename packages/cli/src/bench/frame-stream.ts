@@ -2,9 +2,12 @@
 export const OPCODE = { binary: 0x2, close: 0x8, ping: 0x9, pong: 0xa } as const;
 const MASKED = 0x80;
 const FINAL = 0x80;
-/** More than any message that has to be read; of larger ones, whose content is of no interest, only this much is kept. */
+/**
+ * More than any message that has to be read; of larger ones, whose content is of no interest, only this much is kept.
+ */
 const KEPT_BYTES = 128 * 1024;
-const LONGEST_HEAD = 10;
+const LONGEST_HEAD = 14;
+const MASK_BYTES = 4;
 
 /** A message of a WebSocket: its first bytes, and how many it has. */
 export interface RawMessage {
@@ -13,7 +16,9 @@ export interface RawMessage {
   readonly kept: Buffer;
 }
 
-/** Takes a server's WebSocket messages out of a byte stream without copying large ones. */
+/**
+ * Takes WebSocket messages out of a byte stream without copying large ones: a server's, or a client's masked by zeros.
+ */
 export class FrameStream {
   readonly #onMessage: (message: RawMessage) => void;
   readonly #head = Buffer.alloc(LONGEST_HEAD);
@@ -48,10 +53,13 @@ export class FrameStream {
   /** −1 while the head is incomplete. */
   #readLength(): number {
     if (this.#headBytes < 2) return -1;
-    const short = (this.#head[1] ?? 0) & 0x7f;
-    if (short < 126) return short;
-    if (short === 126) return this.#headBytes < 4 ? -1 : this.#head.readUInt16BE(2);
-    return this.#headBytes < LONGEST_HEAD ? -1 : Number(this.#head.readBigUInt64BE(2));
+    const [, second = 0] = this.#head;
+    const short = second & 0x7f;
+    const maskBytes = second & MASKED ? MASK_BYTES : 0;
+    const lengthBytes = short < 126 ? 0 : short === 126 ? 2 : 8;
+    if (this.#headBytes < 2 + lengthBytes + maskBytes) return -1;
+    if (lengthBytes === 0) return short;
+    return lengthBytes === 2 ? this.#head.readUInt16BE(2) : Number(this.#head.readBigUInt64BE(2));
   }
 
   #emit(): void {

@@ -1,6 +1,7 @@
 import type { Table } from './report.ts';
-import type { Bytes, StarFigures } from './star-figures.ts';
+import type { Bytes, KindFigures, StarFigures } from './star-figures.ts';
 import { predictMs, type StarModel } from './star-model.ts';
+import { DEVICE_SHARD_SIZE } from './star-point.ts';
 import { digits } from './statistics.ts';
 
 /** Shard size and what a device computes, images per second. */
@@ -54,4 +55,39 @@ export function saturationTable(star: StarFigures, bytes: Bytes): Table {
   );
   const head = ['device', 'images/s', 'shard', 'network', 'workers at half speed', 'images/s then', 'images/s at most'];
   return { title: 'One shard for each worker: where they compute half of the time', head, rows };
+}
+
+const RATES = [300, 1000, 10_000];
+const LOCAL_STEPS = [8, 32, 128];
+const MANY_WORKERS = 64;
+const WELL_USED = 0.8;
+
+/** What local steps are worth: one replica for each worker, whose round takes as many steps as it likes. */
+export function localStepsTable(kinds: readonly KindFigures[]): Table {
+  const rows = kinds.flatMap(({ isLocal, wire, bytes, model: star }) =>
+    (isLocal ? LOCAL_STEPS : [1]).flatMap((localSteps) =>
+      RATES.flatMap((rate) =>
+        NETWORKS.map((network) => {
+          if (!star) return undefined;
+          const model = behind(star, bytes, network);
+          const delayMs = (localSteps * DEVICE_SHARD_SIZE * 1000) / rate;
+          const share = (workers: number) => delayMs / predictMs(model, { workers, leaves: workers, delayMs });
+          let workers = 0;
+          while (workers < MAX_WORKERS && share(workers + 1) >= WELL_USED) workers++;
+          return [
+            `${localSteps}`,
+            wire,
+            `${rate}`,
+            network.name,
+            workers > 0 ? `${workers}` : 'none',
+            digits(MANY_WORKERS * rate * share(MANY_WORKERS)),
+            `${(100 * share(MANY_WORKERS)).toFixed(0)}%`,
+          ];
+        }),
+      ),
+    ),
+  );
+  const head = 'local steps|wire|images/s|network|workers at 80%|images/s of 64|of what they could'.split('|');
+  const title = `One replica for each worker, shards of ${DEVICE_SHARD_SIZE}: by the model`;
+  return { title, head, rows: rows.filter((row) => row !== undefined) };
 }

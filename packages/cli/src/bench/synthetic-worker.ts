@@ -6,47 +6,60 @@ import {
   PROTOCOL_VERSION,
   decodeFromCoordinator,
   encodeFrame,
-  contributionLayout,
+  encodeVector,
+  encodedBytes,
   manifestBytes,
   manifestFromWire,
   peekHeader,
-  phaseAt,
   programBytes,
   samplesInRuns,
   sealFrame,
   sha256,
+  shapesOf,
   type CoordinatorMessage,
   type MessageOf,
+  type RoundShapes,
   type WorkerMessage,
 } from '@gantry/core';
-import { modelManifest } from '@gantry/models';
 import { FrameStream, OPCODE, frameHead, masked, type RawMessage } from './frame-stream.ts';
 
 const NO_MASK = new Uint8Array(4);
 const SOME_MASK = Uint8Array.of(0x5a, 0x17, 0xc3, 0x81);
 const READ_BYTES = 1 << 20;
-const GRADIENT = 1e-3;
+/** Of each number, for each sample: so small that training goes on for a while. */
+const GRADIENT = 1e-4;
+/** Room for all images there are: each comes once. */
+const IMAGE_CACHE_BYTES = 2 ** 31;
 
-/** The sum of `samples` equal gradients, all of them small: valid, and the same for every shard. */
-function constantLeaf(samples: number): Float32Array {
-  const manifest = modelManifest();
-  const { length, sums } = contributionLayout(manifest, phaseAt(manifest, 0));
-  const firstSum = Math.min(...Object.values(sums).map(({ offset }) => offset));
-  return new Float32Array(length).fill(GRADIENT * samples).fill(samples, firstSum, length);
+/** The payload of a result. */
+interface Answer {
+  readonly payload: Uint8Array;
+  /** As it goes over the connection. */
+  readonly masked: Uint8Array;
 }
 
-/** What all workers of one process share. */
+/** What all workers of one process answer with, made once: valid, and the same for all units of a size. */
 export class Answers {
-  /** What every shard is answered with. */
-  readonly leaf: Uint8Array;
-  readonly maskedLeaf: Uint8Array;
   readonly mask: Uint8Array;
+  readonly #made = new Map<string, Answer>();
 
   /** @param isMasked as workers do without TLS beyond loopback; elsewhere their masks are zeros, which cost nothing */
-  constructor(samples: number, isMasked: boolean) {
+  constructor(isMasked: boolean) {
     this.mask = isMasked ? SOME_MASK : NO_MASK;
-    this.leaf = new Uint8Array(constantLeaf(samples).buffer);
-    this.maskedLeaf = isMasked ? masked(this.leaf, this.mask) : this.leaf;
+  }
+
+  /** To a unit of so many samples. */
+  of(shapes: RoundShapes, round: number, samples: number): Answer {
+    const { length, compact } = shapes.contribution(round);
+    const key = `${length} ${samples}`;
+    const known = this.#made.get(key);
+    if (known) return known;
+    // Equal gradients or differences, and behind them what the samples are counted by.
+    const sum = new Float32Array(length).fill(GRADIENT * samples, 0, compact).fill(samples, compact);
+    const payload = encodeVector(shapes.spec.wire, sum, compact, 'nearest');
+    const answer = { payload, masked: this.mask === NO_MASK ? payload : masked(payload, this.mask) };
+    this.#made.set(key, answer);
+    return answer;
   }
 }
 
@@ -58,8 +71,11 @@ export interface SyntheticWorkerOptions {
   readonly threads: number;
   /** What it says that a shard takes; the coordinator shares work out, and finds shards late, by it. */
   readonly claimedMs: number;
-  /** How long it really waits before each answer. */
-  readonly delayMs: number;
+  /**
+   * How long it really waits before each answer: with as many shards at the same time as it says. @param samples of
+   * the shard
+   */
+  readonly delayMs: (samples: number) => number;
   readonly answers: Answers;
   readonly onMessage: (message: CoordinatorMessage) => void;
   /** Also if the coordinator ends the connection in good order. */
@@ -67,7 +83,8 @@ export interface SyntheticWorkerOptions {
 }
 
 /**
- * Speaks the protocol of a worker and computes nothing; until it is released it keeps its shards. It reads and writes WebSocket frames itself: the library would
+ * Speaks the protocol of a worker and computes nothing; until it is released it keeps its shards. It reads and writes
+ * WebSocket frames itself: the library would
  * join the 10 MB of every weights message, which a load generator had better save.
  */
 export class SyntheticWorker {
@@ -77,10 +94,14 @@ export class SyntheticWorker {
   #answer = '';
   readonly #assembly = new Assembly<CoordinatorMessage>();
   #welcome: MessageOf<'welcome'> | undefined;
+  #shapes: RoundShapes | undefined;
+  #alive: NodeJS.Timeout | undefined;
   #programs = 0;
   #released = false;
   #round = -1;
-  /** Not answered yet. */
+  /** Shards that it waits for at present. */
+  #waiting = 0;
+  /** Not begun yet. */
   readonly #shards = new Set<MessageOf<'assign'>>();
   readonly #stream = new FrameStream((message) => this.#receive(message));
 
@@ -95,7 +116,10 @@ export class SyntheticWorker {
     this.#socket.setNoDelay();
     this.#socket.on('connect', () => this.#requestUpgrade());
     this.#socket.on('error', (error) => (this.#answer = error.message));
-    this.#socket.on('close', () => options.onClosed(this.#answer));
+    this.#socket.on('close', () => {
+      clearInterval(this.#alive);
+      options.onClosed(this.#answer);
+    });
   }
 
   /** From now on it answers. */
@@ -139,7 +163,7 @@ export class SyntheticWorker {
     this.#answer = 'the connection was closed';
     const { name, threads } = this.#options;
     const identity = randomBytes(16).toString('hex');
-    const place = { name, engine: 'synthetic', device: 'none', gantry: '0.1.0' };
+    const place = { name, engine: 'synthetic', device: 'none', gantry: '0.1.0', imageCacheBytes: IMAGE_CACHE_BYTES };
     this.#send({ type: 'hello', protocol: PROTOCOL_VERSION, threads, identity, ...place });
     this.#stream.take(rest);
   }
@@ -154,16 +178,30 @@ export class SyntheticWorker {
     this.#options.onMessage(message);
   }
 
-  /** Of what was not kept whole, only the header is looked at. */
+  /** Of what was not kept whole, only the header is looked at. @returns undefined where more of the message follows */
   #decode({ kept, length }: RawMessage): CoordinatorMessage | undefined {
-    if (kept.length < length) return peekHeader(kept) as CoordinatorMessage;
+    if (kept.length < length) {
+      const message = peekHeader(kept) as CoordinatorMessage;
+      return this.#isLast(message) ? message : undefined;
+    }
     return this.#assembly.add(decodeFromCoordinator(kept, this.#welcome))?.message;
+  }
+
+  /** Whether a frame is the last one of what is published, which comes in several where it is long. */
+  #isLast(message: CoordinatorMessage): boolean {
+    if (!this.#shapes || (message.type !== 'weights' && message.type !== 'update')) return true;
+    const { length, compact } = this.#shapes.published(message.round);
+    const wire = message.type === 'weights' ? 'float32' : this.#shapes.spec.wire;
+    return (message.offset ?? 0) + MAX_PAYLOAD_BYTES >= encodedBytes(wire, length, compact);
   }
 
   #handle(message: CoordinatorMessage): void {
     switch (message.type) {
       case 'welcome':
         this.#welcome = message;
+        this.#shapes = shapesOf(message);
+        // What is published may hold up the pings behind it for longer than a worker may be silent.
+        this.#alive = setInterval(() => this.#write(OPCODE.pong, []), message.heartbeatMs);
         return;
       case 'program':
         this.#programs++;
@@ -205,35 +243,45 @@ export class SyntheticWorker {
 
   #compute(): void {
     if (!this.#released) return;
-    const { delayMs } = this.#options;
+    const { delayMs, threads } = this.#options;
     for (const shard of this.#shards) {
       if (shard.round < this.#round) this.#shards.delete(shard);
-      if (shard.round !== this.#round) continue;
-      if (delayMs === 0) this.#sendResult(shard);
-      else setTimeout(() => this.#sendResult(shard), delayMs);
+      if (shard.round !== this.#round || this.#waiting === threads) continue;
+      this.#shards.delete(shard);
+      const samples = samplesInRuns(shard.batches);
+      const ms = delayMs(samples);
+      if (ms === 0) {
+        this.#sendResult(shard, samples);
+        continue;
+      }
+      this.#waiting++;
+      setTimeout(() => {
+        this.#waiting--;
+        this.#sendResult(shard, samples);
+        this.#compute();
+      }, ms);
     }
   }
 
-  #sendResult(shard: MessageOf<'assign'>): void {
-    // It may have been taken back, and be due more than once.
-    if (!this.#shards.delete(shard)) return;
-    const { round, index } = shard;
+  #sendResult({ round, index }: MessageOf<'assign'>, samples: number): void {
+    if (!this.#shapes) return;
     const { answers, claimedMs } = this.#options;
     const message = {
       type: 'result',
       round,
       level: 0,
       index,
-      samples: samplesInRuns(shard.batches),
+      samples,
       computeMs: claimedMs,
       waitMs: 0,
     } as const;
-    for (let offset = 0; offset < answers.leaf.length; offset += MAX_PAYLOAD_BYTES) {
+    const answer = answers.of(this.#shapes, round, samples);
+    for (let offset = 0; offset < answer.payload.length; offset += MAX_PAYLOAD_BYTES) {
       const end = offset + MAX_PAYLOAD_BYTES;
-      // Without its payload, a frame is what stands before the payload: the leaf follows as it is, uncopied.
+      // Without its payload, a frame is what stands before the payload: that follows as it is, uncopied.
       const head = encodeFrame(offset === 0 ? message : { ...message, offset });
-      sealFrame(head, answers.leaf.subarray(offset, end));
-      this.#write(OPCODE.binary, [head], answers.maskedLeaf.subarray(offset, end));
+      sealFrame(head, answer.payload.subarray(offset, end));
+      this.#write(OPCODE.binary, [head], answer.masked.subarray(offset, end));
     }
   }
 
