@@ -4,5 +4,6 @@ export { adam } from './adam';
 export { checksumBegin, checksumEnd, checksumStripes } from './checksum';
 export { keepMask } from './dropout';
 export { sgd, sgdMomentum } from './sgd';
+export { pushLeaf, sumOfLeaves } from './tree';
 export { add, allWithin, sumOfSquares } from './vectors';
 export { decodeBfloat16, decodeInt8, encodeBfloat16, encodeInt8, encodeInt8Stochastic } from './wire';

@@ -56,14 +56,7 @@ export { exp } from './numerics/exponential.ts';
 export { philox4x32 } from './numerics/philox.ts';
 export { Assembly, encodeFrames, framesAround } from './protocol/chunks.ts';
 export { checksum } from './protocol/checksum.ts';
-export {
-  decodeFromCoordinator,
-  decodeFromWorker,
-  encodeFrame,
-  floatsOf,
-  shapesOf,
-  type Received,
-} from './protocol/codec.ts';
+export { decodeFromCoordinator, decodeFromWorker, encodeFrame, floatsOf, shapesOf, type Received } from './protocol/codec.ts';
 export { freeFrame } from './protocol/free-frame.ts';
 export {
   allocatePayload,
@@ -146,4 +139,5 @@ export {
 export { ownNumbers, pictureNumbers, type WeightAverage } from './training/weight-average.ts';
 export { copyState, initialState, initialWeights, specOf, type TrainingState } from './training/training-state.ts';
 export { LARGEST_GRADIENT, addInPlace, allUsable } from './numerics/vectors.ts';
+export { allUsableEncoded, type EncodedVector } from './wire/encoded-sum.ts';
 export { WIRES, decodeVector, encodeVector, encodedBytes, type Rounding, type Wire } from './wire/wire.ts';

@@ -8,6 +8,7 @@ import {
   type RoundShapes,
   type Samples,
 } from '@gantry/core';
+import type { ReceivedSum } from '../scheduling/worker-link.ts';
 
 /** What travels between the coordinator and its workers: lengths, and how it is read. */
 export class RoundPayloads {
@@ -39,13 +40,24 @@ export class RoundPayloads {
    * The contribution that a result carries; valid until the next one.
    * @throws GantryError E_PROTOCOL for a sum where the wire rounds: units come one by one then
    */
-  sumIn({ round, level }: MessageOf<'result'>, payload: Uint8Array): Float32Array {
+  contributionIn({ round, level }: MessageOf<'result'>, payload: Uint8Array): ReceivedSum {
     const { wire } = this.shapes.spec;
-    if (wire === 'float32') return floatsOf(payload);
+    if (wire === 'float32') return { sum: floatsOf(payload) };
     if (level > 0) throw new GantryError('E_PROTOCOL', 'a sum of units whose contributions are rounded');
     const { length, compact } = this.shapes.contribution(round);
-    const into = this.#decoded.get(length) ?? new Float32Array(length);
-    this.#decoded.set(length, into);
-    return decodeVector(wire, payload, length, compact, into);
+    const decoded = () => {
+      const into = this.#decoded.get(length) ?? new Float32Array(length);
+      this.#decoded.set(length, into);
+      return decodeVector(wire, payload, length, compact, into);
+    };
+    // Frames have their payloads at a multiple of 8, and messages of several frames memory of their own.
+    if (wire !== 'int8' || payload.byteOffset % Float32Array.BYTES_PER_ELEMENT > 0) return { sum: decoded() };
+    let sum: Float32Array | undefined;
+    return {
+      encoded: { bytes: payload, length, compact },
+      get sum() {
+        return (sum ??= decoded());
+      },
+    };
   }
 }

@@ -176,12 +176,12 @@ export class WorkerConnection {
         scheduler.computed(link, message);
         return;
       case 'progress':
-        this.#weights.arrived(message.round);
         scheduler.progress(link, message);
         return;
       case 'result':
         this.#weights.arrived(message.round);
-        scheduler.result(link, { ...message, sum: this.#context.payloads.sumIn(message, payload) });
+        // Assigned, not spread: what is decoded only where it is needed must not be decoded here.
+        scheduler.result(link, Object.assign(this.#context.payloads.contributionIn(message, payload), message));
         return;
       case 'failure':
         scheduler.failure(link, new GantryError(message.code, message.message), message.round, message.index);

@@ -1,4 +1,5 @@
-import type { NodeResult, WorkerLink } from './worker-link.ts';
+import { allUsable, allUsableEncoded } from '@gantry/core';
+import type { NodeResult, ReceivedSum, WorkerLink } from './worker-link.ts';
 import type { ComputedShard, RegisteredWorker } from './worker-registry.ts';
 
 /** Between numeric classes, how far apart two answers to one shard may be: the norm of what differs to that of the answer. */
@@ -19,6 +20,11 @@ export interface Opinion extends Answer {
   readonly computed: ComputedShard | undefined;
   /** When it came, by performance.now(). */
   readonly receivedMs: number;
+}
+
+/** Whether no number of it is NaN or too large. */
+export function isUsable(received: ReceivedSum): boolean {
+  return received.encoded ? allUsableEncoded(received.encoded) : allUsable(received.sum);
 }
 
 /** @param computed as of `Opinion` */

@@ -94,15 +94,17 @@ export class RoundInProgress {
   accept(
     entry: RegisteredWorker,
     shards: readonly UnitState[],
-    { level, index, sum, samples, computeMs, waitMs }: NodeResult,
+    result: NodeResult,
     times: ReadonlyMap<UnitState, ComputedShard | undefined>,
     receivedMs: number,
   ): void {
-    if (this.#apart) this.#apart.push({ entry, shards, node: { level, index }, sum, samples });
-    else this.#tree.add({ level, index }, sum);
+    const { level, index, encoded, samples, computeMs, waitMs } = result;
+    if (this.#apart) this.#apart.push({ entry, shards, node: { level, index }, sum: result.sum, samples });
+    else if (encoded) this.#tree.addEncoded(index, encoded);
+    else this.#tree.add({ level, index }, result.sum);
     const { name: worker, numericClass, place } = entry.link;
     for (const shard of shards) {
-      shard.accept(entry, () => (level === 0 ? hashOf(sum) : undefined));
+      shard.accept(entry, () => (level === 0 ? hashOf(result.sum) : undefined));
       for (const other of shard.holders) {
         other.take(shard);
         // That is how it can show that it is there again.

@@ -1,4 +1,4 @@
-import type { GantryError, PlannedUnit, TreeNode } from '@gantry/core';
+import type { EncodedVector, GantryError, PlannedUnit, TreeNode } from '@gantry/core';
 import type { PublishedWeights } from './published-weights.ts';
 
 /** Where a worker computes, for people. */
@@ -89,10 +89,16 @@ export interface UnitProgress {
   readonly batches: number;
 }
 
+/** A contribution, or a sum of some. */
+export interface ReceivedSum {
+  /** Laid out as the scheme has the round's contributions; the scheduler does not keep it. May be decoded when it is first asked for. */
+  readonly sum: Float32Array;
+  /** The same as it came, where it was rounded and can be added without being decoded before. */
+  readonly encoded?: EncodedVector | undefined;
+}
+
 /** The answer to the shards under one tree node; the times are those of the last one. */
-export interface NodeResult extends ShardTimes, TreeNode {
+export interface NodeResult extends ShardTimes, TreeNode, ReceivedSum {
   readonly round: number;
   readonly samples: number;
-  /** Laid out as the scheme has the round's contributions; the scheduler does not keep it. */
-  readonly sum: Float32Array;
 }

@@ -9,6 +9,8 @@ interface Exports {
   readonly C: WebAssembly.Global<'i32'>;
   readonly D: WebAssembly.Global<'i32'>;
   add(length: number): void;
+  pushLeaf(length: number, index: number): void;
+  sumOfLeaves(length: number, count: number): void;
   checksumBegin(): void;
   checksumStripes(length: number): void;
   checksumEnd(begin: number, length: number, total: number): bigint;

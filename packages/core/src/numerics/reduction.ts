@@ -1,4 +1,6 @@
 import { GantryError } from '../errors.ts';
+import { MAX_ENCODED, sumEncoded, type EncodedVector } from '../wire/encoded-sum.ts';
+import { decodeVector } from '../wire/wire.ts';
 import { addInPlace } from './vectors.ts';
 
 /** A node of the reduction tree: level 0 holds the shards' leaves; node (level, index) covers leaves index·2^level … */
@@ -18,6 +20,9 @@ export class ReductionTree {
   readonly #covered: Uint8Array;
   readonly #nodes = new Map<string, Float32Array>();
   readonly #free: Float32Array[];
+  /** Leaves that wait, encoded, for the others under their node of this level, by the node's index. */
+  readonly #groups = new Map<number, Map<number, EncodedVector>>();
+  readonly #groupLevel: number;
 
   /**
    * @param leafCount number of shards in the step, at least 1
@@ -28,6 +33,7 @@ export class ReductionTree {
     this.#free = free;
     this.#depth = Math.ceil(Math.log2(leafCount));
     this.#covered = new Uint8Array(leafCount);
+    this.#groupLevel = Math.min(this.#depth, Math.log2(MAX_ENCODED));
   }
 
   /** Number of leaves not covered yet. */
@@ -46,6 +52,58 @@ export class ReductionTree {
    * @throws GantryError E_NODE_COVERED if a leaf of it is covered already, E_BAD_SHAPE if the node is not in the tree
    */
   add(node: TreeNode, sum: Float32Array): void {
+    this.#cover(node);
+    const [begin, end] = this.#leaves(node);
+    // What has come encoded under the same node waits for nothing any more.
+    for (let group = begin >> this.#groupLevel; group <= (end - 1) >> this.#groupLevel; group++) {
+      for (const [index, leaf] of this.#groups.get(group) ?? []) {
+        this.#insertDecoded(index, leaf);
+        this.#release(leaf);
+      }
+      this.#groups.delete(group);
+    }
+    this.#insert(node, sum);
+  }
+
+  /**
+   * Accepts a leaf as it came, to be decoded with its neighbours; the tree makes a copy.
+   * @throws as `add`
+   */
+  addEncoded(index: number, leaf: EncodedVector): void {
+    this.#cover({ level: 0, index });
+    const at = index >> this.#groupLevel;
+    const [begin, end] = this.#leaves({ level: this.#groupLevel, index: at });
+    const group = this.#groups.get(at) ?? new Map<number, EncodedVector>();
+    // Some others have come decoded, and are added already.
+    const isBroken = this.#covered.subarray(begin, end).reduce((sum, covered) => sum + covered, 0) > group.size + 1;
+    if (isBroken) {
+      this.#insertDecoded(index, leaf);
+      return;
+    }
+    const copy = this.#vectorOf(leaf.bytes.length / Float32Array.BYTES_PER_ELEMENT);
+    const bytes = new Uint8Array(copy.buffer, copy.byteOffset, copy.byteLength);
+    bytes.set(leaf.bytes);
+    this.#groups.set(at, group.set(index, { ...leaf, bytes }));
+    if (group.size < end - begin) return;
+    this.#groups.delete(at);
+    const leaves = [...group].toSorted(([a], [b]) => a - b).map(([, each]) => each);
+    const sum = this.#vectorOf(leaf.length);
+    sumEncoded(leaves, sum);
+    for (const each of leaves) this.#release(each);
+    this.#insert({ level: this.#groupLevel, index: at }, sum, true);
+  }
+
+  #insertDecoded(index: number, leaf: EncodedVector): void {
+    const sum = this.#vectorOf(leaf.length);
+    decodeVector('int8', leaf.bytes, leaf.length, leaf.compact, sum);
+    this.#insert({ level: 0, index }, sum, true);
+  }
+
+  #release({ bytes: { buffer, byteOffset, byteLength } }: EncodedVector): void {
+    this.#free.push(new Float32Array(buffer, byteOffset, byteLength / Float32Array.BYTES_PER_ELEMENT));
+  }
+
+  #cover(node: TreeNode): void {
     const [begin, end] = this.#leaves(node);
     if (this.isCovered(node)) {
       throw new GantryError(
@@ -54,8 +112,12 @@ export class ReductionTree {
       );
     }
     this.#covered.fill(1, begin, end);
+  }
+
+  /** @param isOwn whether the sum's memory is the tree's */
+  #insert(node: TreeNode, sum: Float32Array, isOwn = false): void {
     let { level, index } = node;
-    let vector: Float32Array | undefined;
+    let vector = isOwn ? sum : undefined;
     for (; level < this.#depth; level++, index >>= 1) {
       const sibling = { level, index: index ^ 1 };
       if (this.#isPadding(sibling)) continue;
@@ -78,10 +140,16 @@ export class ReductionTree {
   }
 
   #copy(sum: Float32Array): Float32Array {
-    const at = this.#free.findLastIndex(({ length }) => length === sum.length);
-    const [copy = new Float32Array(sum.length)] = at < 0 ? [] : this.#free.splice(at, 1);
+    const copy = this.#vectorOf(sum.length);
     copy.set(sum);
     return copy;
+  }
+
+  /** Memory of an earlier one, if there is any. */
+  #vectorOf(length: number): Float32Array {
+    const at = this.#free.findLastIndex((vector) => vector.length === length);
+    const [vector = new Float32Array(length)] = at < 0 ? [] : this.#free.splice(at, 1);
+    return vector;
   }
 
   #isPadding({ level, index }: TreeNode): boolean {

@@ -3,6 +3,8 @@ import { Stream, keyHigh } from '../numerics/random.ts';
 
 /** Numbers that share an exponent. */
 const BLOCK = 256;
+/** The smallest one; what is below stands for NaN. */
+const MIN_EXPONENT = -126;
 /** Numbers whose random bits are one Philox block. */
 const PER_PHILOX = 8;
 
@@ -59,12 +61,23 @@ export function encodeInt8(numbers: Float32Array, rounding: Rounding, into: Uint
 export function decodeInt8(bytes: Uint8Array, into: Float32Array): void {
   const kernel = kernels();
   inBlocks(into.length, (begin, end) => {
-    const length = end - begin;
-    const blocks = Math.ceil(length / BLOCK);
-    const exponents = into.length + begin / BLOCK;
-    kernel.encoded.set(bytes.subarray(begin, end));
-    kernel.encoded.set(bytes.subarray(exponents, exponents + blocks), kernel.a.length);
-    kernel.decodeInt8(blocks);
-    into.set(kernel.a.subarray(0, length), begin);
+    decodeInt8Block(bytes, into.length, begin, end);
+    into.set(kernel.a.subarray(0, end - begin), begin);
   });
+}
+
+/** Decodes a block of `inBlocks` to the kernels' memory. @param count of all numbers */
+export function decodeInt8Block(bytes: Uint8Array, count: number, begin: number, end: number): void {
+  const kernel = kernels();
+  const blocks = Math.ceil((end - begin) / BLOCK);
+  const exponents = count + begin / BLOCK;
+  kernel.encoded.set(bytes.subarray(begin, end));
+  kernel.encoded.set(bytes.subarray(exponents, exponents + blocks), kernel.a.length);
+  kernel.decodeInt8(blocks);
+}
+
+/** Whether exponents alone show that no number is beyond ±128·2^`most`, nor NaN. @param count of all numbers */
+export function int8IsWithin(bytes: Uint8Array, count: number, most: number): boolean {
+  const exponents = new Int8Array(bytes.buffer, bytes.byteOffset + count, int8Bytes(count) - count);
+  return exponents.every((exponent) => exponent >= MIN_EXPONENT && exponent <= most);
 }

@@ -90,7 +90,7 @@ function compactBytes(wire: Wire, compact: number): number {
 }
 
 /** Where the rest begins: as float32, it lies aligned wherever the vector does. */
-function restBegin(wire: Wire, compact: number): number {
+export function restBegin(wire: Wire, compact: number): number {
   return Math.ceil(compactBytes(wire, compact) / FLOAT_BYTES) * FLOAT_BYTES;
 }
 
