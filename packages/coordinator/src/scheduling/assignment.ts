@@ -2,13 +2,15 @@
 import type { WatchedStall } from '@gantry/core';
 import type { SchedulerView } from './scheduler-view.ts';
 import type { UnitState } from './unit-state.ts';
-import type { HeldShard, RegisteredWorker } from './worker-registry.ts';
+import { isAllDone, type HeldShard, type RegisteredWorker } from './worker-registry.ts';
 
 /** A shard that takes this many times the usual time is given to an idle worker, too. */
 const LATE_FACTOR = 3;
 const LATE_AT_LEAST_MS = 100;
 /** The same between two batches of a unit: of those that are done soon, a worker does not tell each. */
 const BATCH_LATE_AT_LEAST_MS = 2000;
+/** A unit that takes this many times the usual time goes to an idle worker however steadily it advances: half of it may be waiting. */
+const UNIT_LATE_FACTOR = 2 * LATE_FACTOR;
 /** For so long, nobody but who has a shard tries it, as long as no worker has answered anything. */
 const FIRST_ANSWER_MS = 500;
 /** What is late as long as no worker has answered anything: some devices take seconds for a shard. */
@@ -110,13 +112,20 @@ export function lateness(
   if (paceMsPerSample === undefined) {
     return elapsedMs > LATE_AT_FIRST_MS ? { elapsedMs, usualMs: LATE_AT_FIRST_MS } : undefined;
   }
+  const usualMs = shard.samples * paceMsPerSample;
   const next = progress && shard.work.batches[progress.batches];
-  if (next && !computed) {
-    const usualMs = next.samples * paceMsPerSample;
-    return elapsedMs > Math.max(BATCH_LATE_AT_LEAST_MS, LATE_FACTOR * usualMs) ? { elapsedMs, usualMs } : undefined;
+  // What a worker says of one unit waits behind the answer to another.
+  if (next && !computed && !holder.heldOf(shard.work.round).some(isAllDone)) {
+    const usualNextMs = next.samples * paceMsPerSample;
+    if (elapsedMs > Math.max(BATCH_LATE_AT_LEAST_MS, LATE_FACTOR * usualNextMs)) {
+      return { elapsedMs, usualMs: usualNextMs };
+    }
+    const wholeMs = now - (startedMs ?? now);
+    return wholeMs > Math.max(BATCH_LATE_AT_LEAST_MS, UNIT_LATE_FACTOR * usualMs)
+      ? { elapsedMs: wholeMs, usualMs }
+      : undefined;
   }
   // The first batch waits for what is published, the last one for the answer to be sent: both may take as long as all the others.
-  const usualMs = shard.samples * paceMsPerSample;
   return elapsedMs > Math.max(LATE_AT_LEAST_MS, LATE_FACTOR * usualMs) ? { elapsedMs, usualMs } : undefined;
 }
 

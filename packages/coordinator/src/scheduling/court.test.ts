@@ -89,6 +89,16 @@ describe('where every unit is audited', () => {
     expect(run.scheduler.workers).toContain(honest);
   });
 
+  it('a lie about a unit of local steps concerns all of them', async () => {
+    const run = audited(referee(() => Promise.resolve(Float32Array.of(GOOD))));
+    const [liar, honest] = [run.join('liar'), run.join('honest')];
+    const round = run.round(1, 5);
+    run.answer(liar, 0, BAD);
+    run.answer(honest, 0, GOOD);
+    await round;
+    expect(run.events).toContainEqual(expect.objectContaining({ type: 'lied', worker: 'liar', first: 1, last: 5 }));
+  });
+
   it('nobody is blamed where the coordinator fails once, and the run ends where it cannot compute any more', async () => {
     let failures = 0;
     const fails = (times: number) =>

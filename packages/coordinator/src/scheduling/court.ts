@@ -254,7 +254,7 @@ export class Court {
     const unconfirmed = audit?.unconfirmedSince(identity);
     const since = unconfirmed && unconfirmed.round < round ? unconfirmed : { round, step: step - 1 };
     const cause = `its answer to shard ${index} of step ${step} is not what ${other.name} computed`;
-    const taint = { worker, first: since.step + 1, last: step };
+    const taint = { worker, first: since.step + 1, last: (shard.work.batches.at(-1)?.step ?? 0) + 1 };
     onEvent({ type: 'lied', ...taint, shard: index, cause });
     for (const each of current?.shards ?? []) this.#forget(each, identity);
     current?.retract(identity);
@@ -275,7 +275,7 @@ function diverged(shard: UnitState, workers: readonly string[]): GantryError {
   return new GantryError('E_DIVERGED', `training diverged in step ${stepOf(shard)}: ${found}`);
 }
 
-/** The step of a shard, from 1, as people count. */
+/** The step of a shard, or the first one of a unit of local steps, from 1, as people count. */
 function stepOf({ work }: UnitState): number {
   return (work.batches[0]?.step ?? 0) + 1;
 }

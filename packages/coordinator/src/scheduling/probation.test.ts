@@ -72,6 +72,22 @@ describe('a newcomer', () => {
     await next;
   });
 
+  it('has time for a unit that takes longer than its patience, as long as it says that it goes on', () => {
+    const run = new ScheduledRun();
+    const [known, newcomer] = [run.join('known'), run.join('new', NEW)];
+    void run.round(3, 30);
+    for (let batches = 1; batches < 30; batches++) {
+      vi.advanceTimersByTime(batches === 1 ? 400 : 1500);
+      for (const link of [known, newcomer]) run.scheduler.progress(link, { round: 0, index: 0, batches });
+    }
+    // Somebody comes, and the scheduler looks at who could do what.
+    run.join('another', NEW);
+    expect(run.heldBy(newcomer)).toEqual([0]);
+    run.answer(known, 0, GOOD);
+    run.answer(newcomer, 0, GOOD);
+    expect(run.heldBy(newcomer)).toHaveLength(1);
+  });
+
   it('of another numeric class may differ by rounding, and by no more', () => {
     for (const [value, isLike] of [
       [GOOD * 1.0001, true],

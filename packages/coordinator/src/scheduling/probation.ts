@@ -1,17 +1,18 @@
-import { GantryError, allUsable } from '@gantry/core';
-import { areAlike, type Answer } from './answers.ts';
+import { GantryError } from '@gantry/core';
+import { areAlike, isUsable, type Answer } from './answers.ts';
 import { isAvailable } from './assignment.ts';
 import type { UnitState } from './unit-state.ts';
 import type { NodeResult, WorkerLink } from './worker-link.ts';
 import type { RegisteredWorker } from './worker-registry.ts';
 
-/** A newcomer that has not answered for so long gets another shard. */
+/** A newcomer that has not answered for so long, nor said that it goes on, gets another shard. */
 const TRIAL_MS = 30_000;
 
 /** The first shard of a newcomer. */
 interface Trial {
   readonly shard: UnitState;
-  readonly sinceMs: number;
+  /** When it was given, or the newcomer last said how far it is. */
+  sinceMs: number;
   /** The newcomer's. */
   own?: Answer;
   /** The one that counts. */
@@ -103,21 +104,28 @@ export class Probation {
   }
 
   /** A worker has answered a shard. @returns whether that was a newcomer's first one, and is dealt with */
-  answered(entry: RegisteredWorker, { round, level, index, samples, sum }: NodeResult): boolean {
+  answered(entry: RegisteredWorker, result: NodeResult): boolean {
+    const { round, level, index, samples } = result;
     const trial = this.#trialOf(entry, round, index);
     if (!trial || level > 0) return false;
     const { shard } = trial;
     if (samples !== shard.samples) {
       this.#failed(entry, new GantryError('E_BAD_SHAPE', `${samples} samples where the shard has ${shard.samples}`));
-    } else if (!allUsable(sum)) {
+    } else if (!isUsable(result)) {
       shard.nonFinite(entry.link);
       this.#failed(entry, new GantryError('E_NON_FINITE', 'a gradient that is not finite, or far too large'));
     } else {
-      trial.own = { link: entry.link, sum: sum.slice() };
+      trial.own = { link: entry.link, sum: result.sum.slice() };
       this.#options.ended(entry, round);
       this.#compare(entry, trial);
     }
     return true;
+  }
+
+  /** A worker is at a unit that takes long: if that is a newcomer's first one, there is time for it. */
+  progressed(entry: RegisteredWorker, round: number, index: number): void {
+    const trial = this.#trialOf(entry, round, index);
+    if (trial) trial.sinceMs = performance.now();
   }
 
   /** A worker could not compute a shard: if that was a newcomer's first one, it needs another. */

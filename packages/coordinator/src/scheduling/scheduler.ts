@@ -1,5 +1,5 @@
-import { GantryError, LARGEST_GRADIENT, allUsable, type PlannedUnit, type RunEvent } from '@gantry/core';
-import { opinionOf } from './answers.ts';
+import { GantryError, LARGEST_GRADIENT, type PlannedUnit, type RunEvent } from '@gantry/core';
+import { isUsable, opinionOf } from './answers.ts';
 import { Arrivals } from './arrivals.ts';
 import { assign, describeStalls, findLate, findTheft, freeFor, isAvailable, needsAnother } from './assignment.ts';
 import { Audit, TaintedError, type Taint } from './audit.ts';
@@ -10,7 +10,7 @@ import type { PublishedWeights } from './published-weights.ts';
 import { Quarantine } from './quarantine.ts';
 import type { Referee } from './referee.ts';
 import { Probation } from './probation.ts';
-import { RecentPace, WorkerRegistry, type RegisteredWorker } from './worker-registry.ts';
+import { RecentPace, WorkerRegistry, isAllDone, type RegisteredWorker } from './worker-registry.ts';
 import type { RoundResult } from './round-result.ts';
 import { RoundInProgress, hashOf } from './round-in-progress.ts';
 import type { SchedulerView } from './scheduler-view.ts';
@@ -261,13 +261,22 @@ export class Scheduler {
     this.#distribute();
   }
 
-  /** A worker has computed some batches of a unit. What it says of units that it has not is not held against it: it may be late news. */
+  /** A worker has computed some batches of a unit. That it no longer has that unit is not held against it: it may be late news. */
   progress(link: WorkerLink, { round, index, batches }: UnitProgress): void {
     const entry = this.#registry.get(link);
-    const now = performance.now();
-    if (!entry?.progressed(round, index, batches, now) || round !== this.#current?.round) return;
-    this.#pace.record(entry.msPerSample);
+    if (!entry) return;
+    if (!entry.reported(round, index)) {
+      const problem = `${link.name} was not given unit ${index} of round ${round}, or said of more batches than it has that they are done`;
+      this.#invalid(entry, new GantryError('E_NOT_ASSIGNED', problem));
+      return;
+    }
+    this.#probation.progressed(entry, round, index);
+    const before = entry.progressed(round, index, batches, performance.now());
+    if (before === undefined || round !== this.#current?.round) return;
+    // Once for each unit, as where it is answered: one worker that tells much must not say what is usual.
+    if (before === 0) this.#pace.record(entry.msPerSample);
     this.#current.progressed();
+    if (entry.heldOf(round).some((held) => held.shard.work.index === index && isAllDone(held))) this.#distribute();
   }
 
   /** A worker's answer; one that it should not have sent counts against it. */
@@ -328,7 +337,7 @@ export class Scheduler {
   }
 
   #answer(current: RoundInProgress, shards: readonly UnitState[], entry: RegisteredWorker, result: NodeResult): void {
-    const { level, sum, samples } = result;
+    const { level, samples } = result;
     const receivedMs = performance.now();
     const expected = shards.reduce((total, shard) => total + shard.samples, 0);
     if (samples !== expected) {
@@ -336,7 +345,7 @@ export class Scheduler {
       this.#refuse(entry, shards, new GantryError('E_BAD_SHAPE', problem));
       return;
     }
-    if (!allUsable(sum)) {
+    if (!isUsable(result)) {
       this.#notFinite(current, shards, entry);
       return;
     }
@@ -345,7 +354,7 @@ export class Scheduler {
     for (const shard of shards) entry.take(shard);
     const covered = shards.find(({ accepted }) => accepted);
     if (covered && level === 0) {
-      this.#compare(current, covered, entry, sum);
+      this.#compare(current, covered, entry, result.sum);
       return;
     }
     if (level > 0 && (this.#audit || shards.some(({ isShared }) => isShared))) {
@@ -359,7 +368,7 @@ export class Scheduler {
     const [shard] = shards;
     if (this.#audit && shard) {
       // What came belongs to the connection.
-      const own = { ...result, sum: current.copyOf(sum) };
+      const own = { ...result, sum: current.copyOf(result.sum), encoded: undefined };
       const opinion = opinionOf(entry, own, times.get(shard), receivedMs);
       if (shard.isAudited) this.#court.hear(current, shard, opinion);
       else this.#court.trust(current, shard, opinion);

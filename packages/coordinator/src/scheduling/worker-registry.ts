@@ -30,6 +30,11 @@ interface UnitProgressed {
   readonly atMs: number;
 }
 
+/** Whether a worker has said of a unit that all of it is computed: the answer is on its way. */
+export function isAllDone({ shard, progress, computed }: HeldShard): boolean {
+  return !computed && progress?.batches === shard.work.batches.length;
+}
+
 /** A contribution that a worker has and has not sent. */
 export interface ComputedShard extends ShardTimes {
   /** When it said so, by performance.now(). */
@@ -56,6 +61,8 @@ export class RegisteredWorker implements Holder {
   readonly #unanswered = new Entitlements();
   /** All it was given and has not said to have computed. */
   readonly #unannounced = new Entitlements();
+  /** How often it may say how far it is: it may not keep the coordinator busy with that. */
+  readonly #unreported = new Entitlements();
   /** What it has been at for too long, and has not answered since. */
   readonly #lateWith = new Set<string>();
   /** Time that it took for samples, by this process's clock: what it says itself may be wrong. The latest count most. */
@@ -118,25 +125,30 @@ export class RegisteredWorker implements Holder {
 
   /** Shards that it has still to compute. @param round of this round only; absent: of any */
   toCompute(round?: number): readonly HeldShard[] {
-    return this.#held.filter(({ shard, computed }) => !computed && (round === undefined || shard.work.round === round));
+    return this.#held.filter(
+      (held) => !held.computed && !isAllDone(held) && (round === undefined || held.shard.work.round === round),
+    );
   }
 
   /** It has computed a shard and keeps the contribution for a sum. @returns whether it is one that it holds */
   computed(round: number, index: number, computed: ComputedShard): UnitState | undefined {
-    const held = this.toCompute(round).find(({ shard }) => shard.work.index === index);
+    const held = this.heldOf(round).find((each) => !each.computed && each.shard.work.index === index);
     if (held) held.computed = computed;
     return held?.shard;
   }
 
-  /** It has computed some batches of a unit. @returns whether that is news of a unit that it holds */
-  progressed(round: number, index: number, batches: number, now: number): boolean {
+  /**
+   * It has computed some batches of a unit.
+   * @returns how many were known to be done before, where that is news of a unit that it holds
+   */
+  progressed(round: number, index: number, batches: number, now: number): number | undefined {
     const held = this.toCompute(round).find(({ shard }) => shard.work.index === index);
     const { batches: before = 0, samples: had = 0, atMs = held?.startedMs } = held?.progress ?? {};
-    if (!held || batches <= before || batches > held.shard.work.batches.length) return false;
+    if (!held || batches <= before || batches > held.shard.work.batches.length) return undefined;
     const samples = samplesIn({ batches: held.shard.work.batches.slice(0, batches) });
     if (atMs !== undefined) this.measured(samples - had, now - atMs);
     held.progress = { batches, samples, atMs: now };
-    return true;
+    return before;
   }
 
   /** What it said of a shard that it has computed and not sent. */
@@ -147,7 +159,7 @@ export class RegisteredWorker implements Holder {
   /** @param isAlone as of `WorkerLink.assign` */
   give(shard: UnitState, isAlone: boolean): void {
     this.#held.push({ shard, startedMs: undefined, progress: undefined, computed: undefined });
-    this.#unanswered.add(shard.work.round, shard.work.index);
+    this.#entitle(shard);
     this.#unannounced.add(shard.work.round, shard.work.index);
     shard.givenTo(this);
     this.link.assign(shard.work, isAlone);
@@ -155,8 +167,13 @@ export class RegisteredWorker implements Holder {
 
   /** Gives a shard that another worker holds: whatever becomes of this answer, it does not count. */
   try(shard: UnitState): void {
-    this.#unanswered.add(shard.work.round, shard.work.index);
+    this.#entitle(shard);
     this.link.assign(shard.work, true);
+  }
+
+  #entitle({ work: { round, index, batches } }: UnitState): void {
+    this.#unanswered.add(round, index);
+    if (batches.length > 1) this.#unreported.add(round, index, batches.length);
   }
 
   /** Time since it is thought to have begun with a shard that it holds, in ms. */
@@ -179,6 +196,11 @@ export class RegisteredWorker implements Holder {
   /** Whether it might say that it has computed this shard; it may not again. */
   announced(round: number, index: number): boolean {
     return this.#unannounced.use(round, index);
+  }
+
+  /** Whether it might say how far it is with this unit: not more often than the unit has batches, each time that it was given. */
+  reported(round: number, index: number): boolean {
+    return this.#unreported.use(round, index);
   }
 
   /** Notes which shards of the round have come to the front, where they are computed. */

@@ -9,6 +9,7 @@ export class ScheduledRun {
   readonly events: RunEvent[] = [];
   readonly scheduler: Scheduler;
   readonly #held = new Map<WorkerLink, number[]>();
+  #samples = SAMPLES;
 
   constructor(options: SchedulerOptions = {}) {
     this.scheduler = new Scheduler((event) => this.events.push(event), options);
@@ -53,10 +54,14 @@ export class ScheduledRun {
     return [...(this.#held.get(link) ?? [])];
   }
 
-  round(shards: number) {
+  /** @param steps batches of each unit */
+  round(shards: number, steps = 1) {
+    this.#samples = steps * SAMPLES;
     const work: PlannedUnit[] = Array.from({ length: shards }, (_, index) => {
-      const batch = { step: 0, iteration: 0, first: index * SAMPLES, samples: SAMPLES };
-      return { round: 0, index, batches: [batch], samples: new Uint32Array(SAMPLES) };
+      const batches = Array.from({ length: steps }, (_each, step) => {
+        return { step, iteration: 0, first: index * SAMPLES, samples: SAMPLES };
+      });
+      return { round: 0, index, batches, samples: new Uint32Array(this.#samples) };
     });
     const weights = {
       round: 0,
@@ -73,6 +78,6 @@ export class ScheduledRun {
     const held = this.#held.get(link) ?? [];
     held.splice(held.indexOf(index), 1);
     const sum = Float32Array.of(value);
-    this.scheduler.result(link, { round: 0, level: 0, index, samples: SAMPLES, sum, computeMs, waitMs: 0 });
+    this.scheduler.result(link, { round: 0, level: 0, index, samples: this.#samples, sum, computeMs, waitMs: 0 });
   }
 }

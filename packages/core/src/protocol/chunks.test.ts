@@ -116,6 +116,19 @@ describe('messages in several frames', () => {
     );
   });
 
+  it('are cut alike, whatever was copied to the same memory before', () => {
+    fc.assert(
+      fc.property(fc.array(fc.integer({ min: 1, max: 10 }), { minLength: 2, maxLength: 6 }), (sizes) => {
+        const copies: Uint8Array<ArrayBuffer>[] = [];
+        for (const numbers of sizes) {
+          const payload = payloadOf(4 * numbers, numbers);
+          const expected = encodeFrames({ type: 'weights', round: 1 }, payload, 8);
+          expect(framesAround({ type: 'weights', round: 1 }, roomy(payload), copies, 8)).toEqual(expected);
+        }
+      }),
+    );
+  });
+
   it('use memory for copies again', () => {
     const copies: Uint8Array<ArrayBuffer>[] = [];
     const payload = roomy(payloadOf(20, 1));

@@ -21,7 +21,7 @@ export function encodeFrames(
 /**
  * The frames for `message` around a payload from `allocatePayload`. The first one lies in its memory and is overwritten by the
  * next; what does not fit into that one is copied.
- * @param copies memory for what is copied: filled here, and used again where it was filled for a payload of the same length
+ * @param copies memory for what is copied: filled here, and used again as far as it was filled for as much
  * @throws as `frameAround`
  */
 export function framesAround(
@@ -33,7 +33,9 @@ export function framesAround(
   return cuts(payload.length, chunkBytes).map((offset, i) => {
     const chunk = payload.subarray(offset, offset + chunkBytes);
     if (i === 0) return frameAround(message, chunk);
-    const copy = (copies[i - 1] ??= allocatePayload(chunk.length));
+    const last = copies[i - 1];
+    const copy = last?.length === chunk.length ? last : allocatePayload(chunk.length);
+    copies[i - 1] = copy;
     copy.set(chunk);
     return frameAround(startingAt(message, offset), copy);
   });

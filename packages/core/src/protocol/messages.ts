@@ -132,7 +132,9 @@ const computed = z.strictObject({
   waitMs: milliseconds,
 });
 
-/** The worker has computed some batches of a unit of local steps, and goes on with the next. No payload. */
+/**
+ * The worker has computed some batches of a unit of local steps: now and then, and when all are done, before the answer. No payload.
+ */
 const progress = z.strictObject({
   type: z.literal('progress'),
   round,

@@ -97,7 +97,8 @@ function momentsOf(recipe: Recipe, published: Float32Array): Record<string, Opti
     const moment = states[network]?.moments[name];
     if (!moment) continue;
     moment.set(values);
-    if (asRoots) for (let i = 0; i < moment.length; i++) moment[i] = (moment[i] as number) ** 2;
+    // A product: IEEE 754 fixes its bits, and not those of a power.
+    if (asRoots) for (let i = 0; i < moment.length; i++) moment[i] = (moment[i] as number) * (moment[i] as number);
   }
   return states;
 }

@@ -323,3 +323,31 @@ it('refuses more samples in a round than float32 counts', () => {
   const plan = { ...PLAN, images: 60_000, batch: 60_000 };
   expect(() => new LocalSteps({ ...OPTIONS, plan, localSteps: 4096 })).toThrow(/more than the 16777216/);
 });
+
+it('counts the samples of all batches of a step', () => {
+  const plan = { ...PLAN, images: 60_000, batch: 8192, roundsPerStep: 4 };
+  const options = { ...OPTIONS, manifest: manyPhases, plan, samples: 60_000 };
+  expect(new LocalSteps({ ...options, localSteps: 512 }).steps).toBeGreaterThan(0);
+  expect(() => new LocalSteps({ ...options, localSteps: 513 })).toThrow(/more than the 16777216/);
+});
+
+it('refuses units whose images make no message', () => {
+  const samples = 40_000_000;
+  const plan = { images: samples, epochs: 1, batch: 4096, shardSize: 4096 };
+  const manifest = manifestFromWire({
+    ...wireManifest(),
+    phases: onePhase.phases.map(({ sums, name, times }) => ({
+      name,
+      times,
+      updates: ['generator', 'discriminator'],
+      inputs: [{ from: 'data' as const, name: 'images', shape: [32, 32, 3] }],
+      sums: [...sums],
+    })),
+  });
+  const options = { ...OPTIONS, manifest, plan, samples };
+  expect(new LocalSteps({ ...options, localSteps: 85 }).steps).toBeGreaterThan(0);
+  expect(() => new LocalSteps({ ...options, localSteps: 86 })).toThrow(/bytes of images/);
+  // No round is longer than an epoch.
+  const few = { ...options, samples: 8192, plan: { ...plan, images: 8192 } };
+  expect(new LocalSteps({ ...few, localSteps: 86 }).steps).toBe(2);
+});

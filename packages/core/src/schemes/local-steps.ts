@@ -1,4 +1,5 @@
 import { GantryError } from '../errors.ts';
+import { sampleBytes } from '../model/batch-inputs.ts';
 import { roundsPerStep, viewOf } from '../model/manifest.ts';
 import { replicaNormReport } from '../model/report.ts';
 import { norm } from '../numerics/vectors.ts';
@@ -7,7 +8,7 @@ import { MAX_MESSAGE_BYTES } from '../protocol/frame.ts';
 import { MAX_ROUND_SAMPLES, MAX_UNIT_BATCHES } from '../training/config.ts';
 import { numberIn } from '../training/contribution.ts';
 import { EpochOrder } from '../training/epoch-order.ts';
-import { batchOf, epochEnd, epochsAfter, shardsOf, totalSteps } from '../training/plan.ts';
+import { batchOf, epochEnd, epochsAfter, shardsOf, stepsPerEpoch, totalSteps } from '../training/plan.ts';
 import { specOf, type TrainingState } from '../training/training-state.ts';
 import type { Batch, PlannedUnit } from '../training/unit.ts';
 import { followAverage } from '../training/weight-average.ts';
@@ -22,6 +23,9 @@ import { publicationOf, type Publication } from './publication.ts';
 import { RoundShapes } from './round-shapes.ts';
 import type { Scheme, StepMetrics } from './scheme.ts';
 import { Synchronous, type SynchronousOptions } from './synchronous.ts';
+
+/** Of a sample's number, which is sent beside its data. */
+const NUMBER_BYTES = 4;
 
 export interface LocalStepsOptions extends SynchronousOptions {
   /** Steps that a replica takes in a round: 2 or more. */
@@ -52,18 +56,29 @@ export class LocalSteps implements Scheme {
 
   constructor(options: LocalStepsOptions) {
     const { manifest, optimizers, plan, fromEpoch, localSteps, wire = 'float32', flip = false } = options;
-    if (plan.batch * localSteps > MAX_ROUND_SAMPLES) {
+    const perStep = roundsPerStep(manifest);
+    const ofWhat = perStep === 1 ? `${plan.batch} images` : `${perStep} batches of ${plan.batch} images`;
+    if (plan.batch * perStep * localSteps > MAX_ROUND_SAMPLES) {
       throw new GantryError(
         'E_CONFIG',
-        `${localSteps} local steps of ${plan.batch} images are more than the ${MAX_ROUND_SAMPLES} that a round may have: ` +
+        `${localSteps} local steps of ${ofWhat} are more than the ${MAX_ROUND_SAMPLES} that a round may have: ` +
           `take fewer local steps`,
       );
     }
-    if (localSteps * roundsPerStep(manifest) > MAX_UNIT_BATCHES) {
+    if (localSteps * perStep > MAX_UNIT_BATCHES) {
       throw new GantryError(
         'E_CONFIG',
-        `${localSteps} local steps of ${roundsPerStep(manifest)} batches are more than the ${MAX_UNIT_BATCHES} that a unit ` +
+        `${localSteps} local steps of ${perStep} batches are more than the ${MAX_UNIT_BATCHES} that a unit ` +
           `may have: take fewer local steps`,
+      );
+    }
+    const batches = perStep * Math.min(localSteps, Math.ceil(stepsPerEpoch(plan)));
+    const unitBytes = batches * Math.min(plan.shardSize, plan.batch) * (NUMBER_BYTES + sampleBytes(manifest));
+    if (unitBytes > MAX_MESSAGE_BYTES) {
+      throw new GantryError(
+        'E_CONFIG',
+        `${localSteps} local steps take ${unitBytes} bytes of images for a unit, more than ${MAX_MESSAGE_BYTES}: ` +
+          `take fewer local steps, or a smaller --shard-size`,
       );
     }
     this.#options = options;
@@ -197,7 +212,8 @@ export class LocalSteps implements Scheme {
       if (!asRoots) add(moment, section);
       else {
         for (let i = 0; i < moment.length; i++) {
-          moment[i] = (Math.fround(Math.sqrt(moment[i] as number)) + (sum[section.offset + i] as number) * scale) ** 2;
+          const root = Math.fround(Math.sqrt(moment[i] as number)) + (sum[section.offset + i] as number) * scale;
+          moment[i] = root * root;
         }
       }
     }

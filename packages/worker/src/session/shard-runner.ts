@@ -217,14 +217,15 @@ export class ShardRunner {
     return at < 0 ? undefined : this.#recycled.splice(at, 1)[0];
   }
 
-  /** Says from time to time how far a unit of several batches is. */
+  /** Says from time to time how far a unit of several batches is, and always when all are computed: the answer may be long on its way. */
   #progressOf(job: Job): ((batches: number) => void) | undefined {
     const { round, index, batches } = job.work;
     if (batches.length === 1) return undefined;
     let saidMs = -Infinity;
     return (done) => {
       const now = performance.now();
-      if (job.cancelled || this.#stopped || done === batches.length || now - saidMs < PROGRESS_MS) return;
+      const isSoon = done < batches.length && now - saidMs < PROGRESS_MS;
+      if (job.cancelled || this.#stopped || isSoon) return;
       saidMs = now;
       this.#options.send(encodeFrame({ type: 'progress', round, index, batches: done }));
     };
