@@ -21,7 +21,7 @@ import { EventLog } from './event-log.ts';
 import { generatorEvaluator } from './generator-evaluator.ts';
 import { NumericClasses } from './numeric-classes.ts';
 import { trainingPrograms } from './programs.ts';
-import { firstState, openRun, planOf, type RunOptions } from './open-run.ts';
+import { openRun, planOf, type RunOptions } from './open-run.ts';
 import { RunControl } from './run-control.ts';
 import { SampleGrids } from './sample-grids.ts';
 import { reportsIn, schemeOf } from './scheme-of.ts';
@@ -84,11 +84,13 @@ export async function train(options: TrainOptions): Promise<Summary | undefined>
     tokens,
     record: opened,
     model,
+    program,
     data,
     heldOut,
     pictures,
     checkpoints,
     state,
+    firstState,
   } = await openRun(options, (text) => observer.notice(text));
   const { config } = opened;
   // What is recorded while nobody waits for it ends the run as what the training itself writes does.
@@ -124,7 +126,7 @@ export async function train(options: TrainOptions): Promise<Summary | undefined>
     };
     const samples = { count: data.images.count, bytes: data.images.pixels };
     const scheme = schemeOf(config, { manifest, plan, samples: samples.count, network: model.preview.network });
-    const programFor = trainingPrograms(model, plan, config.seed, scheme.shapes.spec);
+    const programFor = trainingPrograms(model, plan, config.seed, scheme.shapes.spec, program);
     const convolutions = new ConvolutionChoice(opened, (chosen) => record.keep(chosen));
     const refereed = (device: string) => programFor(convolutions.settledOn(device));
     scheduler = new Scheduler(note, {
@@ -185,7 +187,7 @@ export async function train(options: TrainOptions): Promise<Summary | undefined>
       reports,
       scheme,
       state,
-      initialState: () => firstState(model, manifest, config),
+      initialState: firstState,
       directory,
       record,
       events,
