@@ -8,9 +8,12 @@ const NPM_FOLDER = path.join('node_modules', '.bin');
 /** Where the user stands: `npm start` runs in the folder of its package. */
 const userFolder = (): string => process.env['INIT_CWD'] ?? process.cwd();
 
-/** How this command is called from where the user stands, for hints: what they print works when it is given to a shell. */
-export function thisCommand(): string {
-  if (isThis(npxFinds(userFolder()))) return 'npx gantry';
+/**
+ * How this command is called, for hints: what they print works when it is given to a shell.
+ * @param folder from where; default: where the user stands
+ */
+export function thisCommand(folder = userFolder()): string {
+  if (isThis(npxFinds(folder))) return 'npx gantry';
   // What npm puts on the path of what it starts is on the path of nobody else.
   const folders = (process.env['PATH'] ?? '').split(path.delimiter).filter((folder) => !folder.endsWith(NPM_FOLDER));
   if (isThis(folders.map((folder) => path.join(folder, 'gantry')).find(existsSync))) return 'gantry';

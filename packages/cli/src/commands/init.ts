@@ -19,7 +19,8 @@ export function initCommand(): Command {
 /** @throws GantryError E_CONFIG if a file is there already, before anything is written, or where nothing can be written */
 async function init(folder: string): Promise<void> {
   const texts = await Promise.all(FILES.map((name) => readFile(path.join(TEMPLATES, name), 'utf8')));
-  const command = thisCommand();
+  // It is called from there.
+  const command = thisCommand(path.resolve(folder));
   try {
     await mkdir(folder, { recursive: true });
     const taken = await Promise.all(FILES.map((name) => isThere(path.join(folder, name))));
