@@ -3,6 +3,7 @@ import { copyFileSync, existsSync, readFileSync, rmSync, symlinkSync, writeFileS
 import { join, resolve } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { digestOf, gantry, gantryOk, readJson, temporaryDirectory } from './support/gantry.ts';
+import { GANTRY } from './support/gantry-process.ts';
 import { folderWith, ganSource } from './support/own-gan.ts';
 import { TINY_DATA } from './support/tiny.ts';
 
@@ -29,10 +30,10 @@ describe('a model file', () => {
       "const image: GanDefinition['image'] = [SIDE, SIDE, tf.ones([1]).size];",
     ].join('\n');
     folder = folderWith({
-      'my-gan.ts': ganSource({ imports, image: 'image' }),
-      'parts/sizes.ts': 'export const SIDE: number = 8;\n',
+      'my own/my-gan.ts': ganSource({ imports, image: 'image' }),
+      'my own/parts/sizes.ts': 'export const SIDE: number = 8;\n',
     });
-    [file, run] = [join(folder, 'my-gan.ts'), join(folder, 'run')];
+    [file, run] = [join(folder, 'my own/my-gan.ts'), join(folder, 'run')];
     await gantryOk('train', '--model', file, ...ONE, '--epochs', '2', '--run', run);
   });
 
@@ -69,8 +70,8 @@ describe('a model file', () => {
       /^gantry: the run trains a model of its own, 'my-gan': give it again: (--model .*) \[E_RESUME\]\n$/,
     );
     const [, option = ''] = /again: (--model .*) \[/.exec(without.stderr) ?? [];
-    const rest = ['--resume', '--run', run, '--epochs', '3', '--exit', '--workers', '1'];
-    await gantryOk('train', ...option.split(' '), ...rest);
+    const rest = `--resume --run ${run} --epochs 3 --exit --workers 1`;
+    execFileSync('sh', ['-c', `${GANTRY.join(' ')} train ${option} ${rest}`], { stdio: 'ignore' });
     const straight = join(folder, 'straight');
     await gantryOk('train', '--model', file, ...ONE, '--epochs', '3', '--run', straight);
     expect(digestOf(run)).toBe(digestOf(straight));
@@ -101,6 +102,26 @@ describe('a model file', () => {
     expect(gone.stderr).toMatch(/^gantry: .*generator\.onnx cannot be read: .* \[E_CHECKPOINT\]\n$/);
     expect(existsSync(join(folder, 'none.npy'))).toBe(false);
     copyFileSync(join(folder, 'kept.onnx'), stored);
+  });
+
+  it('is computed by compiled programs alone', async () => {
+    const place = join(folder, 'tfjs');
+    const { code, stderr } = await gantry(
+      'train',
+      '--model',
+      file,
+      ...ONE,
+      '--engine',
+      'tfjs',
+      '--epochs',
+      '1',
+      '--run',
+      place,
+    );
+    expect(code).toBe(1);
+    expect(stderr).toMatch(
+      /^.*this engine computes models that ship with Gantry, and 'my-gan' is none: use the engine native or onnx/m,
+    );
   });
 
   it('serves programs by its path or its value, to the same bits', () => {

@@ -1,4 +1,4 @@
-import { layers } from '@tensorflow/tfjs-layers';
+import type { layers } from '@tensorflow/tfjs-layers';
 import { GantryError } from '@gantry/core';
 import type { DrawSpec, Model, Phase } from '@gantry/core/tfjs';
 import { networkOfLayers } from './network-of-layers.ts';

@@ -12,14 +12,13 @@ import {
   type RunObserver,
   type Summary,
 } from '@gantry/coordinator';
-import { GantryError, type Control, type TrainConfig } from '@gantry/core';
+import { GantryError, shellWords, type Control, type TrainConfig } from '@gantry/core';
 import type { Model } from '@gantry/core/tfjs';
 import { modelNamed, type Gan } from '@gantry/models';
 import { isModelFile } from '../model-file/is-model-file.ts';
 import { loadModel, namedGan } from '../model-file/load-model.ts';
 import { newRunPath, newestRunPath } from '../options/run-paths.ts';
 import { startReferee } from '../workers/referee.ts';
-import { shellWords } from '../called.ts';
 import { LiveRun, type Serving } from './live-run.ts';
 import { prepareWorkers, type LocalWorkers, type StartedWorkers } from './local-workers.ts';
 import { Updates } from './updates.ts';

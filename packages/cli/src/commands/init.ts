@@ -1,9 +1,9 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { GantryError } from '@gantry/core';
+import { GantryError, shellWords } from '@gantry/core';
 import { Command } from 'commander';
-import { shellWords, thisCommand, userPath } from '../called.ts';
+import { thisCommand, userPath } from '../called.ts';
 
 /** As deep below the package from here as from where the command is bundled. */
 const TEMPLATES = fileURLToPath(new URL('../../templates', import.meta.url));

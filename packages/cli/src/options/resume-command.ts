@@ -1,5 +1,6 @@
+import { shellWords } from '@gantry/core';
 import type { Command } from 'commander';
-import { shellWords, thisCommand, userPath } from '../called.ts';
+import { thisCommand, userPath } from '../called.ts';
 import { isModelFile } from '../model-file/is-model-file.ts';
 import { addressText, type Address } from './listen-options.ts';
 

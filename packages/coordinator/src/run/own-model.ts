@@ -6,6 +6,7 @@ import {
   manifestBytes,
   manifestSchema,
   manifestToWire,
+  shellWords,
   type DataPlan,
   type ModelManifest,
   type Program,
@@ -104,7 +105,8 @@ function requireWithinBounds(manifest: ModelManifest): void {
 export function requireSameProgram(recorded: RunJson, own: OwnModel | undefined): void {
   const { program } = recorded;
   if (!program || own) return;
-  const given = program.file === undefined ? 'give that model again' : `give it again: --model ${program.file}`;
+  const given =
+    program.file === undefined ? 'give that model again' : `give it again: --model ${shellWords([program.file])}`;
   throw new GantryError('E_RESUME', `the run trains a model of its own, '${recorded.config.model}': ${given}`);
 }
 

@@ -21,7 +21,7 @@ export interface StoredModel {
   /** The network that makes pictures. */
   readonly network: string;
   /** How they are made. @throws GantryError E_CONFIG for recalibrated statistics of a network with dropout */
-  pictures(batchNorm?: BatchNorm): PictureSource;
+  readonly pictures: (batchNorm?: BatchNorm) => PictureSource;
 }
 
 const side = z.int().min(1).max(65_536);
