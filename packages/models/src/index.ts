@@ -35,7 +35,7 @@ export function modelNamed(name: string): Model {
   if (isModelName(name)) return MODELS[name]();
   throw new GantryError(
     'E_CONFIG',
-    `there is no model '${name}': expected ${MODEL_NAMES.join(', ')} or the path of a file, such as ./my-gan.ts`,
+    `there is no model '${name}': expected ${MODEL_NAMES.join(', ')} or a file of your own, by --model ./my-gan.ts`,
   );
 }
 
