@@ -3,6 +3,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { Gantry, digestOf, temporaryDirectory, trainedDigest } from './support/gantry.ts';
 import { GANTRY } from './support/gantry-process.ts';
 import { CPU_ENGINES } from './support/c-compiler.ts';
+import { folderWith, ganSource } from './support/own-gan.ts';
 import { isRequired } from './support/requirements.ts';
 import { TINY } from './support/tiny.ts';
 
@@ -16,6 +17,17 @@ describe.skipIf(!isAsked).each(['20.19.0', '22', '24'])(title, (version) => {
     let expected: string;
     beforeAll(async () => {
       expected = await trainedDigest(...RUN, '--workers', '1', '--engine', engine);
+    });
+
+    it('trains a GAN of one’s own to the same bits', async () => {
+      const file = join(folderWith({ 'my-gan.ts': ganSource() }), 'my-gan.ts');
+      const run = join(temporaryDirectory(), 'run');
+      const cli = GANTRY.slice(1).map((path) => resolve(path));
+      const command = ['npx', '--yes', '--package', `node@${version}`, '--', 'node', ...cli];
+      const options = [...RUN, '--model', file, '--engine', engine];
+      const { code, stderr } = await new Gantry(['train', ...options, '--run', run, '--exit'], {}, command).finished;
+      expect(code, stderr).toBe(0);
+      expect(digestOf(run)).toBe(await trainedDigest(...options));
     });
 
     it('trains to the same bits as the Node of these tests', async () => {

@@ -5,8 +5,9 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { npyHeader } from '@gantry/core';
 import { hasCCompiler } from './support/c-compiler.ts';
 import { digestOf, readJson, readToken, temporaryDirectory, trainedDigest } from './support/gantry.ts';
+import { folderWith, ganSource } from './support/own-gan.ts';
 import { isRequired } from './support/requirements.ts';
-import { TINY } from './support/tiny.ts';
+import { TINY, TINY_DATA } from './support/tiny.ts';
 
 const ROOT = resolve(import.meta.dirname, '..');
 const RUN = [...TINY, '--epochs', '1', '--limit', '64', '--batch', '16', '--shard-size', '8', '--seed', '7'];
@@ -120,6 +121,16 @@ describe.skipIf(!isAsked || !hasCCompiler())(title, () => {
     run('bash', '-c', line.join(''));
     expect(readFileSync(join(folder, 'page'), 'utf8')).toMatch(/^<!doctype html>/i);
     expect(readToken(join(folder, 'd'))).toHaveLength(43);
+  });
+
+  it('trains a GAN of one’s own from a folder in which nothing is installed', () => {
+    const own = folderWith({ 'my-gan.ts': ganSource() });
+    const bin = join(folder, 'node_modules/.bin/gantry');
+    const options = `--model ${join(own, 'my-gan.ts')} ${TINY_DATA.join(' ')} --epochs 1 --limit 64 --batch 16 --shard-size 8`;
+    run('sh', '-c', `cd ${own} && ${bin} train ${options} --run run --exit && ${bin} generate run --out g.png`);
+    expect(readFileSync(join(own, 'g.png')).subarray(1, 4).toString()).toBe('PNG');
+    run('npx', 'gantry', 'init', 'example');
+    expect(existsSync(join(folder, 'example/my-gan.ts'))).toBe(true);
   });
 
   it('is a library, with types', () => {

@@ -18,14 +18,20 @@ const bundle = await rolldown({
     'coordinator-load': path('./dist/bench/coordinator-load.js'),
     'engine-thread-main': fileURLToPath(import.meta.resolve('@gantry/worker/engine-thread-main')),
     'evaluator-thread-main': fileURLToPath(import.meta.resolve('@gantry/evaluation/evaluator-thread-main')),
+    // What model files import, and what loads them.
+    library: path('./dist/model-file/library.js'),
+    'tfjs-core': path('./dist/model-file/tfjs-core.js'),
+    'tfjs-layers': path('./dist/model-file/tfjs-layers.js'),
+    'module-hooks': path('./dist/model-file/module-hooks.js'),
     'webgpu-probe-main': fileURLToPath(import.meta.resolve('@gantry/worker/webgpu-probe-main')),
   },
   platform: 'node',
   resolve: { mainFields: ['module', 'main'] },
   // TensorFlow.js registers its kernels and gradients by modules that nothing uses.
   treeshake: { moduleSideEffects: [{ test: /@tensorflow/, sideEffects: true }] },
-  // Native addons.
+  // Native addons, and what few need.
   external: [
+    'amaro',
     /^@tensorflow\/tfjs-node/,
     'onnxruntime-node',
     'sharp',

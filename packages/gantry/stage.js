@@ -12,7 +12,7 @@ const ROOT = join(HERE, '../..');
 const DOCUMENTS = ['README.md', 'LICENSE', 'CHANGELOG.md'];
 /** What a package needs where it runs; what it depends on is installed by the package that bundles it. */
 const FIELDS = ['name', 'version', 'license', 'type', 'exports', 'imports'];
-const FOLDERS = ['bin', 'dist', 'native', 'weights'];
+const FOLDERS = ['bin', 'dist', 'native', 'templates', 'weights'];
 /** Tests, and what leads debuggers and compilers to sources that are not there. */
 const LEFT_OUT = /\.test\.|\.map$|\.tsbuildinfo$/;
 

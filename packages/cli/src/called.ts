@@ -1,5 +1,6 @@
 import { existsSync, realpathSync } from 'node:fs';
 import path from 'node:path';
+import { shellWords } from '@gantry/core';
 
 /** What Node was told to run. */
 const script = (): string => path.resolve(process.argv[1] ?? '');
@@ -8,23 +9,21 @@ const NPM_FOLDER = path.join('node_modules', '.bin');
 /** Where the user stands: `npm start` runs in the folder of its package. */
 const userFolder = (): string => process.env['INIT_CWD'] ?? process.cwd();
 
-/** How this command is called from where the user stands, for hints: what they print works when it is given to a shell. */
-export function thisCommand(): string {
-  if (isThis(npxFinds(userFolder()))) return 'npx gantry';
+/**
+ * How this command is called, for hints: what they print works when it is given to a shell.
+ * @param folder from where; default: where the user stands
+ */
+export function thisCommand(folder = userFolder()): string {
+  if (isThis(npxFinds(folder))) return 'npx gantry';
   // What npm puts on the path of what it starts is on the path of nobody else.
-  const folders = (process.env['PATH'] ?? '').split(path.delimiter).filter((folder) => !folder.endsWith(NPM_FOLDER));
-  if (isThis(folders.map((folder) => path.join(folder, 'gantry')).find(existsSync))) return 'gantry';
+  const folders = (process.env['PATH'] ?? '').split(path.delimiter).filter((each) => !each.endsWith(NPM_FOLDER));
+  if (isThis(folders.map((each) => path.join(each, 'gantry')).find(existsSync))) return 'gantry';
   return shellWords([process.execPath, script()]);
 }
 
 /** A path as the user has to write it. */
 export function userPath(given: string): string {
   return path.isAbsolute(given) ? given : path.relative(userFolder(), path.resolve(given)) || '.';
-}
-
-/** Words of a command line as a POSIX shell has to be given them. */
-export function shellWords(words: readonly string[]): string {
-  return words.map((word) => (/^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`)).join(' ');
 }
 
 /** The command that npx takes without asking a registry: that of the package or of the clone that the folder belongs to. */

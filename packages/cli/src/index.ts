@@ -2,16 +2,22 @@
 export { GantryError, type ErrorCode } from '@gantry/core';
 export { gridPng, writeGif, type Summary } from '@gantry/coordinator';
 export type { Findings, Pictures } from '@gantry/evaluation';
+export { layers } from '@tensorflow/tfjs-layers';
+export * as tf from '@tensorflow/tfjs-core';
+export type { DrawSpec, Model, NetworkInTraining, Phase, PhaseResult } from '@gantry/core/tfjs';
 export {
+  Gan,
   MIX,
   MODEL_NAMES,
   crossEntropy,
+  defineGan,
   gradientPenaltySteps,
   hinge,
   leastSquares,
   modelNamed,
   onePassStep,
   wasserstein,
+  type GanDefinition,
   type GanLoss,
   type GradientPenalty,
   type LogitLoss,

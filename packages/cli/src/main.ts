@@ -13,6 +13,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   coordinator: async () => (await import('./commands/coordinator.ts')).coordinatorCommand(),
   generate: async () => (await import('./commands/generate.ts')).generateCommand(),
   evaluate: async () => (await import('./commands/evaluate.ts')).evaluateCommand(),
+  init: async () => (await import('./commands/init.ts')).initCommand(),
   bench: async () => (await import('./bench/command.ts')).benchCommand(),
   doctor: async () => (await import('./commands/doctor.ts')).doctorCommand(),
 };

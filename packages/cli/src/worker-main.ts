@@ -1,11 +1,10 @@
 import { createRequire } from 'node:module';
-import { GantryError } from '@gantry/core';
+import { GantryError, shellWords } from '@gantry/core';
 import { MissingPackageError } from '@gantry/worker';
 import { surviveClosedStreams } from './closed-streams.ts';
 import { workerCommand } from './commands/worker.ts';
 import { reportFailure } from './errors.ts';
 import { collectSeldom, keepFreedMemory } from './memory.ts';
-import { shellWords } from './called.ts';
 
 /** `gantry worker` as a program of its own: what a coordinator serves to machines without an installation. */
 const { version, download } = createRequire(import.meta.url)('#package.json') as { version: string; download?: string };

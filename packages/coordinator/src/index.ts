@@ -14,6 +14,8 @@ export { bestCheckpoint } from './run/best-checkpoint.ts';
 export { recordedRun, type RecordedRun } from './run/recorded-run.ts';
 export type { ConfigSource, GivenConfig } from './run/given-config.ts';
 export { parseRunJson, type RunJson } from './run/run-config.ts';
+export { readStoredModel, type StoredModel } from './run/stored-model.ts';
+export type { OwnModel } from './run/own-model.ts';
 export { RunDirectory } from './storage/run-directory.ts';
 export type { MetricsLine, WorkLine } from './storage/run-lines.ts';
 export { gridPng, writeGif } from './run/samples.ts';

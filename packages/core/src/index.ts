@@ -67,8 +67,9 @@ export {
   sealFrame,
 } from './protocol/frame.ts';
 export { manifestBytes, manifestFromWire, manifestToWire, programBytes, sha256 } from './protocol/manifest.ts';
+export { manifestSchema } from './protocol/messages.ts';
 export type { CoordinatorMessage, Message, MessageOf, WorkerMessage } from './protocol/messages.ts';
-export { plainText } from './protocol/text.ts';
+export { plainText, shellWords } from './protocol/text.ts';
 export {
   controlSchema,
   type Control,

@@ -1,4 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
+import { GantryError } from '@gantry/core';
 import type { NetworkInTraining, Phase, PhaseResult } from '@gantry/core/tfjs';
 import { wasserstein } from './losses.ts';
 import type { GanLoss } from './one-pass.ts';
@@ -44,18 +45,19 @@ export function gradientPenaltySteps({
         { name: 'distance', chart: 'Distance', label: 'real − fake' },
         { name: 'slope', chart: 'Slope', label: 'between real and fake' },
       ],
-      gradients: (networks, inputs) => criticRound(loss, weight, networks, inputs),
+      gradients: (networks, inputs) => criticRound(loss, weight, networks, inputs as Inputs),
     },
     {
       name: 'generator',
       updates: ['generator'],
       reports: [{ name: 'generatorLoss', chart: 'Loss', label: 'generator' }],
-      gradients: (networks, inputs) => generatorRound(loss, networks, inputs),
+      gradients: (networks, inputs) => generatorRound(loss, networks, inputs as Inputs),
     },
   ];
 }
 
-type Inputs = Readonly<Record<'images' | 'noise' | 'mix', tf.Tensor>>;
+/** What draws there are is up to the model. */
+type Inputs = Readonly<Record<'images' | 'noise', tf.Tensor>> & { readonly mix?: tf.Tensor };
 type Networks = Readonly<Record<string, NetworkInTraining>>;
 
 const both = (networks: Networks) => networks as Readonly<Record<'generator' | 'discriminator', NetworkInTraining>>;
@@ -71,6 +73,7 @@ function gradientsOf({ variables }: NetworkInTraining, sum: () => tf.Tensor): Re
 
 function criticRound(loss: GanLoss, weight: number, networks: Networks, { images, noise, mix }: Inputs): PhaseResult {
   const { generator, discriminator } = both(networks);
+  if (!mix) throw new GantryError('E_CONFIG', "phase critic takes the draw 'mix': define draws: { mix: MIX }");
   const fakes = generator.apply(noise);
   const share = tf.reshape(mix, [mix.shape[0] ?? 0, ...images.shape.slice(1).map(() => 1)]);
   const between = tf.add(tf.mul(share, images), tf.mul(tf.sub(1, share), fakes));

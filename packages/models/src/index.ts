@@ -9,6 +9,7 @@ import { wganGp } from './wgan-gp.ts';
 
 export { dcgan } from './dcgan.ts';
 export { dcgan32 } from './dcgan32.ts';
+export { Gan, defineGan, type GanDefinition } from './define-gan.ts';
 export { gradientPenaltySteps, MIX, type GradientPenalty } from './gradient-penalty.ts';
 export * from './losses.ts';
 export { onePassStep, type GanLoss, type LogitLoss } from './one-pass.ts';
@@ -24,7 +25,8 @@ const MODELS: Readonly<Record<ModelName, () => Model>> = {
   'tiny-rgb': tinyRgb,
 };
 
-function isModelName(name: string): name is ModelName {
+/** Whether a model of this name ships with Gantry. */
+export function isModelName(name: string): name is ModelName {
   return Object.hasOwn(MODELS, name);
 }
 
@@ -33,7 +35,7 @@ export function modelNamed(name: string): Model {
   if (isModelName(name)) return MODELS[name]();
   throw new GantryError(
     'E_CONFIG',
-    `there is no model '${name}': expected ${MODEL_NAMES.slice(0, -1).join(', ')} or ${MODEL_NAMES.at(-1)}`,
+    `there is no model '${name}': expected ${MODEL_NAMES.join(', ')} or a file of your own, by --model ./my-gan.ts`,
   );
 }
 

@@ -9,7 +9,7 @@ import {
   type RecordedRun,
 } from '@gantry/coordinator';
 import { GantryError, imageShape, readNpy, sizeOf, type BatchNorm, type ImageShape } from '@gantry/core';
-import { disposeModel, manifestOf, type Model } from '@gantry/core/tfjs';
+import type { Model } from '@gantry/core/tfjs';
 import {
   EVALUATION_BATCH,
   FEWEST,
@@ -17,12 +17,12 @@ import {
   mnistFeatures,
   noisePictures,
   openExamination,
-  pictureSource,
   type Examination,
   type Findings,
   type Pictures,
 } from '@gantry/evaluation';
 import { modelNamed } from '@gantry/models';
+import { picturesOf } from './model-pictures.ts';
 
 const DEFAULT_SAMPLES = 10_000;
 const DEFAULT_DRAWS = 3;
@@ -138,23 +138,19 @@ async function picturesOfRun(
   { samples = DEFAULT_SAMPLES, draws = DEFAULT_DRAWS, seed = 0, batchNorm, models = modelNamed }: EvaluateOptions,
   recorded: RecordedRun | undefined,
 ): Promise<PictureSequence> {
-  const { model: name, pictureEngine } = recorded ?? (await recordedRun(path));
-  const model = models(name);
-  try {
-    const { step, ...numbers } = await readGenerator(path, manifestOf(model), model.preview.network);
-    const source = pictureSource(model, EVALUATION_BATCH, batchNorm);
-    const renderer = new PictureRenderer(source, pictureEngine);
-    return {
-      step,
-      samples,
-      draws,
-      shape: shapeOf(source.imageShape, path),
-      parts: (draw, count) => renderer.renderInParts(numbers, { seed, draw }, count),
-      dispose: () => renderer.dispose(),
-    };
-  } finally {
-    disposeModel(model);
-  }
+  const run = recorded ?? (await recordedRun(path));
+  const { manifest, network, pictures } = picturesOf(run, models, EVALUATION_BATCH);
+  const { step, ...numbers } = await readGenerator(path, manifest, network);
+  const source = pictures(batchNorm);
+  const renderer = new PictureRenderer(source, run.pictureEngine);
+  return {
+    step,
+    samples,
+    draws,
+    shape: shapeOf(source.imageShape, path),
+    parts: (draw, count) => renderer.renderInParts(numbers, { seed, draw }, count),
+    dispose: () => renderer.dispose(),
+  };
 }
 
 async function picturesOfFile(path: string): Promise<PictureSequence> {

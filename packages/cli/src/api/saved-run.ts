@@ -7,6 +7,7 @@ import {
   readGenerator,
   readLines,
   readState,
+  readStoredModel,
   recordedRun,
   parseRunJson,
   type MetricsLine,
@@ -21,9 +22,10 @@ import {
   type RecordedEvent,
   type TrainingState,
 } from '@gantry/core';
-import { disposeModel, manifestOf, type Model } from '@gantry/core/tfjs';
-import { PictureRenderer, joinedPictures, pictureSource, type Pictures } from '@gantry/evaluation';
+import type { Model } from '@gantry/core/tfjs';
+import { PictureRenderer, joinedPictures, type Pictures } from '@gantry/evaluation';
 import { modelNamed } from '@gantry/models';
+import { picturesOf, shippedModel } from './model-pictures.ts';
 
 const DEFAULT_COUNT = 16;
 /** Drawn at a time: as many as a sample grid has, whose pixels these are. */
@@ -42,7 +44,7 @@ export interface GenerateOptions {
   readonly seed?: number | undefined;
   /** By which statistics batch normalization draws. Default: moving. */
   readonly batchNorm?: BatchNorm | undefined;
-  /** Makes the model of a name. Default: those that ship with Gantry. */
+  /** Makes the model of a name, where the run does not have what its pictures are drawn by. Default: those that ship with Gantry. */
   readonly models?: ((name: string) => Model) | undefined;
 }
 
@@ -62,14 +64,13 @@ export function generate(path: string, options: GenerateOptions = {}): Promise<G
 export async function* generateInParts(path: string, options: GenerateOptions = {}): AsyncGenerator<Generated> {
   const { count = DEFAULT_COUNT, seed = 0, batchNorm, models = modelNamed } = options;
   const recorded = await recordedRun(path);
-  const model = models(recorded.model);
-  const renderer = new PictureRenderer(pictureSource(model, BATCH, batchNorm), recorded.pictureEngine);
+  const { manifest, network, pictures: source } = picturesOf(recorded, models, BATCH);
+  const renderer = new PictureRenderer(source(batchNorm), recorded.pictureEngine);
   try {
-    const { step, ...weights } = await readGenerator(path, manifestOf(model), model.preview.network);
+    const { step, ...weights } = await readGenerator(path, manifest, network);
     for await (const pictures of renderer.renderInParts(weights, { seed }, count)) yield { step, ...pictures };
   } finally {
     await renderer.dispose();
-    disposeModel(model);
   }
 }
 
@@ -147,12 +148,10 @@ export class SavedRun {
    * @throws GantryError E_CHECKPOINT if there is none, or a byte of it is not as it was written
    */
   async state(step?: number): Promise<TrainingState> {
-    const model = this.#models(this.record.config.model);
-    try {
-      return await readState(this.path, manifestOf(model), step);
-    } finally {
-      disposeModel(model);
-    }
+    const { config, program } = this.record;
+    const stored = program && (await readStoredModel(this.path, program));
+    const { manifest } = stored ?? shippedModel(config.model, this.#models, BATCH);
+    return readState(this.path, manifest, step);
   }
 
   /** Draws pictures with the newest checkpoint, see `generate`. */

@@ -8,15 +8,17 @@ import {
   type Cluster,
   type ConfigSource,
   type GivenConfig,
+  type OwnModel,
   type RunObserver,
   type Summary,
 } from '@gantry/coordinator';
-import { GantryError, type Control, type TrainConfig } from '@gantry/core';
+import { GantryError, shellWords, type Control, type TrainConfig } from '@gantry/core';
 import type { Model } from '@gantry/core/tfjs';
-import { modelNamed } from '@gantry/models';
+import { modelNamed, type Gan } from '@gantry/models';
+import { isModelFile } from '../model-file/is-model-file.ts';
+import { loadModel, namedGan } from '../model-file/load-model.ts';
 import { newRunPath, newestRunPath } from '../options/run-paths.ts';
 import { startReferee } from '../workers/referee.ts';
-import { shellWords } from '../called.ts';
 import { LiveRun, type Serving } from './live-run.ts';
 import { prepareWorkers, type LocalWorkers, type StartedWorkers } from './local-workers.ts';
 import { Updates } from './updates.ts';
@@ -40,7 +42,14 @@ export interface TrainOptions {
   readonly resume?: boolean | undefined;
   /** Settings, named as in run.json; or several sources of them, of which later ones win. */
   readonly config?: Partial<TrainConfig> | readonly ConfigSource[] | undefined;
-  /** Makes the model of a name. Default: those that ship with Gantry. */
+  /**
+   * What is trained: a name, the path of a file whose default export is what `defineGan` gives, or that itself. It wins over
+   * `config.model`. Default: that of the configuration.
+   */
+  readonly model?: string | Gan | undefined;
+  /** A run or a checkpoint whose weights a new run begins with, where names and shapes are the same; optimizers begin anew. */
+  readonly initFrom?: string | undefined;
+  /** Makes the model of a name that the configuration has. Default: those that ship with Gantry. */
   readonly models?: ((name: string) => Model) | undefined;
   /**
    * Folder with images: PNG, JPEG and WebP files, also in folders below, which are resized to what the model takes; `images.npy`; or
@@ -73,6 +82,10 @@ export interface TrainOptions {
 export async function train(options: TrainOptions = {}): Promise<LiveRun> {
   const { resume = false, listen = {}, stay = false } = options;
   const { processes = 0, threads = 0, engine, device = 'cpu' } = options.workers ?? {};
+  if (resume && options.initFrom !== undefined) {
+    throw new GantryError('E_CONFIG', '--init-from begins a new run, and --resume goes on with one: leave one out');
+  }
+  const model = await modelOf(options);
   if (listen.tls && processes + threads > 0) {
     throw new GantryError('E_CONFIG', 'with TLS, a run starts no workers itself: attach them by the join command');
   }
@@ -126,8 +139,10 @@ export async function train(options: TrainOptions = {}): Promise<LiveRun> {
         const summary = await runTraining({
           path: options.run ?? (resume ? newestRunPath() : newRunPath()),
           resume,
-          config: sourcesOf(options.config),
-          modelNamed: options.models ?? modelNamed,
+          config: [...sourcesOf(options.config), ...model.config],
+          modelNamed: model.named,
+          own: model.own,
+          initFrom: options.initFrom,
           dataDirectory: options.data,
           decoding: { strict: options.strict, decoded: options.decoded, signal: options.signal },
           attachWorkers,
@@ -160,6 +175,27 @@ export async function train(options: TrainOptions = {}): Promise<LiveRun> {
 /** What a POSIX shell puts in its place. */
 function contentOf(file: string): string {
   return `$(cat ${shellWords([file])})`;
+}
+
+/** What is trained, as the coordinator takes it. @throws GantryError E_CONFIG */
+async function modelOf({ model, models }: TrainOptions): Promise<{
+  readonly config: readonly ConfigSource[];
+  readonly named: (name: string) => Model;
+  readonly own?: OwnModel | undefined;
+}> {
+  if (model !== undefined && models) throw new GantryError('E_CONFIG', 'give model or models, and not both');
+  if (models) return { config: [], named: models, own: {} };
+  if (model === undefined) return { config: [], named: modelNamed };
+  if (typeof model === 'string' && !isModelFile(model)) return { config: [modelSource(model)], named: modelNamed };
+  const { gan, name, file, source } = typeof model === 'string' ? await loadModel(model) : namedGan(model);
+  return { config: [modelSource(name)], named: (asked) => gan.model(asked), own: { file, source } };
+}
+
+function modelSource(name: string): ConfigSource {
+  return {
+    settings: { model: name },
+    describe: (_, value) => `--model${value === undefined ? '' : ` ${value}`}`,
+  };
 }
 
 function sourcesOf(config: TrainOptions['config']): readonly ConfigSource[] {

@@ -1,5 +1,7 @@
+import { shellWords } from '@gantry/core';
 import type { Command } from 'commander';
-import { shellWords, thisCommand, userPath } from '../called.ts';
+import { thisCommand, userPath } from '../called.ts';
+import { isModelFile } from '../model-file/is-model-file.ts';
 import { addressText, type Address } from './listen-options.ts';
 
 /**
@@ -14,6 +16,7 @@ function writersOf(url: string): Readonly<Record<string, (value: unknown) => str
     return addressText({ host, port: port || Number(new URL(url).port) });
   };
   return {
+    model: path,
     data: path,
     strict: String,
     workers: String,
@@ -40,6 +43,8 @@ export function resumeCommand(command: Command, run: string, url: string): strin
     const written = writers[name];
     if (!written || command.getOptionValueSource(name) !== 'cli') continue;
     const given: unknown = command.getOptionValue(name);
+    // The run has the name of a model that ships, and of another one its data, but nothing to be run.
+    if (name === 'model' && !isModelFile(String(given))) continue;
     const values: readonly unknown[] = Array.isArray(given) ? given : [given];
     for (const value of values) words.push(option.long ?? '', ...(value === true ? [] : [written(value)]));
   }

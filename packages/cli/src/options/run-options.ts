@@ -1,6 +1,6 @@
 import { CONVOLUTION_FORMS, type ConvolutionForm } from '@gantry/compiler/convolution-forms';
 import { MODEL_NAMES } from '@gantry/models/names';
-import { Option, type Command } from 'commander';
+import { InvalidArgumentError, Option, type Command } from 'commander';
 import { AUDIT_ACTIONS, type AuditOptions, type ConfigSource } from '@gantry/coordinator/config';
 import {
   BATCH_NORMS,
@@ -14,11 +14,13 @@ import {
 import { configFile } from './config-file.ts';
 import { addOptimizerOptions, optimizerFlagOf, optimizerSettings, type OptimizerFlags } from './optimizer-options.ts';
 import { number, share, wholeNumber } from './options.ts';
+import { isModelFile } from '../model-file/is-model-file.ts';
 import { newRunPath, newestRunPath } from './run-paths.ts';
 
 /** The options that every command has that runs a training. */
 export interface RunFlags extends OptimizerFlags {
   readonly model?: string;
+  readonly initFrom?: string;
   readonly epochs?: number;
   readonly batch?: number;
   readonly shardSize?: number;
@@ -51,7 +53,13 @@ const LOCAL_STEPS = 16;
 
 export function addRunOptions(command: Command): Command {
   const withResult = command
-    .addOption(new Option('--model <name>', 'what is trained (default: dcgan)').choices(MODEL_NAMES))
+    .addOption(
+      new Option(
+        '--model <name>',
+        `what is trained: ${MODEL_NAMES.join(', ')}, or a file of your own, such as ./my-gan.ts (default: dcgan)`,
+      ).argParser(modelName),
+    )
+    .option('--init-from <run>', 'begin with the weights of a run or a checkpoint, where names and shapes are the same')
     .option('--epochs <n>', 'passes over the images (default: 50)', wholeNumber(1, 100_000))
     .option('--batch <images>', 'images per step over all workers (default: 256)', wholeNumber(1, 60_000))
     .option('--shard-size <images>', 'images per shard; part of the result (default: 64)', wholeNumber(2, 4096))
@@ -120,6 +128,12 @@ export function addRunOptions(command: Command): Command {
     .option('--json', 'print the summary as JSON on standard output');
 }
 
+/** @throws InvalidArgumentError unless it is the name of a model or the path of a file */
+function modelName(text: string): string {
+  if (isModelFile(text) || MODEL_NAMES.some((name) => name === text)) return text;
+  throw new InvalidArgumentError(`Allowed choices are ${MODEL_NAMES.join(', ')}, and files, such as ./${text}.ts.`);
+}
+
 /** @param what is drawn */
 export function batchNormOption(what: string): Option {
   const text = `statistics by which ${what} are drawn: those of training, or anew for the weights (default: moving)`;
@@ -136,6 +150,8 @@ export async function runSettings(flags: RunFlags) {
   return {
     run: flags.run ?? (resume ? newestRunPath() : newRunPath()),
     resume,
+    model: flags.model,
+    initFrom: flags.initFrom,
     config,
     data,
     strict,
@@ -145,10 +161,9 @@ export async function runSettings(flags: RunFlags) {
 }
 
 function commandLine(flags: RunFlags): ConfigSource {
-  const { model, epochs, batch, shardSize, seed, limit, flip, ema, checkpointEvery } = flags;
+  const { epochs, batch, shardSize, seed, limit, flip, ema, checkpointEvery } = flags;
   const { evaluateEvery, keepGenerators, batchNorm, localSteps, localStepsFrom, wire, convolutions } = flags;
   const ofResult = {
-    model,
     epochs,
     batch,
     shardSize,

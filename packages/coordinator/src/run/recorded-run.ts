@@ -4,6 +4,7 @@ import { GantryError } from '@gantry/core';
 import type { PictureEngine } from '@gantry/evaluation';
 import { messageOf, systemErrorCode } from '../storage/durable-files.ts';
 import { parseRunJson } from './run-config.ts';
+import { readStoredModel, type StoredModel } from './stored-model.ts';
 
 export interface RecordedRun {
   /** The name of its model. */
@@ -14,6 +15,8 @@ export interface RecordedRun {
   readonly dataSource?: string;
   /** How many of them it takes, from the first; absent: all. */
   readonly limit?: number | undefined;
+  /** What the run keeps of a model that does not ship with Gantry. */
+  readonly stored?: StoredModel;
 }
 
 /** Of checkpoints that lie outside a run: there was no other model when nothing recorded it. */
@@ -27,9 +30,11 @@ export async function recordedRun(path: string): Promise<RecordedRun> {
   for (const candidate of [resolve(path), dirname(dirname(resolve(path)))]) {
     const file = join(candidate, 'run.json');
     try {
-      const { config, data, pictures = 'onnx' } = parseRunJson(await readFile(file, 'utf8'));
-      return { model: config.model, pictureEngine: pictures, dataSource: data.source, limit: config.limit };
+      const { config, data, program, pictures = 'onnx' } = parseRunJson(await readFile(file, 'utf8'));
+      const recorded = { model: config.model, pictureEngine: pictures, dataSource: data.source, limit: config.limit };
+      return program ? { ...recorded, stored: await readStoredModel(candidate, program) } : recorded;
     } catch (cause) {
+      if (cause instanceof GantryError && cause.code === 'E_CHECKPOINT') throw cause;
       if (systemErrorCode(cause) === 'ENOENT' || systemErrorCode(cause) === 'ENOTDIR') continue;
       throw new GantryError('E_CHECKPOINT', `${file} cannot be read: ${messageOf(cause)}`, { cause });
     }

@@ -180,6 +180,31 @@ export const runJsonSchema = z.object({
     heldOut: z.string().exactOptional(),
   }),
   versions: z.record(z.string(), z.string()),
+  /** Of a model that does not ship with Gantry: by what the same is known again, and what is stored of it. */
+  program: z
+    .object({
+      /** Of its manifest and its compiled phases. */
+      sha256: z.string(),
+      /** Absolute path of the file that defines it. */
+      file: z.string().exactOptional(),
+      /** The sha256 of each file of the run that it is drawn by. */
+      files: z.record(z.string(), z.string()),
+    })
+    .exactOptional(),
+  /** Where the first weights came from, where they were not drawn. */
+  initFrom: z
+    .object({
+      /** Absolute path of a run or a checkpoint. */
+      source: z.string(),
+      /** Steps that were done there. */
+      step: z.int(),
+      /** How many of the model's tensors, out of how many, began with values of there. */
+      taken: z.int(),
+      of: z.int(),
+      /** The digest of all first weights. */
+      weights: z.string(),
+    })
+    .exactOptional(),
   parameters: z.array(z.object({ name: z.string(), shape: z.array(z.int()) })),
   /** What computed, in the order in which it came: workers of one class round alike. */
   numericClasses: z.array(

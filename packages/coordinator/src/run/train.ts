@@ -21,7 +21,7 @@ import { EventLog } from './event-log.ts';
 import { generatorEvaluator } from './generator-evaluator.ts';
 import { NumericClasses } from './numeric-classes.ts';
 import { trainingPrograms } from './programs.ts';
-import { firstState, openRun, planOf, type RunOptions } from './open-run.ts';
+import { openRun, planOf, type RunOptions } from './open-run.ts';
 import { RunControl } from './run-control.ts';
 import { SampleGrids } from './sample-grids.ts';
 import { reportsIn, schemeOf } from './scheme-of.ts';
@@ -86,11 +86,13 @@ export async function train(options: TrainOptions): Promise<Summary | undefined>
     tokens,
     record: opened,
     model,
+    program,
     data,
     heldOut,
     pictures,
     checkpoints,
     state,
+    firstState,
   } = await openRun(options, (text) => observer.notice(text));
   const { config } = opened;
   // What is recorded while nobody waits for it ends the run as what the training itself writes does.
@@ -132,7 +134,7 @@ export async function train(options: TrainOptions): Promise<Summary | undefined>
           `with synchronous epochs by --local-steps-from`,
       );
     }
-    const programFor = trainingPrograms(model, plan, config.seed, scheme.shapes.spec);
+    const programFor = trainingPrograms(model, plan, config.seed, scheme.shapes.spec, program);
     const convolutions = new ConvolutionChoice(opened, (chosen) => record.keep(chosen));
     const refereed = (device: string) => programFor(convolutions.settledOn(device));
     scheduler = new Scheduler(note, {
@@ -193,7 +195,7 @@ export async function train(options: TrainOptions): Promise<Summary | undefined>
       reports,
       scheme,
       state,
-      initialState: () => firstState(model, manifest, config),
+      initialState: firstState,
       directory,
       record,
       events,

@@ -262,11 +262,16 @@ function shapeText(tensor: NamedTensor | undefined): string {
   return tensor ? `[${tensor.shape.join(',')}]` : 'none';
 }
 
-/** Fills one file's tensors from the disk. */
-async function fill(directory: string, file: string, record: StateRecord, tensors: NamedTensor[]): Promise<void> {
+/** The tensors of one file, as they were written. */
+async function tensorsIn(directory: string, file: string, record: StateRecord): Promise<NamedTensor[]> {
   const bytes = await read(directory, file);
   if (sha256(bytes) !== record.sha256[file]) throw damaged(`${file} is damaged: its sha256 is not that of state.json`);
-  const found = new Map(decodeSafetensors(bytes).tensors.map((tensor) => [tensor.name, tensor]));
+  return decodeSafetensors(bytes).tensors;
+}
+
+/** Fills one file's tensors from the disk. */
+async function fill(directory: string, file: string, record: StateRecord, tensors: NamedTensor[]): Promise<void> {
+  const found = new Map((await tensorsIn(directory, file, record)).map((tensor) => [tensor.name, tensor]));
   for (const expected of tensors) {
     const tensor = found.get(expected.name);
     if (!tensor || shapeText(tensor) !== shapeText(expected)) {
@@ -284,6 +289,22 @@ export async function readCheckpoint(directory: string, manifest: ModelManifest)
   const state = emptyState(manifest, record);
   for (const [file, tensors] of tensorsOf(state, manifest)) await fill(directory, file, record, tensors);
   return state;
+}
+
+/** Weights and moving statistics of a checkpoint, of whatever model. */
+export interface SavedTensors {
+  /** Steps done when it was saved. */
+  readonly step: number;
+  readonly tensors: readonly NamedTensor[];
+}
+
+/** Reads the tensors of all networks. @throws GantryError E_CHECKPOINT if anything of them is not as it was written */
+export async function readNetworkTensors(directory: string): Promise<SavedTensors> {
+  const record = await readStateRecord(directory);
+  const others = [OPTIMIZER_FILE, AVERAGE_FILE, PUBLISHED_FILE];
+  const files = Object.keys(record.sha256).filter((file) => !others.includes(file));
+  const tensors = await Promise.all(files.map((file) => tensorsIn(directory, file, record)));
+  return { step: record.step, tensors: tensors.flat() };
 }
 
 /** The network of a checkpoint that makes pictures. */

@@ -6,8 +6,10 @@ import {
   encodeCheckpoint,
   readCheckpoint,
   readGeneratorFile,
+  readNetworkTensors,
   readStateRecord,
   type SavedGenerator,
+  type SavedTensors,
 } from './checkpoint-files.ts';
 import {
   ASIDE_PREFIX,
@@ -32,7 +34,8 @@ export interface Restored {
 
 /**
  * The checkpoints of a run. Whenever the process is killed, each checkpoint is there as a whole or not at all. The newest
- * 3 are kept, that of every 15th epoch, and the best, to which the link `best` leads.
+ * 3 are kept, that of every 15th epoch, and the best, to which the link `best` leads; and that before the first step, which
+ * runs have whose first weights were not drawn.
  */
 export class CheckpointStore {
   readonly #path: string;
@@ -178,7 +181,7 @@ export class CheckpointStore {
     const newest = steps.filter((step) => step <= saved).slice(0, NEWEST_KEPT);
     for (const step of steps) {
       // Those of later steps were damaged, or the run would have been restored from there.
-      const isKept = step <= saved && (step === this.#best || (await this.#endsKeptEpoch(step)));
+      const isKept = step <= saved && (step === 0 || step === this.#best || (await this.#endsKeptEpoch(step)));
       if (!newest.includes(step) && !isKept) await this.#remove(step);
     }
   }
@@ -219,13 +222,24 @@ export class CheckpointStore {
  * Reads the generator from a run directory (its newest valid checkpoint) or from one checkpoint.
  * @throws GantryError E_CHECKPOINT if there is none that is valid
  */
-export async function readGenerator(
+export function readGenerator(path: string, manifest: ModelManifest, network = 'generator'): Promise<SavedGenerator> {
+  return newestOf(path, (directory) => readGeneratorFile(directory, manifest, network));
+}
+
+/**
+ * Reads the weights of all networks from a run directory (its newest valid checkpoint) or from one checkpoint, by their names.
+ * @throws GantryError E_CHECKPOINT if there is none that is valid
+ */
+export function readTensors(path: string): Promise<SavedTensors> {
+  return newestOf(path, readNetworkTensors);
+}
+
+/** @param path run directory, or a checkpoint's */
+async function newestOf<T extends { readonly step: number }>(
   path: string,
-  manifest: ModelManifest,
-  network = 'generator',
-): Promise<SavedGenerator> {
+  read: (directory: string) => Promise<T>,
+): Promise<T> {
   const absolute = resolve(path);
-  const read = (directory: string) => readGeneratorFile(directory, manifest, network);
   if (await exists(join(absolute, 'state.json'))) {
     try {
       return await read(absolute);

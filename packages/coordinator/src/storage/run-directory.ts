@@ -26,6 +26,17 @@ const SAMPLES = 'samples';
 const GENERATORS = 'generators';
 const LINE_FILES = ['metrics.jsonl', 'work.jsonl', 'events.jsonl', 'evaluations.jsonl'] as const;
 
+/** What there may be of a model that does not ship with Gantry: its pictures' programs as data, and its source, to be read by people. */
+export const MODEL_FILES = [
+  'model.json',
+  'generator.onnx',
+  'generator-statistics.onnx',
+  'model.ts',
+  'model.js',
+  'model.mts',
+  'model.mjs',
+] as const;
+
 /**
  * The directory of one run, held by one process at a time, see `RunLock`. What is appended survives the process; what is written
  * replaces the old file at once or not at all. Every method that writes throws GantryError E_RUN_DIRECTORY in one line
@@ -165,6 +176,12 @@ export class RunDirectory {
     await writeFileDurably(runFile(this.path), sealedJson(record));
   }
 
+  /** Writes what is kept of a model that does not ship with Gantry. @param files by name */
+  async writeModel(files: ReadonlyMap<string, string | Uint8Array>): Promise<void> {
+    this.#lock.check();
+    for (const [name, data] of files) await writeFileDurably(join(this.path, name), data);
+  }
+
   async writeSummary(summary: unknown): Promise<void> {
     this.#lock.check();
     await writeFileDurably(this.#summary, `${JSON.stringify(summary, null, 2)}\n`);
@@ -302,7 +319,7 @@ async function openLineFiles(path: string): Promise<LineFiles> {
 
 /** Removes what a run has whose training has not begun; `run.json` first, without which it is none. */
 async function removeNewRun(path: string): Promise<void> {
-  const names = [...LINE_FILES, 'checkpoints', SAMPLES].map((name) => join(path, name));
+  const names = [...LINE_FILES, ...MODEL_FILES, 'checkpoints', SAMPLES].map((name) => join(path, name));
   for (const name of [runFile(path), ...names, ...Object.values(tokenFiles(path))])
     await rm(name, { recursive: true, force: true });
 }

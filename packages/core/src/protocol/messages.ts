@@ -77,7 +77,7 @@ const phase = z.strictObject({
   sums: z.array(tensorName).max(64),
 });
 /** What the receiver has to know of the model, see `ModelManifest`: offsets and sizes follow from order and shapes. */
-const manifest = z.strictObject({
+export const manifestSchema = z.strictObject({
   model: networkName,
   trainable: z.array(parameter).min(1).max(128),
   movingStatistics: z.array(movingStatistic).max(128),
@@ -186,7 +186,7 @@ const welcome = z.strictObject({
   /** Time between heartbeats. */
   heartbeatMs: z.int().min(1).max(3_600_000),
   /** Parameters, inputs and sums of the model, see `manifestFromWire`. */
-  manifest,
+  manifest: manifestSchema,
   /** How units are computed and how contributions travel, see `TrainingSpec`. */
   training: z.strictObject({
     wire: z.enum(WIRES),
