@@ -56,7 +56,14 @@ export { exp } from './numerics/exponential.ts';
 export { philox4x32 } from './numerics/philox.ts';
 export { Assembly, encodeFrames, framesAround } from './protocol/chunks.ts';
 export { checksum } from './protocol/checksum.ts';
-export { decodeFromCoordinator, decodeFromWorker, encodeFrame, floatsOf, shapesOf, type Received } from './protocol/codec.ts';
+export {
+  decodeFromCoordinator,
+  decodeFromWorker,
+  encodeFrame,
+  floatsOf,
+  shapesOf,
+  type Received,
+} from './protocol/codec.ts';
 export { freeFrame } from './protocol/free-frame.ts';
 export {
   allocatePayload,
