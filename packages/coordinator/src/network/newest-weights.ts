@@ -1,12 +1,17 @@
 import type { WebSocket } from 'ws';
 import type { PublishedWeights } from '../scheduling/published-weights.ts';
 
+/** Weights of so many rounds may be on their way: that the first ones have left may be noticed later than that they were answered. */
+const MAX_UNNOTICED = 2;
+
 /** Sends a worker the newest weights there are, one set at a time: on a slow connection, those in between are left out. */
 export class NewestWeights {
   readonly #socket: WebSocket;
   readonly #caughtUp: () => void;
   /** Of the weights that are on their way. */
   #round: number | undefined;
+  /** How many sets have not left, as the socket has it: a worker may lie about those that it received. */
+  #unnoticed = 0;
   /** Of those that were sent last. */
   #lastRound = -1;
   #waiting: { readonly weights: PublishedWeights; readonly release: () => void } | undefined;
@@ -28,7 +33,7 @@ export class NewestWeights {
   send(weights: PublishedWeights, isSlow = false): void {
     this.#forgetWaiting();
     // Of what has left, one is told a little later only.
-    if (this.#round === undefined || this.#socket.bufferedAmount === 0) {
+    if (this.#hasRoom || this.#socket.bufferedAmount === 0) {
       this.#isBehind = isSlow;
       this.#start(weights);
       return;
@@ -50,6 +55,7 @@ export class NewestWeights {
 
   #start(weights: PublishedWeights): void {
     const { round } = weights;
+    this.#unnoticed++;
     const frames = (this.#lastRound === round - 1 ? weights.updateFrames : undefined) ?? weights.frames;
     this.#lastRound = round;
     this.#round = round;
@@ -57,14 +63,19 @@ export class NewestWeights {
     const release = weights.hold();
     const sent = () => {
       release();
+      this.#unnoticed--;
       this.#left(round);
     };
     frames.forEach((frame, i) => this.#socket.send(frame, i === frames.length - 1 ? sent : undefined));
   }
 
+  get #hasRoom(): boolean {
+    return this.#round === undefined && this.#unnoticed < MAX_UNNOTICED;
+  }
+
   #left(round: number): void {
-    if (this.#round !== round || this.#stopped) return;
-    this.#round = undefined;
+    if (this.#round === round) this.#round = undefined;
+    if (this.#stopped || !this.#hasRoom) return;
     const waiting = this.#waiting;
     if (waiting) {
       this.#waiting = undefined;

@@ -1,4 +1,4 @@
-import { GantryError, type LoadedUnit, type Program } from '@gantry/core';
+import { GantryError, samplesIn, type LoadedUnit, type Program } from '@gantry/core';
 import type { EngineHost } from './engine-host.ts';
 
 export interface SlotEvents {
@@ -52,9 +52,12 @@ export class EngineSlot {
   }
 
   /** Lets the engine build a shard's inputs while it has nothing else to do. */
-  prepare(shard: LoadedUnit): void {
+  prepare({ data, ...unit }: LoadedUnit): void {
+    const batches = unit.batches.slice(0, 1);
+    // A thread gets a copy of all memory that an array shares. Not slice(): that of a Node Buffer would share it.
+    const ofFirst = new Uint8Array(data.subarray(0, (data.length / samplesIn(unit)) * samplesIn({ batches })));
     // If it fails, computing the shard fails in the same way, and there it is reported.
-    void this.#host.prepare(shard).catch(() => undefined);
+    void this.#host.prepare({ ...unit, batches, data: ofFirst }).catch(() => undefined);
   }
 
   /**
