@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { opensslExists, selfSigned } from './support/certificate.ts';
 import { Gantry, digestOf, lineCount, temporaryDirectory, trainedDigest, whenFiles } from './support/gantry.ts';
+import { folderWith, ganSource } from './support/own-gan.ts';
 import { isProvided } from './support/requirements.ts';
 import { TINY, TINY_DATA } from './support/tiny.ts';
 
@@ -75,6 +76,17 @@ describe('what a stopped run prints goes on with it, given to a shell', () => {
     expect(code, stderr).toBe(0);
     expect(JSON.parse(stdout)).toMatchObject({ run: 'runs/"a" *', weightsDigest: undisturbed });
     expect(stderr).toContain('1 thread of this process (onnx engine on cpu)');
+  });
+
+  it('with the file of a GAN of one’s own', async () => {
+    const place = { directory: folderWith({ 'my own/gan.ts': ganSource() }) };
+    const options = ['--model', 'my own/gan.ts', ...TINY_DATA, ...SIZES, '--workers', '0', '--threads', '1', '--exit'];
+    const hint = await stopped(started(place, 'train', ...options, '--run', 'run'), join(place.directory, 'run'));
+    expect(hint).toContain(" --model 'my own/gan.ts' ");
+    const { code, stderr } = await pasted(hint, place).finished;
+    expect(code, stderr).toBe(0);
+    expect((await started(place, 'train', ...options, '--run', 'straight').finished).code).toBe(0);
+    expect(digestOf(join(place.directory, 'run'))).toBe(digestOf(join(place.directory, 'straight')));
   });
 
   it('from where npm was called, which runs its scripts elsewhere', async () => {

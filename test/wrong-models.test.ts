@@ -62,6 +62,16 @@ const CASES: readonly Case[] = [
   ],
   ['no layers', gan({ generator: '[]' }), /generator has to give a list of layers, and gives an empty one/],
   [
+    'a layer that tfjs does not have',
+    gan({ generator: '[layers.dence({ units: 1 })]' }),
+    /my-gan\.ts, line 6: it throws TypeError: layers\.dence is not a function/,
+  ],
+  [
+    'a layer without what it needs',
+    gan({ discriminator: '[layers.conv2d({ filters: 1 })]' }),
+    /my-gan\.ts, line \d+: it throws \w*Error: .*kernel/i,
+  ],
+  [
     'something else as a layer',
     gan({ generator: "['dense']" }),
     /generator: number 1 of its list is no layer: expected what layers/,

@@ -4,6 +4,7 @@ import * as nodeModule from 'node:module';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { GantryError, plainText } from '@gantry/core';
+import { disposeModel } from '@gantry/core/tfjs';
 import { Gan, isModelName } from '@gantry/models';
 import { thisCommand } from '../called.ts';
 import { whyFailed } from './failure.ts';
@@ -54,9 +55,12 @@ export async function loadModel(given: string): Promise<LoadedGan> {
   }
   const name = gan.name ?? path.basename(file).replace(/\.m?[jt]s$/, '');
   try {
-    return { ...namedGan(gan, name), file, source };
+    const loaded = namedGan(gan, name);
+    // Tried here, where what its functions throw is known to be the file's.
+    disposeModel(gan.model(name));
+    return { ...loaded, file, source };
   } catch (cause) {
-    throw cause instanceof GantryError ? fail(cause.message, cause) : cause;
+    throw fail(whyFailed(cause, source, url.href), cause);
   }
 }
 
