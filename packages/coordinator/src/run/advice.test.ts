@@ -75,6 +75,12 @@ describe('advice', () => {
     expect(said([linkOf('a', 94)])).toEqual([]);
   });
 
+  it('never tells to take more local steps than an epoch has', () => {
+    const links = ['a', 'b'].map((name) => linkOf(name, 94));
+    expect(said(links, { plan: { ...PLAN, images: 256 * 20 } })).toEqual([expect.stringContaining('--local-steps 8 ')]);
+    expect(said(links, { plan: { ...PLAN, images: 256 * 7 } })).toEqual([]);
+  });
+
   it('has nothing to say to a run that has such steps', () => {
     const links = ['a', 'b'].map((name) => linkOf(name, 94));
     expect(said(links, { spec: { localSteps: 128, wire: 'int8' } })).toEqual([]);

@@ -1,4 +1,4 @@
-import { RoundShapes, encodedBytes, type DataPlan, type Wire } from '@gantry/core';
+import { RoundShapes, encodedBytes, stepsPerEpoch, type DataPlan, type Wire } from '@gantry/core';
 import type { AcceptedWork } from '../scheduling/round-result.ts';
 import type { WorkerLink } from '../scheduling/worker-link.ts';
 import { predictedImagesPerSecond, type ModelWorker, type RoundBytes } from './throughput-model.ts';
@@ -81,7 +81,9 @@ export class Advice {
     const predict = (steps: number, over: Wire) =>
       predictedImagesPerSecond(workers, this.#plan, steps, this.#bytesOf(steps, over));
     const now = predict(localSteps, wire);
-    const options = LOCAL_STEPS.filter((steps) => steps > localSteps).map((steps) => ({
+    // A round ends with its epoch.
+    const most = stepsPerEpoch(this.#plan);
+    const options = LOCAL_STEPS.filter((steps) => steps > localSteps && steps <= most).map((steps) => ({
       steps,
       reached: predict(steps, 'int8'),
     }));
