@@ -8,6 +8,13 @@ import { Advice } from './advice.ts';
 
 const PLAN = { images: 60_000, epochs: 1, batch: 256, shardSize: 64 };
 const MEGABIT = 1e6 / 8;
+const SYNCHRONOUS: TrainingSpec = {
+  wire: 'float32',
+  localSteps: 1,
+  localFrom: 0,
+  flip: false,
+  optimizers: DEFAULT_OPTIMIZERS,
+};
 
 /** A worker on a link of so many Mbit/s each way; undefined: not measured. */
 function linkOf(name: string, megabits: number | undefined): WorkerLink {
@@ -46,14 +53,7 @@ function said(
     readonly speeds?: readonly number[];
   } = {},
 ): string[] {
-  const training = {
-    wire: 'float32',
-    localSteps: 1,
-    localFrom: 0,
-    flip: false,
-    optimizers: DEFAULT_OPTIMIZERS,
-    ...spec,
-  } as const;
+  const training = { ...SYNCHRONOUS, ...spec };
   const advice = new Advice(new RoundShapes(modelManifest('dcgan'), training), plan);
   const work = links.map(({ name }, i) => workOf(name, speeds[i % speeds.length]));
   return Array.from({ length: rounds }, () => advice.computed(links, work, 71.3) ?? []).flat();
@@ -96,14 +96,7 @@ describe('advice', () => {
   });
 
   it('speaks again once the workers are others', () => {
-    const training = {
-      wire: 'float32',
-      localSteps: 1,
-      localFrom: 0,
-      flip: false,
-      optimizers: DEFAULT_OPTIMIZERS,
-    } as const;
-    const advice = new Advice(new RoundShapes(modelManifest('dcgan'), training), PLAN);
+    const advice = new Advice(new RoundShapes(modelManifest('dcgan'), SYNCHRONOUS), PLAN);
     const rounds = (names: readonly string[]) =>
       Array.from({ length: 10 }, () => {
         const links = names.map((name) => linkOf(name, 10));

@@ -51,7 +51,7 @@ export interface TrainOptions extends RunOptions {
 }
 
 const STOP_WITHIN_MS = 10_000;
-/** Images of a replica's shard; 64 were seen to do as well as synchronous training, 16 were not. */
+/** Images of a replica's shard: only 64 was compared with synchronous training. */
 const SMALL_SHARD = 32;
 
 export interface AttachContext {

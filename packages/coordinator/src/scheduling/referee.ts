@@ -1,6 +1,6 @@
 import type { PlannedUnit } from '@gantry/core';
 import type { ClaimedClass } from './class-names.ts';
-import type { WorkerLink } from './worker-link.ts';
+import { NO_TRAFFIC, type WorkerLink } from './worker-link.ts';
 
 /** Computes units in the coordinator's own process, where the answers of workers are in doubt. */
 export interface Referee extends ClaimedClass {
@@ -23,15 +23,7 @@ export function refereeLink({ engine }: Referee, numericClass: string): WorkerLi
     numericClass,
     slots: 1,
     place: { address: 'here', engine, device: 'cpu' },
-    traffic: () => ({
-      bytesIn: 0,
-      bytesOut: 0,
-      roundTripMs: null,
-      lastSeenMs: 0,
-      imageBytes: 0,
-      outRate: null,
-      inRate: null,
-    }),
+    traffic: () => NO_TRAFFIC,
     setWeights: nothing,
     isBehind: () => false,
     assign: nothing,

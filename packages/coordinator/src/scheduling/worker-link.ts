@@ -23,6 +23,17 @@ export interface Traffic {
   readonly inRate: number | null;
 }
 
+/** Of who computes in the coordinator's own process. */
+export const NO_TRAFFIC: Traffic = {
+  bytesIn: 0,
+  bytesOut: 0,
+  imageBytes: 0,
+  roundTripMs: null,
+  lastSeenMs: 0,
+  outRate: null,
+  inRate: null,
+};
+
 /**
  * What computes shards for the coordinator: a thread of this process, or a worker at the other end of a connection. It
  * answers by `Scheduler.computed`, `Scheduler.result` and `Scheduler.failure`, in any order, and may vanish at any moment.

@@ -1,6 +1,6 @@
 import type { PlannedUnit, RunEvent } from '@gantry/core';
 import { Scheduler, type SchedulerOptions } from '../scheduling/scheduler.ts';
-import type { WorkerLink } from '../scheduling/worker-link.ts';
+import { NO_TRAFFIC, type WorkerLink } from '../scheduling/worker-link.ts';
 
 const SAMPLES = 2;
 
@@ -25,15 +25,7 @@ export class ScheduledRun {
       numericClass: '0',
       slots: 1,
       place: { address: 'here', engine: 'none', device: 'none' },
-      traffic: () => ({
-        bytesIn: 0,
-        bytesOut: 0,
-        roundTripMs: null,
-        lastSeenMs: 0,
-        imageBytes: 0,
-        outRate: null,
-        inRate: null,
-      }),
+      traffic: () => NO_TRAFFIC,
       setWeights: () => undefined,
       isBehind: () => false,
       assign: ({ index }) => void held.push(index),

@@ -1,14 +1,11 @@
 import { GantryError } from '../errors.ts';
-import { sampleBytes } from '../model/batch-inputs.ts';
 import { roundsPerStep, viewOf } from '../model/manifest.ts';
 import { replicaNormReport } from '../model/report.ts';
 import { norm } from '../numerics/vectors.ts';
 import { optimizerOf } from '../optimizers/optimizer.ts';
-import { MAX_MESSAGE_BYTES } from '../protocol/frame.ts';
-import { MAX_ROUND_SAMPLES, MAX_UNIT_BATCHES } from '../training/config.ts';
 import { numberIn } from '../training/contribution.ts';
 import { EpochOrder } from '../training/epoch-order.ts';
-import { batchOf, epochEnd, epochsAfter, shardsOf, stepsPerEpoch, totalSteps } from '../training/plan.ts';
+import { batchOf, epochEnd, epochsAfter, shardsOf, totalSteps } from '../training/plan.ts';
 import { specOf, type TrainingState } from '../training/training-state.ts';
 import type { Batch, PlannedUnit } from '../training/unit.ts';
 import { followAverage } from '../training/weight-average.ts';
@@ -18,14 +15,12 @@ import {
   type LocalContributionLayout,
   type ReplicaLayout,
 } from './local-layout.ts';
+import { requireAffordableRounds } from './local-limits.ts';
 import { powerOf, updatesPerStep } from './local-replica.ts';
 import { publicationOf, type Publication } from './publication.ts';
 import { RoundShapes } from './round-shapes.ts';
 import type { Scheme, StepMetrics } from './scheme.ts';
 import { Synchronous, type SynchronousOptions } from './synchronous.ts';
-
-/** Of a sample's number, which is sent beside its data. */
-const NUMBER_BYTES = 4;
 
 export interface LocalStepsOptions extends SynchronousOptions {
   /** Steps that a replica takes in a round: 2 or more. */
@@ -56,31 +51,7 @@ export class LocalSteps implements Scheme {
 
   constructor(options: LocalStepsOptions) {
     const { manifest, optimizers, plan, fromEpoch, localSteps, wire = 'float32', flip = false } = options;
-    const perStep = roundsPerStep(manifest);
-    const ofWhat = perStep === 1 ? `${plan.batch} images` : `${perStep} batches of ${plan.batch} images`;
-    if (plan.batch * perStep * localSteps > MAX_ROUND_SAMPLES) {
-      throw new GantryError(
-        'E_CONFIG',
-        `${localSteps} local steps of ${ofWhat} are more than the ${MAX_ROUND_SAMPLES} that a round may have: ` +
-          `take fewer local steps`,
-      );
-    }
-    if (localSteps * perStep > MAX_UNIT_BATCHES) {
-      throw new GantryError(
-        'E_CONFIG',
-        `${localSteps} local steps of ${perStep} batches are more than the ${MAX_UNIT_BATCHES} that a unit ` +
-          `may have: take fewer local steps`,
-      );
-    }
-    const batches = perStep * Math.min(localSteps, Math.ceil(stepsPerEpoch(plan)));
-    const unitBytes = batches * Math.min(plan.shardSize, plan.batch) * (NUMBER_BYTES + sampleBytes(manifest));
-    if (unitBytes > MAX_MESSAGE_BYTES) {
-      throw new GantryError(
-        'E_CONFIG',
-        `${localSteps} local steps take ${unitBytes} bytes of images for a unit, more than ${MAX_MESSAGE_BYTES}: ` +
-          `take fewer local steps, or a smaller --shard-size`,
-      );
-    }
+    requireAffordableRounds(options);
     this.#options = options;
     this.#synchronous = new Synchronous(options);
     this.steps = totalSteps(plan);
@@ -89,13 +60,6 @@ export class LocalSteps implements Scheme {
     this.shapes = new RoundShapes(manifest, { wire, flip, optimizers, localSteps, localFrom });
     this.#start = replicaLayout(options);
     this.#layout = localContributionLayout(options, localSteps);
-    if (4 * this.#layout.length > MAX_MESSAGE_BYTES) {
-      throw new GantryError(
-        'E_CONFIG',
-        `with local steps, a contribution of this model takes ${4 * this.#layout.length} bytes, more than ${MAX_MESSAGE_BYTES}: ` +
-          `take an optimizer with fewer moments, or --local-steps 1`,
-      );
-    }
     this.#order = new EpochOrder(options.seed, options.samples);
     this.rounds = this.roundOf(this.steps);
   }
