@@ -2,6 +2,7 @@
 export { A, B, BLOCK_BYTES, C, D } from './buffers';
 export { adam } from './adam';
 export { checksumBegin, checksumEnd, checksumStripes } from './checksum';
+export { addScaled, addScaledToRoots, differences, differencesOfRoots, roots, squares } from './differences';
 export { keepMask } from './dropout';
 export { sgd, sgdMomentum } from './sgd';
 export { pushLeaf, sumOfLeaves } from './tree';

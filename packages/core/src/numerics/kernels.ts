@@ -19,6 +19,12 @@ interface Exports {
   adam(length: number, scale: number, rate: number, gain1: number, gain2: number, epsilon: number): void;
   sgd(length: number, scale: number, rate: number): void;
   sgdMomentum(length: number, scale: number, rate: number, momentum: number): void;
+  roots(length: number): void;
+  squares(length: number): void;
+  differences(length: number, scale: number): void;
+  differencesOfRoots(length: number, scale: number): void;
+  addScaled(length: number, scale: number): void;
+  addScaledToRoots(length: number, scale: number): void;
   keepMask(
     first: number,
     blocks: number,

@@ -3,12 +3,58 @@ import { inBlocks, kernels } from './kernels.ts';
 
 /** Adds b to a in place, element by element in float32. @throws GantryError E_BAD_SHAPE if they differ in length */
 export function addInPlace(a: Float32Array, b: Float32Array): void {
-  if (a.length !== b.length) throw new GantryError('E_BAD_SHAPE', `cannot add ${b.length} numbers to ${a.length}`);
+  onPairs(a, b, (length) => kernels().add(length));
+}
+
+/** Adds b·scale to a in place, element by element in float64. */
+export function addScaledInPlace(a: Float32Array, b: Float32Array, scale: number): void {
+  onPairs(a, b, (length) => kernels().addScaled(length, scale));
+}
+
+/** Adds b·scale to the roots of a, which float32 rounds, and squares the sums, in place and element by element in float64. */
+export function addScaledToRootsInPlace(a: Float32Array, b: Float32Array, scale: number): void {
+  onPairs(a, b, (length) => kernels().addScaledToRoots(length, scale));
+}
+
+/** Replaces a by (a − b)·scale, element by element in float64. */
+export function differencesInPlace(a: Float32Array, b: Float32Array, scale = 1): void {
+  onPairs(a, b, (length) => kernels().differences(length, scale));
+}
+
+/** Replaces a by (√a − b)·scale, element by element in float64. */
+export function differencesOfRootsInPlace(a: Float32Array, b: Float32Array, scale: number): void {
+  onPairs(a, b, (length) => kernels().differencesOfRoots(length, scale));
+}
+
+/** Replaces numbers by their roots. */
+export function rootsInPlace(numbers: Float32Array): void {
+  inPlace(numbers, (length) => kernels().roots(length));
+}
+
+/** Replaces numbers by their squares: products, whose bits IEEE 754 fixes, unlike those of powers. */
+export function squaresInPlace(numbers: Float32Array): void {
+  inPlace(numbers, (length) => kernels().squares(length));
+}
+
+function inPlace(a: Float32Array, compute: (length: number) => void): void {
+  const kernel = kernels();
+  inBlocks(a.length, (begin, end) => {
+    kernel.a.set(a.subarray(begin, end));
+    compute(end - begin);
+    a.set(kernel.a.subarray(0, end - begin), begin);
+  });
+}
+
+/** @throws GantryError E_BAD_SHAPE if they differ in length */
+function onPairs(a: Float32Array, b: Float32Array, compute: (length: number) => void): void {
+  if (a.length !== b.length) {
+    throw new GantryError('E_BAD_SHAPE', `expected ${a.length} numbers beside as many others, got ${b.length}`);
+  }
   const kernel = kernels();
   inBlocks(a.length, (begin, end) => {
     kernel.a.set(a.subarray(begin, end));
     kernel.b.set(b.subarray(begin, end));
-    kernel.add(end - begin);
+    compute(end - begin);
     a.set(kernel.a.subarray(0, end - begin), begin);
   });
 }

@@ -1,5 +1,5 @@
-import { viewOf, type ModelManifest } from '../model/manifest.ts';
-import { norm } from '../numerics/vectors.ts';
+import { viewOf, type ModelManifest, type Section } from '../model/manifest.ts';
+import { differencesInPlace, differencesOfRootsInPlace, norm, squaresInPlace } from '../numerics/vectors.ts';
 import { optimizerOf } from '../optimizers/optimizer.ts';
 import type { OptimizerState } from '../optimizers/update-rule.ts';
 import { applyGradients, type Recipe } from '../training/apply-gradients.ts';
@@ -71,17 +71,21 @@ export async function computeReplica(unit: Unit, options: ReplicaOptions): Promi
     progressed?.(at + 1);
   }
   const samples = samplesIn(unit);
-  const put = ({ offset, size }: { readonly offset: number; readonly size: number }, values: (i: number) => number) => {
-    for (let i = 0; i < size; i++) {
-      contribution[offset + i] = (values(i) - (published[offset + i] as number)) * samples;
-    }
+  const put = (
+    section: Section,
+    end: Float32Array,
+    contribute: typeof differencesOfRootsInPlace = differencesInPlace,
+  ) => {
+    const into = viewOf(contribution, section);
+    into.set(end);
+    contribute(into, viewOf(published, section), samples);
   };
-  put(start.weights, (i) => weights[i] as number);
+  put(start.weights, weights);
   for (const { network, name, asRoots, section } of start.moments) {
     const moment = states[network]?.moments[name];
-    if (moment) put(section, asRoots ? (i) => Math.sqrt(moment[i] as number) : (i) => moment[i] as number);
+    if (moment) put(section, moment, asRoots ? differencesOfRootsInPlace : differencesInPlace);
   }
-  put(start.movingStatistics, (i) => movingStatistics[i] as number);
+  put(start.movingStatistics, movingStatistics);
   contribution[layout.samples.offset] = samples;
   return contribution;
 }
@@ -97,8 +101,7 @@ function momentsOf(recipe: Recipe, published: Float32Array): Record<string, Opti
     const moment = states[network]?.moments[name];
     if (!moment) continue;
     moment.set(values);
-    // A product: IEEE 754 fixes its bits, and not those of a power.
-    if (asRoots) for (let i = 0; i < moment.length; i++) moment[i] = (moment[i] as number) * (moment[i] as number);
+    if (asRoots) squaresInPlace(moment);
   }
   return states;
 }

@@ -1,7 +1,7 @@
 import { GantryError } from '../errors.ts';
 import { roundsPerStep, viewOf } from '../model/manifest.ts';
 import { replicaNormReport } from '../model/report.ts';
-import { norm } from '../numerics/vectors.ts';
+import { addScaledInPlace, addScaledToRootsInPlace, norm, rootsInPlace } from '../numerics/vectors.ts';
 import { optimizerOf } from '../optimizers/optimizer.ts';
 import { numberIn } from '../training/contribution.ts';
 import { EpochOrder } from '../training/epoch-order.ts';
@@ -111,7 +111,7 @@ export class LocalSteps implements Scheme {
       if (!moment) continue;
       const into = viewOf(target, section);
       into.set(moment);
-      if (asRoots) for (let i = 0; i < into.length; i++) into[i] = Math.sqrt(into[i] as number);
+      if (asRoots) rootsInPlace(into);
     }
     this.#published = publicationOf(state, target, this.#start, this.shapes.spec.wire);
     return this.#published;
@@ -157,13 +157,8 @@ export class LocalSteps implements Scheme {
     const { manifest, optimizers } = this.#options;
     const scale = 1 / numberIn(sum, this.#layout.samples);
     const { weights, moments, movingStatistics } = this.#start;
-    const add = (values: Float32Array, { offset }: { readonly offset: number }) => {
-      for (let i = 0; i < values.length; i++) {
-        values[i] = (values[i] as number) + (sum[offset + i] as number) * scale;
-      }
-    };
-    add(state.weights, weights);
-    add(state.movingStatistics, movingStatistics);
+    addScaledInPlace(state.weights, viewOf(sum, weights), scale);
+    addScaledInPlace(state.movingStatistics, viewOf(sum, movingStatistics), scale);
     for (const moving of manifest.movingStatistics) {
       // The mean of variances is none below 0 but for its rounding.
       if (!moving.name.endsWith('/moving_variance')) continue;
@@ -173,13 +168,8 @@ export class LocalSteps implements Scheme {
     for (const { network, name, asRoots, section } of moments) {
       const moment = state.optimizers[network]?.moments[name];
       if (!moment) continue;
-      if (!asRoots) add(moment, section);
-      else {
-        for (let i = 0; i < moment.length; i++) {
-          const root = Math.fround(Math.sqrt(moment[i] as number)) + (sum[section.offset + i] as number) * scale;
-          moment[i] = root * root;
-        }
-      }
+      const add = asRoots ? addScaledToRootsInPlace : addScaledInPlace;
+      add(moment, viewOf(sum, section), scale);
     }
     for (const { name: network } of manifest.networks) {
       const own = state.optimizers[network];

@@ -1,3 +1,4 @@
+import { addInPlace, differencesInPlace } from '../numerics/vectors.ts';
 import type { TrainingState } from '../training/training-state.ts';
 import type { VectorShape } from '../training/training-spec.ts';
 import { decodeVector, encodeVector, type Wire } from '../wire/wire.ts';
@@ -16,7 +17,7 @@ export interface Publication {
 /**
  * Publishes numbers of the state. A wire that rounds carries the difference to what was published before, rounded to the nearest;
  * the remainder is part of the next difference (error feedback: Seide et al. 2014, https://doi.org/10.21437/Interspeech.2014-274).
- * @param target numbers of the state
+ * @param target numbers of the state; with a wire that rounds, their memory becomes the publication's
  */
 export function publicationOf(
   { published: before }: Pick<TrainingState, 'published'>,
@@ -24,12 +25,10 @@ export function publicationOf(
   shape: VectorShape,
   wire: Wire,
 ): Publication {
-  if (wire === 'float32') return { values: target };
-  if (before?.length !== target.length) return { values: target.slice() };
-  const difference = target.slice();
-  for (let i = 0; i < shape.compact; i++) difference[i] = (difference[i] as number) - (before[i] as number);
-  const update = encodeVector(wire, difference, shape.compact, 'nearest');
-  return { values: updated(before, update, shape, wire), update };
+  if (wire === 'float32' || before?.length !== target.length) return { values: target };
+  differencesInPlace(target.subarray(0, shape.compact), before.subarray(0, shape.compact));
+  const update = encodeVector(wire, target, shape.compact, 'nearest');
+  return { values: updated(before, update, shape, wire, target), update };
 }
 
 /**
@@ -45,6 +44,6 @@ export function updated(
   into: Float32Array = new Float32Array(length),
 ): Float32Array {
   decodeVector(wire, update, length, compact, into);
-  for (let i = 0; i < compact; i++) into[i] = (into[i] as number) + (before[i] as number);
+  addInPlace(into.subarray(0, compact), before.subarray(0, compact));
   return into;
 }

@@ -75,7 +75,9 @@ export class Synchronous implements Scheme {
 
   publish(state: TrainingState): Publication {
     // All rounds publish as much.
-    this.#published = publicationOf(state, state.weights, this.shapes.published(0), this.shapes.spec.wire);
+    const { wire } = this.shapes.spec;
+    const target = wire === 'float32' ? state.weights : state.weights.slice();
+    this.#published = publicationOf(state, target, this.shapes.published(0), wire);
     return this.#published;
   }
 
