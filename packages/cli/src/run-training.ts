@@ -28,7 +28,7 @@ export async function runTraining(
   let stopCode = 0;
   const stop = abortOnSignals((exitCode) => {
     stopCode = exitCode;
-    if (!ended) notice('stopping after this step; once more to stop at once');
+    if (!ended) notice('stopping once what is under way is done; once more to stop at once');
   });
   const settings = await runSettings(flags);
   const decoding = new DecodingProgress(process.stderr);

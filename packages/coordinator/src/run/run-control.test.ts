@@ -14,13 +14,25 @@ function steered(save: () => Promise<void> = () => Promise.resolve()) {
     },
     event: (type, cause) => void log.push(`${type}: ${cause}`),
   };
-  return { control: new RunControl(new Scheduler(() => undefined)), run, log };
+  return { control: controlOf(1), run, log };
+}
+
+function controlOf(localSteps: number): RunControl {
+  return new RunControl(new Scheduler(() => undefined), { localSteps });
 }
 
 test('without a wish, steps follow each other at once', async () => {
   const { control, run, log } = steered();
   expect(await control.obey(run, never)).toBe(0);
   expect(log).toEqual([]);
+});
+
+test('who asks hears what is finished first: a step, or a round of local ones', async () => {
+  const answer = async (localSteps: number, action: 'pause' | 'stop') =>
+    (await controlOf(localSteps).act({ action }, 'ada')).message;
+  expect(await answer(1, 'pause')).toMatch(/^The run pauses after the step under way/);
+  expect(await answer(8, 'pause')).toMatch(/^The run pauses after the round under way/);
+  expect(await answer(8, 'stop')).toMatch(/^The run stops after the round under way/);
 });
 
 test('a pause lasts until somebody resumes, and says who did', async () => {

@@ -1,5 +1,5 @@
 import { EventEmitter, once } from 'node:events';
-import type { Control, ControlResult } from '@gantry/core';
+import type { Control, ControlResult, TrainConfig } from '@gantry/core';
 import type { Scheduler } from '../scheduling/scheduler.ts';
 
 /** How long a request for a checkpoint waits for it. */
@@ -14,6 +14,8 @@ export interface Steered {
 /** How people steer a run while it goes on; the training loop obeys between two steps. */
 export class RunControl {
   readonly #scheduler: Scheduler;
+  /** What is finished before the run obeys. */
+  readonly #unit: 'step' | 'round';
   readonly #stop = new AbortController();
   readonly #changes = new EventEmitter<{ change: []; checkpoint: [saved: boolean] }>();
   /** Who asked for a pause; undefined while the run may go on. */
@@ -23,8 +25,9 @@ export class RunControl {
   #checkpointWanted = false;
   #over = false;
 
-  constructor(scheduler: Scheduler) {
+  constructor(scheduler: Scheduler, { localSteps }: Pick<TrainConfig, 'localSteps'>) {
     this.#scheduler = scheduler;
+    this.#unit = localSteps > 1 ? 'round' : 'step';
     // As many may ask for a checkpoint as there are connections.
     this.#changes.setMaxListeners(0);
   }
@@ -55,7 +58,7 @@ export class RunControl {
       case 'pause':
         if (this.#pauseCause !== undefined) return refused('The run is paused already.');
         this.#pauseCause = cause;
-        return done('The run pauses after the step under way; its workers stay attached.');
+        return done(`The run pauses after the ${this.#unit} under way; its workers stay attached.`);
       case 'resume':
         if (this.#pauseCause === undefined) return refused('The run is not paused.');
         this.#pauseCause = undefined;
@@ -66,7 +69,7 @@ export class RunControl {
         return this.#requestCheckpoint();
       case 'stop':
         this.#stop.abort();
-        return done('The run stops after the step under way, with a checkpoint; --resume goes on from there.');
+        return done(`The run stops after the ${this.#unit} under way, with a checkpoint; --resume goes on from there.`);
       case 'drop': {
         const dropped = this.#scheduler.drop(control.worker, `dropped, ${cause}`);
         if (!dropped) return refused(`There is no worker ${control.worker}.`);
@@ -119,7 +122,7 @@ export class RunControl {
       const [saved] = (await written) as [boolean];
       return saved ? done('The checkpoint is written.') : refused('The run failed before.');
     } catch {
-      return done('The checkpoint follows the step under way, which takes long.');
+      return done(`The checkpoint follows the ${this.#unit} under way, which takes long.`);
     }
   }
 }

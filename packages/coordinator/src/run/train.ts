@@ -142,7 +142,7 @@ export async function train(options: TrainOptions): Promise<Summary | undefined>
       startReferee: startReferee && (() => startReferee(refereed, (unit) => loadUnit(unit, samples))),
       audit: options.audit,
     });
-    const control = new RunControl(scheduler);
+    const control = new RunControl(scheduler, config);
     const reports = reportsIn(config, model);
     const balance = new Balance(reports, plan);
     const watch = new RunWatch({ name: basename(directory.path), config, plan, reports, scheduler, control, balance });

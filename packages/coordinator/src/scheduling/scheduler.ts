@@ -23,6 +23,8 @@ const LIMIT = LARGEST_GRADIENT.toExponential(1);
 const SUPPOSED_MS_PER_SAMPLE = 1;
 /** How often lateness and stalls are looked for. */
 const WATCH_MS = 50;
+/** Timers of more fire at once. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
 export interface SchedulerOptions {
   /** What the numeric classes of workers are called; absent: none is known yet. */
@@ -211,7 +213,7 @@ export class Scheduler {
     const watch = setInterval(() => this.#watch(current, signal), WATCH_MS);
     let stopping: NodeJS.Timeout | undefined;
     const stop = () => {
-      if (Number.isFinite(stopWithinMs)) stopping = setTimeout(() => this.#giveUp(current), stopWithinMs);
+      if (stopWithinMs <= LONGEST_TIMER_MS) stopping = setTimeout(() => this.#giveUp(current), stopWithinMs);
     };
     if (signal.aborted) stop();
     else signal.addEventListener('abort', stop, { once: true });

@@ -77,7 +77,7 @@ interface Watched {
 /** @param reports of the run's model */
 export function watchedRun(reports: readonly Report[] = REPORTS): Watched {
   const scheduler = new Scheduler(() => undefined);
-  const control = new RunControl(scheduler);
+  const control = new RunControl(scheduler, config);
   const plan = { images: 1280, epochs: 100, batch: 128, shardSize: 64 };
   const balance = new Balance(reports, plan);
   return {
