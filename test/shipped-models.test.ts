@@ -30,10 +30,7 @@ function imagesFor(model: ModelName): string {
 function runOf(model: ModelName): ClusterRun {
   const rounds = modelManifest(model).phases.reduce((sum, { times }) => sum + times, 0);
   return {
-    options: [
-      ...['--model', model, '--seed', '7', '--batch', `${BATCH}`, '--shard-size', `${SHARD_SIZE}`],
-      ...['--checkpoint-every', '2'],
-    ],
+    options: `--model ${model} --seed 7 --batch ${BATCH} --shard-size ${SHARD_SIZE} --checkpoint-every 2`.split(' '),
     data: ['--data', imagesFor(model)],
     imagesPerEpoch: IMAGES,
     stepsPerEpoch: IMAGES / BATCH / rounds,

@@ -19,10 +19,7 @@ export interface ClusterRun {
 
 /** The coordinator of an undisturbed machine does hundreds of such steps in a second: 64 in an epoch, of four shards and, at its end, two. */
 const TINY_RUN: ClusterRun = {
-  options: [
-    ...['--model', 'tiny', '--seed', '7', '--limit', '1014', '--batch', '16', '--shard-size', '4'],
-    ...['--checkpoint-every', '10'],
-  ],
+  options: '--model tiny --seed 7 --limit 1014 --batch 16 --shard-size 4 --checkpoint-every 10'.split(' '),
   data: TINY_DATA,
   imagesPerEpoch: 1014,
   stepsPerEpoch: 64,
