@@ -13,6 +13,7 @@ const LONGEST = [
   'hostile-peers',
   'browser-worker',
   'install',
+  'shipped-models',
   'exactness',
   'bad-input',
   'single-node',

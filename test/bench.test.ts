@@ -126,6 +126,7 @@ describe('gantry bench', () => {
   });
 
   it.each([
+    [['step', '--model', 'wgan-gp'], /--model wgan-gp: only models whose steps are one round are measured/],
     [['step', '--shard-size', '1'], /--shard-size.*'1'.*from 2 to 4096/],
     [['step', '--shard-size', '64,'], /--shard-size.*'64,'.*whole number/],
     [['step', '--rounds', '0'], /--rounds.*'0'/],

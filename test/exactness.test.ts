@@ -29,7 +29,7 @@ describe('the weights stay the same when', () => {
     await cluster.steps(2);
     await cluster.worker('second');
     await whenFiles(() => workOf(cluster.path).some(({ worker }) => worker === 'second'));
-    await cluster.finish('first', 'second');
+    await cluster.finish(['first', 'second']);
     expect(
       eventsOf(cluster.path).find(({ type, worker }) => type === 'joined' && worker === 'second')?.step,
     ).toBeGreaterThan(0);
@@ -45,7 +45,7 @@ describe('the weights stay the same when', () => {
     await cluster.steps(2);
     dies?.process.kill('SIGKILL');
     await cluster.event(({ type, worker }) => type === 'left' && worker === 'dies');
-    await cluster.finish('stays');
+    await cluster.finish(['stays']);
 
     const events = eventsOf(cluster.path);
     expect(events.find(({ type, worker }) => type === 'left' && worker === 'leaves')?.['cause']).toBe(
@@ -68,7 +68,7 @@ describe('the weights stay the same when', () => {
     freezes?.process.kill('SIGSTOP');
     await cluster.event(({ type, worker }) => type === 'left' && worker === 'freezes');
     freezes?.process.kill('SIGCONT');
-    await cluster.finish('works', 'freezes');
+    await cluster.finish(['works', 'freezes']);
     const events = eventsOf(cluster.path);
     expect(events.find(({ type, worker }) => type === 'left' && worker === 'freezes')?.['cause']).toMatch(/silent for/);
     const takenOver = events.filter(
@@ -85,7 +85,7 @@ describe('the weights stay the same when', () => {
       await cluster.steps(25);
       await cluster.restartCoordinator('SIGKILL');
     }
-    await cluster.finish('a', 'b');
+    await cluster.finish(['a', 'b']);
     const resumed = eventsOf(cluster.path).filter(({ type }) => type === 'resumed');
     expect(resumed).toHaveLength(3);
     for (const { step } of resumed) expect(step).toBeGreaterThan(0);

@@ -9,7 +9,7 @@ it('says once that there are more workers than shards', async () => {
   const run = join(directory, 'run');
   const sizes = [...TINY, '--epochs', '100000', '--limit', '48', '--batch', '16', '--shard-size', '8'];
   const training = new Gantry(['train', '--workers', '3', ...sizes, '--run', run]);
-  const message = '3 workers, 2 shards: 1 idle; raise --batch';
+  const message = '3 workers, 2 shards: 1 idle; raise --batch or lower --shard-size';
   await training.output(new RegExp(`^warning: ${message}$`, 'm'));
   const steps = lineCount(run, 'metrics.jsonl');
   await whenFiles(() => lineCount(run, 'metrics.jsonl') >= steps + 5);

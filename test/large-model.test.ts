@@ -1,3 +1,4 @@
+import { writeFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -13,6 +14,7 @@ import {
   loadUnit,
   manifestFromWire,
   newContribution,
+  npyHeader,
   phaseAt,
   samplesIn,
   sealFrame,
@@ -34,7 +36,9 @@ import { parseEndpoint } from '../packages/worker/src/session/endpoint.ts';
 import { NodeConnection } from '../packages/worker/src/session/node-connection.ts';
 import type { Platform } from '../packages/worker/src/session/platform.ts';
 import { work } from '../packages/worker/src/session/work-loop.ts';
+import { digestOf, gantryOk, lineCount, readJson } from './support/gantry.ts';
 import { HostilePeer, helloFrame } from './support/hostile-peer.ts';
+import { folderWith, ganSource } from './support/own-gan.ts';
 
 const MILLION = 1_000_000;
 const SAMPLES = 2;
@@ -215,6 +219,30 @@ describe('20 million parameters', () => {
     expect(frames.filter((length) => length > MILLION / 10).length).toBeGreaterThanOrEqual(2 * (2 + 5 + 2 * SHARDS));
     expect(Math.max(...frames)).toBeLessThanOrEqual(MAX_FRAME_BYTES);
   });
+});
+
+it('an own GAN of 21 million parameters trains over the wire to the bits of one process', async () => {
+  const hidden = 'layers.dense({ units: 2048 }), layers.leakyReLU({ alpha: 0.2 })';
+  const source = ganSource({
+    image: '[32, 32, 3]',
+    noise: '100',
+    generator: `[${hidden}, ${hidden}, layers.dense({ units: 3072, activation: 'tanh' }), layers.reshape({ targetShape: [32, 32, 3] })]`,
+    discriminator: `[layers.flatten(), ${hidden}, ${hidden}, layers.dense({ units: 1 })]`,
+  });
+  const folder = folderWith({ 'wide.mjs': source });
+  const pixels = Uint8Array.from({ length: 8 * 3072 }, (_, i) => Math.imul(i, 0x9e3779b1) >>> 24);
+  writeFileSync(join(folder, 'images.npy'), Buffer.concat([npyHeader([8, 32, 32, 3]), pixels]));
+  const run = ['--model', join(folder, 'wide.mjs'), '--data', folder, '--seed', '7', '--epochs', '1'];
+  // Two steps of two shards.
+  const sizes = ['--batch', '4', '--shard-size', '2'];
+  const [alone, two] = [join(folder, 'alone'), join(folder, 'two')];
+  await gantryOk('train', ...run, ...sizes, '--workers', '0', '--threads', '1', '--run', alone);
+  await gantryOk('train', ...run, ...sizes, '--workers', '2', '--run', two);
+  expect(lineCount(two, 'metrics.jsonl')).toBe(2);
+  expect(digestOf(two)).toBe(digestOf(alone));
+  const { manifest: written } = readJson<{ manifest: Pick<ModelManifest, 'trainable'> }>(two, 'model.json');
+  const parameters = written.trainable.map(({ shape }) => shape.reduce((product, side) => product * side, 1));
+  expect(parameters.reduce((sum, count) => sum + count)).toBeGreaterThan(20 * MILLION);
 });
 
 describe('a worker that sends frames of a result', () => {

@@ -48,7 +48,7 @@ describe.each([
   ['int8', [...LOCAL, '--wire', 'int8']],
 ])('the weights of local steps over %s stay the same when', (_, options) => {
   it('workers join, are killed and freeze, and the coordinator is killed', async () => {
-    const cluster = new Cluster(...options);
+    const cluster = new Cluster(options);
     const [, dies, freezes] = await cluster.workers('stays', 'dies', 'freezes');
     await cluster.steps(8);
     dies?.process.kill('SIGKILL');
@@ -60,7 +60,7 @@ describe.each([
     freezes?.process.kill('SIGCONT');
     await cluster.steps(8);
     await cluster.restartCoordinator('SIGKILL');
-    await cluster.finish('stays', 'joins', 'freezes');
+    await cluster.finish(['stays', 'joins', 'freezes']);
 
     const events = eventsOf(cluster.path);
     expect(events.find(({ type }) => type === 'resumed')?.step).toBeGreaterThan(0);

@@ -4,24 +4,27 @@ import type { RecordedEvent } from '@gantry/core';
 import { expect } from 'vitest';
 import { Dashboard } from './dashboard.ts';
 import { Gantry, digestOf, lineCount, readJsonLines, temporaryDirectory, trainedDigest, whenFiles } from './gantry.ts';
-import { TINY, TINY_DATA } from './tiny.ts';
+import { TINY_DATA } from './tiny.ts';
+
+/** What a cluster trains. */
+export interface ClusterRun {
+  /** Options of the run, but for its epochs and where its images come from. */
+  readonly options: readonly string[];
+  /** `--data` and its value; a resumed run has to be told again. */
+  readonly data: readonly string[];
+  readonly imagesPerEpoch: number;
+  readonly stepsPerEpoch: number;
+  readonly roundsPerStep: number;
+}
 
 /** The coordinator of an undisturbed machine does hundreds of such steps in a second: 64 in an epoch, of four shards and, at its end, two. */
-const RUN = [
-  ...TINY,
-  '--seed',
-  '7',
-  '--limit',
-  '1014',
-  '--batch',
-  '16',
-  '--shard-size',
-  '4',
-  '--checkpoint-every',
-  '10',
-];
-const IMAGES_PER_EPOCH = 1014;
-const STEPS_PER_EPOCH = 64;
+const TINY_RUN: ClusterRun = {
+  options: '--model tiny --seed 7 --limit 1014 --batch 16 --shard-size 4 --checkpoint-every 10'.split(' '),
+  data: TINY_DATA,
+  imagesPerEpoch: 1014,
+  stepsPerEpoch: 64,
+  roundsPerStep: 1,
+};
 /** More than the workers have time for: runs are ended once they were disturbed. */
 const ENDLESS = ['--epochs', '100000'];
 const SIGINT_EXIT_CODE = 130;
@@ -32,14 +35,16 @@ export const workOf = (path: string) => readJsonLines<WorkLine>(path, 'work.json
 /** A coordinator and its workers, all processes of their own, that are disturbed. */
 export class Cluster {
   readonly path = join(temporaryDirectory(), 'run');
+  readonly #run: ClusterRun;
   readonly #options: readonly string[];
   readonly #workers = new Map<string, Gantry>();
   #coordinator: Gantry;
   readonly #url: Promise<string>;
 
   /** @param options of the run, beside those that all of these runs have */
-  constructor(...options: readonly string[]) {
-    this.#options = [...RUN, ...options];
+  constructor(options: readonly string[] = [], run = TINY_RUN) {
+    this.#run = run;
+    this.#options = [...run.options, ...run.data, ...options];
     this.#coordinator = new Gantry([
       'coordinator',
       '--listen',
@@ -74,7 +79,7 @@ export class Cluster {
     this.#coordinator.process.kill(signal);
     const { code, stderr } = await this.#coordinator.finished;
     expect(code, stderr).toBe(signal === 'SIGKILL' ? null : SIGINT_EXIT_CODE);
-    const resume = ['--run', this.path, '--resume', ...TINY_DATA, ...options];
+    const resume = ['--run', this.path, '--resume', ...this.#run.data, ...options];
     this.#coordinator = new Gantry(['coordinator', '--listen', `127.0.0.1:${port}`, ...resume]);
     await this.#announcedUrl();
   }
@@ -107,12 +112,18 @@ export class Cluster {
   /**
    * Lets the run end soon, with all workers that are left; asserts what is true of every run, however disturbed.
    * @param left the names of these workers
+   * @param signal what the coordinator is ended by before it resumes the run for the last time
+   * @returns the epochs of the run, and the digest of its weights, which is that of an undisturbed run without workers
    */
-  async finish(...left: string[]): Promise<void> {
+  async finish(
+    left: readonly string[],
+    signal: 'SIGKILL' | 'SIGINT' = 'SIGINT',
+  ): Promise<{ epochs: number; digest: string }> {
+    const { stepsPerEpoch, imagesPerEpoch, roundsPerStep } = this.#run;
     const before = eventsOf(this.path);
     // Those that come back shall find steps left, however long they take.
-    const epochs = Math.ceil(this.stepsDone / STEPS_PER_EPOCH) + 2;
-    await this.restartCoordinator('SIGINT', '--epochs', `${epochs}`);
+    const epochs = Math.ceil(this.stepsDone / stepsPerEpoch) + 2;
+    await this.restartCoordinator(signal, '--epochs', `${epochs}`);
     const dashboard = await Dashboard.of(this.#coordinator);
     expect(await dashboard.control({ action: 'pause' })).toMatchObject({ ok: true });
     await this.#joined(left, before);
@@ -126,10 +137,13 @@ export class Cluster {
     for (const worker of workers) expect(worker?.code, worker?.stderr).toBe(0);
     expect(digestOf(this.path)).toBe(undisturbed);
     const work = workOf(this.path);
-    expect(work.reduce((sum, { samples }) => sum + samples, 0)).toBe(epochs * IMAGES_PER_EPOCH);
-    expect(new Set(work.map(({ step, node }) => `${step}:${node.join()}`)).size).toBe(work.length);
+    expect(work.reduce((sum, { samples }) => sum + samples, 0)).toBe(epochs * imagesPerEpoch);
+    // Lines of work do not say which round of a step they are of.
+    if (roundsPerStep === 1)
+      expect(new Set(work.map(({ step, node }) => `${step}:${node.join()}`)).size).toBe(work.length);
     const steps = readJsonLines<{ step: number }>(this.path, 'metrics.jsonl').map(({ step }) => step);
-    expect(steps).toEqual(Array.from({ length: epochs * STEPS_PER_EPOCH }, (_, i) => i + 1));
+    expect(steps).toEqual(Array.from({ length: epochs * stepsPerEpoch }, (_, i) => i + 1));
+    return { epochs, digest: undisturbed };
   }
 
   async #announcedUrl(): Promise<string> {

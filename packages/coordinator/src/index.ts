@@ -8,6 +8,7 @@ export {
   weightsDigest,
 } from './storage/checkpoint-store.ts';
 export { openCluster, type Cluster, type Links } from './network/cluster.ts';
+export { imageShapeOf, requireFitting } from './run/image-shape.ts';
 export { directoryOf, loadDataSet, type DataSet, type DataSetOptions } from './run/data-set.ts';
 export { compileTraining, convolutionsOn } from './run/programs.ts';
 export { bestCheckpoint } from './run/best-checkpoint.ts';

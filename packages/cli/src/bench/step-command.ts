@@ -9,7 +9,7 @@ const SHARD_SIZES = [32, 64, 128, 256];
 /** The tfjs engine takes minutes for more. */
 const REFERENCE_SHARD_SIZES = [2];
 const METHOD =
-  'Training with one shard per step, on one thread, with images of MNIST; shard sizes in turn, four steps at a time. ' +
+  'Training with one shard per step, on one thread, with images of MNIST unless others are given; shard sizes in turn, four steps at a time. ' +
   'A gradient step is noise, dropout masks and the gradients of both networks; the optimizer is adding the leaf, ' +
   'both Adam steps and setting the weights. Medians (ranges) over the steps.';
 
@@ -19,6 +19,7 @@ interface StepFlags {
   readonly shardSize?: number[];
   readonly rounds: number;
   readonly convolutions?: ConvolutionForm;
+  readonly model: string;
   readonly data?: string;
   readonly json?: boolean;
 }
@@ -40,18 +41,28 @@ export function stepCommand(): Command {
         'how convolutions are computed (default: as a run computes them on the device)',
       ).choices(CONVOLUTION_FORMS),
     )
-    .option('--data <dir>', 'images of 28×28, as train takes them (default: MNIST)')
+    .option('--model <name>', 'what is trained: a name or a file, as train takes it', 'dcgan')
+    .option('--data <dir>', 'images of its size, as train takes them (default: MNIST)')
     .option('--json', 'print one JSON object on standard output, raw samples included')
     .action(run);
 }
 
-async function run({ engine: asked, device, shardSize, rounds, convolutions, data, json }: StepFlags): Promise<void> {
+async function run({
+  engine: asked,
+  device,
+  shardSize,
+  rounds,
+  convolutions,
+  model,
+  data,
+  json,
+}: StepFlags): Promise<void> {
   const engine = await prepareDevice(asked, device);
   const report = new Report('step', METHOD);
   const shardSizes = shardSize ?? (engine === 'tfjs' ? REFERENCE_SHARD_SIZES : SHARD_SIZES);
   // Brings tfjs along, which other benchmarks and a refusal can do without.
   const { measureSteps } = await import('./step.ts');
-  const results = await measureSteps({ engine, device, shardSizes, rounds, convolutions, data }, (round) => {
+  const results = await measureSteps({ engine, device, shardSizes, rounds, convolutions, model, data }, (round) => {
     progress(`round ${round}/${rounds}`);
   });
   const rows = results.map((each) => [

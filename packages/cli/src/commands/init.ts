@@ -37,7 +37,7 @@ async function init(folder: string): Promise<void> {
     throw new GantryError('E_CONFIG', `${folder}: cannot write (${cause.message})`, { cause });
   }
   const go = `cd ${shellWords([userPath(folder)])} && node pictures.mjs`;
-  const options = '--data pictures --batch 64 --epochs 40 --learning-rate 0.0002 --beta1 0.5 --run run';
+  const options = '--data pictures --batch 64 --shard-size 32 --epochs 40 --learning-rate 0.0002 --beta1 0.5 --run run';
   process.stdout.write(
     `${folder}: ${FILES.join(', ')}\ntrain it with: ${go} && ${command} train --model my-gan.ts ${options}\n`,
   );

@@ -6,10 +6,10 @@ const workers = (...slots: number[]) => slots.map((each) => ({ slots: each }));
 
 describe('idleWorkers', () => {
   it.each([
-    [workers(1, 1, 1, 1, 1, 1), plan, '6 workers, 4 shards: 2 idle; raise --batch'],
-    [workers(8), plan, '1 worker with 8 threads, 4 shards: 4 threads idle; raise --batch'],
-    [workers(1, 4), plan, '2 workers with 5 threads, 4 shards: 1 thread idle; raise --batch'],
-    [workers(1, 1), { ...plan, images: 60 }, '2 workers, 1 shard: 1 idle; raise --batch'],
+    [workers(1, 1, 1, 1, 1, 1), plan, '6 workers, 4 shards: 2 idle; raise --batch or lower --shard-size'],
+    [workers(8), plan, '1 worker with 8 threads, 4 shards: 4 threads idle; raise --batch or lower --shard-size'],
+    [workers(1, 4), plan, '2 workers with 5 threads, 4 shards: 1 thread idle; raise --batch or lower --shard-size'],
+    [workers(1, 1), { ...plan, images: 60 }, '2 workers, 1 shard: 1 idle; lower --shard-size'],
     [workers(1, 1, 1, 1), plan, undefined],
     [workers(1, 1, 1, 1), { ...plan, batch: 200 }, undefined],
     [workers(2, 2), plan, undefined],

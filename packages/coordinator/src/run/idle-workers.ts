@@ -12,7 +12,8 @@ export function idleWorkers(
   const idle = threads - shards;
   if (idle <= 0) return undefined;
   const all = count(workers.length, 'worker');
-  const remedy = 'idle; raise --batch';
+  // A batch cannot have more images than there are.
+  const remedy = `idle; ${batch < images ? 'raise --batch or lower --shard-size' : 'lower --shard-size'}`;
   return threads === workers.length
     ? `${all}, ${count(shards, 'shard')}: ${idle} ${remedy}`
     : `${all} with ${threads} threads, ${count(shards, 'shard')}: ${count(idle, 'thread')} ${remedy}`;
