@@ -11,16 +11,20 @@ export {
   MODEL_NAMES,
   crossEntropy,
   defineGan,
+  diffAugment,
   gradientPenaltySteps,
   hinge,
   leastSquares,
   modelNamed,
   onePassStep,
   wasserstein,
+  type Augmentation,
+  type DiffAugment,
   type GanDefinition,
   type GanLoss,
   type GradientPenalty,
   type LogitLoss,
+  type OnePassOptions,
 } from '@gantry/models';
 export { runWorker, type WorkerOptions } from '@gantry/worker';
 export { LiveRun, type Serving } from './api/live-run.ts';
