@@ -20,6 +20,7 @@ export {
   wasserstein,
   type Augmentation,
   type DiffAugment,
+  type FurtherNetwork,
   type GanDefinition,
   type GanLoss,
   type GradientPenalty,

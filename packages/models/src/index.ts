@@ -10,7 +10,7 @@ import { wganGp } from './wgan-gp.ts';
 export type { Augmentation } from './augmentation.ts';
 export { dcgan } from './dcgan.ts';
 export { dcgan32 } from './dcgan32.ts';
-export { Gan, defineGan, type GanDefinition } from './define-gan.ts';
+export { Gan, defineGan, type FurtherNetwork, type GanDefinition } from './define-gan.ts';
 export { diffAugment, type DiffAugment } from './diff-augment.ts';
 export { gradientPenaltySteps, MIX, type GradientPenalty } from './gradient-penalty.ts';
 export * from './losses.ts';
