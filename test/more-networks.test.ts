@@ -44,7 +44,7 @@ const encode = {
     more: `networks: { ${networks} }, phases: [onePassStep(crossEntropy), encode],`,
   });
 
-/** 64 images to a round, and two rounds to a step: 32 steps. */
+/** 16 rounds to an epoch, and two rounds to a step: 32 steps. */
 const RUN = ['--limit', '256', '--batch', '16', '--shard-size', '8', '--epochs', '4', '--seed', '7', '--exit'];
 
 describe('a model of three networks', () => {
