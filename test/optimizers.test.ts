@@ -72,8 +72,11 @@ describe('the optimizers', () => {
     [['--optimizer', 'lion'], /--optimizer of the generator, --optimizer of the discriminator: expected adam or sgd/],
     [['--learning-rate', '0'], /--learning-rate of the generator, .*: it has to be more than 0/],
     [['--learning-rate', '0.1,fast'], /--learning-rate.*Expected a number/],
-    [['--learning-rate', '1,2,3'], /--learning-rate.*one value, or two/],
-    [['--learning-rate', ''], /--learning-rate.*one value, or two/],
+    [
+      ['--learning-rate', '1,2,3'],
+      /--learning-rate has 3 values, and the model has 2 networks: generator, discriminator/,
+    ],
+    [['--learning-rate', ''], /--learning-rate.*one value, or one for each network/],
     [['--optimizer', 'sgd', '--momentum', '0.99999999'], /--momentum of the generator, .*: it has to be less than 1/],
     [['--beta1', '0.9,1'], /--beta1 of the discriminator: /],
     [

@@ -150,6 +150,30 @@ const CASES: readonly Case[] = [
     /phase critic takes the draw 'mix': define draws: { mix: MIX }/,
   ],
   [
+    'an augmentation without its draws',
+    gan({
+      imports: imports("import { crossEntropy, diffAugment, onePassStep } from 'gantry';"),
+      more: 'phases: onePassStep(crossEntropy, { augmentation: diffAugment({ flip: true }) }),',
+    }),
+    /an augmentation takes the draw 'augmentReal': define draws: augmentation\.draws/,
+  ],
+  [
+    'an augmentation that there is not',
+    gan({
+      imports: imports("import { crossEntropy, diffAugment, onePassStep } from 'gantry';"),
+      more: 'phases: onePassStep(crossEntropy, { augmentation: diffAugment({ color: true }) }),',
+    }),
+    /diffAugment: it takes no 'color': there are colour, translation, cutout, flip/,
+  ],
+  [
+    'an augmentation by too much',
+    gan({
+      imports: imports("import { crossEntropy, diffAugment, onePassStep } from 'gantry';"),
+      more: 'phases: onePassStep(crossEntropy, { augmentation: diffAugment({ translation: 2 }) }),',
+    }),
+    /diffAugment: translation is 2, and has to be a share of a side, from 0 to 1/,
+  ],
+  [
     'phases that are none',
     gan({ more: "phases: 'wgan'," }),
     /defineGan: phases have to be what onePassStep or gradientPenaltySteps give/,

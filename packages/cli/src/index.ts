@@ -11,16 +11,21 @@ export {
   MODEL_NAMES,
   crossEntropy,
   defineGan,
+  diffAugment,
   gradientPenaltySteps,
   hinge,
   leastSquares,
   modelNamed,
   onePassStep,
   wasserstein,
+  type Augmentation,
+  type DiffAugment,
+  type FurtherNetwork,
   type GanDefinition,
   type GanLoss,
   type GradientPenalty,
   type LogitLoss,
+  type OnePassOptions,
 } from '@gantry/models';
 export { runWorker, type WorkerOptions } from '@gantry/worker';
 export { LiveRun, type Serving } from './api/live-run.ts';

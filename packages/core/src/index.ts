@@ -28,6 +28,7 @@ export {
 } from './training/contribution.ts';
 export {
   DEFAULT_OPTIMIZERS,
+  defaultOptimizers,
   OPTIMIZER_NAMES,
   optimizerSpecSchema,
   type OptimizerSpecs,

@@ -5,6 +5,16 @@ import { networkOfLayers } from './network-of-layers.ts';
 import { crossEntropy } from './losses.ts';
 import { onePassStep } from './one-pass.ts';
 
+/** A network beside the generator and the discriminator. */
+export interface FurtherNetwork {
+  /** Shape of one sample that comes in. */
+  readonly input: readonly number[];
+  /** Shape of what it makes of one sample. */
+  readonly output: readonly number[];
+  /** Makes the layers, anew at each call. */
+  readonly layers: () => readonly layers.Layer[];
+}
+
 /** What a GAN of one's own is made of. */
 export interface GanDefinition {
   /** What runs call it. Default: the name of the file that defines it. */
@@ -20,6 +30,8 @@ export interface GanDefinition {
   readonly generator: () => readonly layers.Layer[];
   /** Makes the layers, anew at each call: images [B,height,width,channels] → one logit for each [B,1]. */
   readonly discriminator: () => readonly layers.Layer[];
+  /** Further networks by their names, such as an encoder: for phases of one's own. */
+  readonly networks?: Readonly<Record<string, FurtherNetwork>>;
   /** What a step does, from `onePassStep`, `gradientPenaltySteps` or a hand of one's own. Default: `onePassStep(crossEntropy)`. */
   readonly phases?: Phase | readonly Phase[];
   /** What the phases draw besides `noise`, such as `{ mix: MIX }`. */
@@ -44,7 +56,7 @@ export class Gan {
    * @throws GantryError E_CONFIG that names the network, the layer and the shapes that do not fit
    */
   model(name: string): Model {
-    const { image, noise, draws = {}, phases = onePassStep(crossEntropy) } = this.#definition;
+    const { image, noise, networks = {}, draws = {}, phases = onePassStep(crossEntropy) } = this.#definition;
     const generator = networkOfLayers('generator', [noise], this.#definition.generator, {
       shape: image,
       meaning: 'an image',
@@ -55,9 +67,17 @@ export class Gan {
       meaning: 'one logit for each image',
       remedy: 'end with layers.flatten() and layers.dense({ units: 1 })',
     });
+    const further = Object.entries(networks).map(([called, { input, output, layers: make }]) => [
+      called,
+      networkOfLayers(called, input, make, {
+        shape: output,
+        meaning: 'its output',
+        remedy: `change that layer, or networks.${called}.output`,
+      }),
+    ]);
     return {
       name: this.name ?? name,
-      networks: { generator, discriminator },
+      networks: { generator, discriminator, ...Object.fromEntries(further) },
       data: { images: image },
       draws: { noise: { from: 'normal', shape: [noise] }, ...draws },
       phases: [phases].flat(),
@@ -75,7 +95,7 @@ export function defineGan(definition: GanDefinition): Gan {
   return new Gan(definition);
 }
 
-const FIELDS = ['name', 'image', 'noise', 'generator', 'discriminator', 'phases', 'draws'];
+const FIELDS = ['name', 'image', 'noise', 'generator', 'discriminator', 'networks', 'phases', 'draws'];
 const DRAWN = ['normal', 'uniform'];
 const MAX_SIDE = 4096;
 const MAX_NOISE = 65_536;
@@ -83,7 +103,7 @@ const MAX_NOISE = 65_536;
 /** It comes from files without types, too. */
 function requireDefinition(definition: unknown): asserts definition is GanDefinition {
   if (!isRecord(definition)) throw wrong(`it takes an object, and was given ${shown(definition)}`);
-  const { name, image, noise, phases, draws = {} } = definition;
+  const { name, image, noise, networks = {}, phases, draws = {} } = definition;
   const unknown = Object.keys(definition).find((key) => !FIELDS.includes(key));
   if (unknown !== undefined) throw wrong(`it takes no '${unknown}': there are ${FIELDS.join(', ')}`);
   if (name !== undefined && typeof name !== 'string') throw wrong(`name is ${shown(name)}, and has to be a text`);
@@ -100,12 +120,35 @@ function requireDefinition(definition: unknown): asserts definition is GanDefini
     if (typeof made === 'function') continue;
     throw wrong(`${network} is ${shown(made)}, and has to be a function that makes its layers: () => [ … ]`);
   }
+  if (!isRecord(networks)) throw wrong(`networks is ${shown(networks)}, and has to be { encoder: { … } }`);
+  for (const [called, network] of Object.entries(networks)) requireNetwork(called, network);
   if (phases !== undefined && ![phases].flat().every(isPhase)) {
     throw wrong('phases have to be what onePassStep or gradientPenaltySteps give, or alike');
   }
   const bad = isRecord(draws) ? Object.entries(draws).find(([, draw]) => !isDraw(draw))?.[0] : '';
   if (bad !== undefined) throw wrong(`draws.${bad} has to be like { from: 'normal' or 'uniform', shape: [1] }`);
 }
+
+function requireNetwork(name: string, network: unknown): void {
+  if (name === 'generator' || name === 'discriminator') throw wrong(`networks.${name}: it is a field of its own`);
+  // It begins the names of parameters and of files.
+  if (!/^[A-Za-z][\w-]{0,49}$/.test(name)) {
+    throw wrong(`networks has the name ${JSON.stringify(name)}: a letter, and then letters, digits, _ and -`);
+  }
+  const form = '{ input: [28, 28, 1], output: [100], layers: () => [ … ] }';
+  if (!isRecord(network)) throw wrong(`networks.${name} is ${shown(network)}, and has to be ${form}`);
+  const unknown = Object.keys(network).find((key) => !['input', 'output', 'layers'].includes(key));
+  if (unknown !== undefined) throw wrong(`networks.${name} takes no '${unknown}', and has to be ${form}`);
+  for (const side of ['input', 'output']) {
+    if (isShape(network[side])) continue;
+    throw wrong(`networks.${name}.${side} is ${shown(network[side])}, and has to be the shape of one sample: [100]`);
+  }
+  if (typeof network['layers'] === 'function') return;
+  throw wrong(`networks.${name}.layers is ${shown(network['layers'])}, and has to be a function: () => [ … ]`);
+}
+
+const isShape = (value: unknown) =>
+  Array.isArray(value) && value.length > 0 && value.every((side) => isWhole(side, MAX_NOISE));
 
 const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);

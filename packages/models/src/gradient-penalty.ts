@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { GantryError } from '@gantry/core';
 import type { NetworkInTraining, Phase, PhaseResult } from '@gantry/core/tfjs';
+import { augmented, type Augmentation } from './augmentation.ts';
 import { wasserstein } from './losses.ts';
 import type { GanLoss } from './one-pass.ts';
 
@@ -12,6 +13,8 @@ export interface GradientPenalty {
   readonly weight?: number;
   /** Rounds of the discriminator before each of the generator; default 5. */
   readonly criticRounds?: number;
+  /** Changes what the discriminator gets; its draws belong into those of the model. Default: none. */
+  readonly augmentation?: Augmentation;
 }
 
 /** The draw of which `gradientPenaltySteps` makes points between real and generated samples. */
@@ -26,12 +29,14 @@ const TINY = 1e-12;
  *
  * They take the data `images` [B,...], the draws `noise` [B,...] and `mix` (`MIX`) [B,1]; the networks are `generator` and
  * `discriminator`, whose output is a logit for each sample [B,1]. The discriminator has no batch normalization, which would
- * make its slope at one sample depend on others: E_CONFIG.
+ * make its slope at one sample depend on others: E_CONFIG. Where images are augmented, the points lie between augmented ones: the
+ * slope is that of the discriminator where it judges.
  */
 export function gradientPenaltySteps({
   loss = wasserstein,
   weight = 10,
   criticRounds = 5,
+  augmentation,
 }: GradientPenalty = {}): readonly Phase[] {
   return [
     {
@@ -45,19 +50,19 @@ export function gradientPenaltySteps({
         { name: 'distance', chart: 'Distance', label: 'real − fake' },
         { name: 'slope', chart: 'Slope', label: 'between real and fake' },
       ],
-      gradients: (networks, inputs) => criticRound(loss, weight, networks, inputs as Inputs),
+      gradients: (networks, inputs) => criticRound(loss, weight, augmentation, networks, inputs as Inputs),
     },
     {
       name: 'generator',
       updates: ['generator'],
       reports: [{ name: 'generatorLoss', chart: 'Loss', label: 'generator' }],
-      gradients: (networks, inputs) => generatorRound(loss, networks, inputs as Inputs),
+      gradients: (networks, inputs) => generatorRound(loss, augmentation, networks, inputs as Inputs),
     },
   ];
 }
 
 /** What draws there are is up to the model. */
-type Inputs = Readonly<Record<'images' | 'noise', tf.Tensor>> & { readonly mix?: tf.Tensor };
+type Inputs = Readonly<Record<'images' | 'noise', tf.Tensor>> & Readonly<Partial<Record<string, tf.Tensor>>>;
 type Networks = Readonly<Record<string, NetworkInTraining>>;
 
 const both = (networks: Networks) => networks as Readonly<Record<'generator' | 'discriminator', NetworkInTraining>>;
@@ -71,10 +76,18 @@ function gradientsOf({ variables }: NetworkInTraining, sum: () => tf.Tensor): Re
   return Object.fromEntries(variables.map(({ name, variable }) => [name, grads[variable.name] as tf.Tensor]));
 }
 
-function criticRound(loss: GanLoss, weight: number, networks: Networks, { images, noise, mix }: Inputs): PhaseResult {
+function criticRound(
+  loss: GanLoss,
+  weight: number,
+  augmentation: Augmentation | undefined,
+  networks: Networks,
+  inputs: Inputs,
+): PhaseResult {
   const { generator, discriminator } = both(networks);
+  const { noise, mix } = inputs;
   if (!mix) throw new GantryError('E_CONFIG', "phase critic takes the draw 'mix': define draws: { mix: MIX }");
-  const fakes = generator.apply(noise);
+  const images = augmented(augmentation, inputs.images, 'augmentReal', inputs);
+  const fakes = augmented(augmentation, generator.apply(noise), 'augmentFake', inputs);
   const share = tf.reshape(mix, [mix.shape[0] ?? 0, ...images.shape.slice(1).map(() => 1)]);
   const between = tf.add(tf.mul(share, images), tf.mul(tf.sub(1, share), fakes));
   const sums: Record<string, tf.Tensor> = {};
@@ -97,11 +110,17 @@ function criticRound(loss: GanLoss, weight: number, networks: Networks, { images
   return { gradients, sums };
 }
 
-function generatorRound(loss: GanLoss, networks: Networks, { noise }: Inputs): PhaseResult {
+function generatorRound(
+  loss: GanLoss,
+  augmentation: Augmentation | undefined,
+  networks: Networks,
+  inputs: Inputs,
+): PhaseResult {
   const { generator, discriminator } = both(networks);
   const sums: Record<string, tf.Tensor> = {};
   const gradients = gradientsOf(generator, () => {
-    const total = tf.sum(loss.generator.loss(discriminator.apply(generator.apply(noise))));
+    const fakes = augmented(augmentation, generator.apply(inputs.noise), 'augmentFake', inputs);
+    const total = tf.sum(loss.generator.loss(discriminator.apply(fakes)));
     sums['generatorLoss'] = tf.keep(total);
     return total;
   });

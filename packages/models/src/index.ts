@@ -7,12 +7,14 @@ import { MODEL_NAMES, type ModelName } from './names.ts';
 import { tiny, tinyRgb } from './tiny.ts';
 import { wganGp } from './wgan-gp.ts';
 
+export type { Augmentation } from './augmentation.ts';
 export { dcgan } from './dcgan.ts';
 export { dcgan32 } from './dcgan32.ts';
-export { Gan, defineGan, type GanDefinition } from './define-gan.ts';
+export { Gan, defineGan, type FurtherNetwork, type GanDefinition } from './define-gan.ts';
+export { diffAugment, type DiffAugment } from './diff-augment.ts';
 export { gradientPenaltySteps, MIX, type GradientPenalty } from './gradient-penalty.ts';
 export * from './losses.ts';
-export { onePassStep, type GanLoss, type LogitLoss } from './one-pass.ts';
+export { onePassStep, type GanLoss, type LogitLoss, type OnePassOptions } from './one-pass.ts';
 export { MODEL_NAMES, type ModelName } from './names.ts';
 export { tiny, tinyRgb } from './tiny.ts';
 export { wganGp } from './wgan-gp.ts';

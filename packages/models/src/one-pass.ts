@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { NetworkInTraining, Phase, PhaseResult } from '@gantry/core/tfjs';
+import { augmented, type Augmentation } from './augmentation.ts';
 
 /** What one sample's logit costs, with the derivative: functions of logits [B,1], element by element. */
 export interface LogitLoss {
@@ -18,6 +19,12 @@ export interface GanLoss {
 
 const PROBABILITY = { chart: 'Probability of real', limits: { min: 0, max: 1 } };
 
+/** What may be added to a step. */
+export interface OnePassOptions {
+  /** Changes what the discriminator gets; its draws belong into those of the model. Default: none. */
+  readonly augmentation?: Augmentation;
+}
+
 /**
  * A step of a GAN in one round: both networks are differentiated in one backward pass. Where the discriminator couples no
  * samples, the gradient of a loss with respect to one image is that sample's dLoss/dlogit times the same Jacobian row, whatever
@@ -26,7 +33,7 @@ const PROBABILITY = { chart: 'Probability of real', limits: { min: 0, max: 1 } }
  * Takes the data `images` [B,...] and the draw `noise` [B,...]; the networks are `generator` and `discriminator`, whose output
  * is a logit for each sample [B,1]. The discriminator has no batch normalization: E_CONFIG when the phase runs.
  */
-export function onePassStep(loss: GanLoss): Phase {
+export function onePassStep(loss: GanLoss, { augmentation }: OnePassOptions = {}): Phase {
   return {
     name: 'step',
     updates: ['generator', 'discriminator'],
@@ -41,7 +48,10 @@ export function onePassStep(loss: GanLoss): Phase {
     gradients: (networks, inputs) => {
       const { generator, discriminator } = networks as Record<'generator' | 'discriminator', NetworkInTraining>;
       const { images, noise } = inputs as Record<'images' | 'noise', tf.Tensor>;
-      return onePass(loss, generator, discriminator, images, noise);
+      const real = augmented(augmentation, images, 'augmentReal', inputs);
+      // The rescaling per sample passes through it, as it couples no samples either.
+      const seenOf = (made: tf.Tensor) => augmented(augmentation, made, 'augmentFake', inputs);
+      return onePass(loss, generator, discriminator, real, noise, seenOf);
     },
   };
 }
@@ -61,6 +71,7 @@ function onePass(
   discriminator: NetworkInTraining,
   images: tf.Tensor,
   noise: tf.Tensor,
+  seenOf: (fakes: tf.Tensor) => tf.Tensor,
 ): PhaseResult {
   const samples = noise.shape[0] ?? 0;
   const sums: Record<string, tf.Tensor> = {};
@@ -95,7 +106,7 @@ function onePass(
   const variables = [...generator.variables, ...discriminator.variables];
   const { grads } = tf.variableGrads(
     () => {
-      const fakes = crossToGenerator(generator.apply(noise));
+      const fakes = seenOf(crossToGenerator(generator.apply(noise)));
       return discriminatorLoss(discriminator.apply(tf.concat([images, fakes]))) as tf.Scalar;
     },
     variables.map(({ variable }) => variable),

@@ -3,8 +3,9 @@ import { valueAt } from '@gantry/coordinator/config';
 import { Command } from 'commander';
 import { addOptimizerOptions, optimizerFlagOf, optimizerSettings } from './optimizer-options.ts';
 
-const given = (...args: string[]) =>
-  optimizerSettings(addOptimizerOptions(new Command()).parse(args, { from: 'user' }).opts());
+const given = (...args: string[]) => ofNetworks(['generator', 'discriminator'], ...args);
+const ofNetworks = (networks: readonly string[], ...args: string[]) =>
+  optimizerSettings(addOptimizerOptions(new Command()).parse(args, { from: 'user' }).opts(), networks);
 
 const ALL = [
   ['--optimizer', 'sgd', ['name'], 'sgd'],
@@ -41,6 +42,20 @@ describe('options of the optimizers', () => {
       },
     });
     expect(given()).toEqual({});
+  });
+
+  it('go to any networks, in their order', () => {
+    const networks = ['generator', 'discriminator', 'encoder'];
+    expect(ofNetworks(networks, '--learning-rate', '0.1,,0.3', '--beta1', '0.5')).toEqual({
+      optimizers: {
+        generator: { learningRate: 0.1, beta1: 0.5 },
+        discriminator: { beta1: 0.5 },
+        encoder: { learningRate: 0.3, beta1: 0.5 },
+      },
+    });
+    expect(() => ofNetworks(networks, '--learning-rate', '0.1,0.2')).toThrow(
+      '--learning-rate has 2 values, and the model has 3 networks: generator, discriminator, encoder',
+    );
   });
 
   it('do not set everything', () => {

@@ -1,41 +1,40 @@
 import { InvalidArgumentError, type Command } from 'commander';
 import { overlaid, valueAt, type GivenConfig, type GivenOptimizer } from '@gantry/coordinator/config';
-import { DEFAULT_OPTIMIZERS, OPTIMIZER_NAMES } from '@gantry/core';
+import { GantryError, OPTIMIZER_NAMES } from '@gantry/core';
 import { number, wholeNumber } from './options.ts';
 
-/** One for each network; undefined where its half is left out. */
-type Pair<T> = readonly [generator: T | undefined, discriminator: T | undefined];
+/** One for all networks, or one for each; undefined where its place is left empty. */
+type Values<T> = readonly (T | undefined)[];
 
-/** Options of the optimizers, each for both networks or for the generator and the discriminator, with a comma between. */
+/** Options of the optimizers, each for all networks, or for one after the other with commas between. */
 export interface OptimizerFlags {
-  readonly optimizer?: Pair<string>;
-  readonly learningRate?: Pair<number>;
-  readonly beta1?: Pair<number>;
-  readonly beta2?: Pair<number>;
-  readonly momentum?: Pair<number>;
-  readonly clipNorm?: Pair<number>;
+  readonly optimizer?: Values<string>;
+  readonly learningRate?: Values<number>;
+  readonly beta1?: Values<number>;
+  readonly beta2?: Values<number>;
+  readonly momentum?: Values<number>;
+  readonly clipNorm?: Values<number>;
   readonly warmUp?: number;
   readonly cosine?: number;
 }
 
-function pairOf<T>(parse: (text: string) => T): (text: string) => Pair<T> {
+function valuesOf<T>(parse: (text: string) => T): (text: string) => Values<T> {
   return (text) => {
-    const [generator = '', discriminator = generator, ...more] = text.split(',');
-    if (more.length > 0 || generator + discriminator === '') {
-      throw new InvalidArgumentError('Expected one value, or two with a comma between: generator,discriminator.');
+    const parts = text.split(',');
+    if (parts.every((part) => part === '')) {
+      throw new InvalidArgumentError('Expected one value, or one for each network: generator,discriminator.');
     }
-    const [first, second] = [generator, discriminator].map((half) => (half === '' ? undefined : parse(half)));
-    return [first, second];
+    return parts.map((part) => (part === '' ? undefined : parse(part)));
   };
 }
 
 export function addOptimizerOptions(command: Command): Command {
-  const numbers = pairOf(number);
+  const numbers = valuesOf(number);
   return command
     .option(
       '--optimizer <name>',
-      `${OPTIMIZER_NAMES}; here and below: of both networks, or generator,discriminator`,
-      pairOf(String),
+      `${OPTIMIZER_NAMES}; here and below: of all networks, or of each: generator,discriminator`,
+      valuesOf(String),
     )
     .option(
       '--learning-rate <rate>',
@@ -66,20 +65,31 @@ const MEANINGS: Readonly<Record<keyof OptimizerFlags, (value: unknown) => GivenO
   cosine: (steps) => ({ schedule: { kind: 'cosine', steps } }),
 };
 
-/** In the order of a pair. */
-const NETWORKS = Object.keys(DEFAULT_OPTIMIZERS);
-
-/** What was given of the optimizers, by network, named as in run.json. */
-export function optimizerSettings(flags: OptimizerFlags): GivenConfig {
+/**
+ * What was given of the optimizers, by network, named as in run.json.
+ * @param networks in the order of the values
+ * @throws GantryError E_CONFIG if there are several values, and not one for each
+ */
+export function optimizerSettings(flags: OptimizerFlags, networks: readonly string[]): GivenConfig {
   let settings: GivenConfig = {};
   for (const [flag, meaning] of Object.entries(MEANINGS)) {
-    const value: unknown = flags[flag as keyof OptimizerFlags];
-    for (const [i, network] of NETWORKS.entries()) {
-      const own: unknown = Array.isArray(value) ? value[i] : value;
+    const given: unknown = flags[flag as keyof OptimizerFlags];
+    const values: readonly unknown[] = Array.isArray(given) ? given : [given];
+    if (values.length > 1 && values.length !== networks.length) {
+      const all = `${networks.length} networks: ${networks.join(', ')}`;
+      throw new GantryError('E_CONFIG', `${optionOf(flag)} has ${values.length} values, and the model has ${all}`);
+    }
+    for (const [i, network] of networks.entries()) {
+      const own = values.length === 1 ? values[0] : values[i];
       if (own !== undefined) settings = overlaid(settings, { optimizers: { [network]: meaning(own) } });
     }
   }
   return settings;
+}
+
+/** How an option is written. @param flag its name in camel case */
+export function optionOf(flag: string): string {
+  return `--${flag.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
 }
 
 /**

@@ -12,7 +12,13 @@ import {
   type Wire,
 } from '@gantry/core';
 import { configFile } from './config-file.ts';
-import { addOptimizerOptions, optimizerFlagOf, optimizerSettings, type OptimizerFlags } from './optimizer-options.ts';
+import {
+  addOptimizerOptions,
+  optimizerFlagOf,
+  optimizerSettings,
+  optionOf,
+  type OptimizerFlags,
+} from './optimizer-options.ts';
 import { number, share, wholeNumber } from './options.ts';
 import { isModelFile } from '../model-file/is-model-file.ts';
 import { newRunPath, newestRunPath } from './run-paths.ts';
@@ -180,11 +186,12 @@ function commandLine(flags: RunFlags): ConfigSource {
     Record<keyof TrainConfig, unknown>
   >;
   return {
-    settings: { ...plain, ...optimizerSettings(flags) },
+    settings: plain,
+    inOrder: (networks) => optimizerSettings(flags, networks),
     describe(path, value) {
       const [first = '', network, ...inside] = path;
       const flag = network === undefined ? first : (optimizerFlagOf(inside) ?? inside.join('.'));
-      const option = `--${flag.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+      const option = optionOf(flag);
       const name = network === undefined ? option : `${option} of the ${network}`;
       return value === undefined ? name : `${name} ${value}`;
     },

@@ -17,11 +17,24 @@ export interface GivenConfig {
 export interface ConfigSource {
   readonly settings: GivenConfig;
   /**
+   * Settings of optimizers that do not name networks, as options give them in the order of the networks.
+   * @throws GantryError E_CONFIG if they are of other networks than these
+   */
+  readonly inOrder?: (networks: readonly string[]) => GivenConfig;
+  /**
    * A setting as the source calls it: `--seed`, or `seed in FILE`.
    * @param path keys of `settings`, from the outermost
    * @param value said, too, where it is given: `--seed 8`, or `seed 8 in FILE`
    */
   readonly describe: (path: readonly string[], value?: string) => string;
+}
+
+/** Sources all of whose settings name their networks. @throws GantryError E_CONFIG if there are settings of others */
+export function withNetworks(sources: readonly ConfigSource[], networks: readonly string[]): ConfigSource[] {
+  return sources.map(({ settings, inOrder, describe }) => ({
+    settings: inOrder ? overlaid(settings, inOrder(networks)) : settings,
+    describe,
+  }));
 }
 
 /**

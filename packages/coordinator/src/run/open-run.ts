@@ -22,7 +22,7 @@ import type { ConfigSource } from './given-config.ts';
 import { imageShapeOf, requireFitting } from './image-shape.ts';
 import { firstWeightsFrom } from './first-weights.ts';
 import { ownProgram, requireEqualProgram, requireSameProgram, type OwnModel, type OwnProgram } from './own-model.ts';
-import { RUN_FORMAT, newConfig, parseRunJson, resumedConfig, version, type RunJson } from './run-config.ts';
+import { RUN_FORMAT, modelAsked, newConfig, parseRunJson, resumedConfig, version, type RunJson } from './run-config.ts';
 import { GRID_PICTURES } from './samples.ts';
 import { checkTokens, tokenMarks } from './token-marks.ts';
 
@@ -81,9 +81,10 @@ export function planOf(config: TrainConfig, { images }: DataSet, manifest: Model
 }
 
 async function createRun(options: RunOptions, notice: (text: string) => void): Promise<OpenRun> {
-  const config = newConfig(options.config);
-  const model = options.modelNamed(config.model);
+  const model = options.modelNamed(modelAsked(options.config));
   const manifest = manifestOf(model);
+  const networks = manifest.networks.map(({ name }) => name);
+  const config = newConfig(options.config, networks);
   const data = await fittingData(options, config, manifest, notice);
   const plan = planOf(config, data, manifest);
   shardSizes(plan);
@@ -127,6 +128,7 @@ async function resumeRun(options: RunOptions, notice: (text: string) => void): P
     const config = resumedConfig(recorded.config, options.config);
     const model = options.modelNamed(config.model);
     const manifest = manifestOf(model);
+    requireOptimizers(config, manifest, runFile(directory.path));
     const dataDirectory = options.dataDirectory ?? directoryOf(recorded.data.source);
     const data = await fittingData({ ...options, dataDirectory }, config, manifest, notice);
     const plan = planOf(config, data, manifest);
@@ -178,6 +180,14 @@ function requireAhead(step: number, plan: DataPlan, sources: readonly ConfigSour
   const asked = source?.describe(['epochs'], String(epochs)) ?? `epochs ${epochs}`;
   const done = `it has done ${step} steps, and ${epochs} epochs are ${totalSteps(plan)}`;
   throw new GantryError('E_RESUME', `cannot resume with ${asked}: ${done}; ask for more epochs`);
+}
+
+/** @throws GantryError E_RESUME unless a recorded configuration has an optimizer for each network of the model, and no more */
+function requireOptimizers({ optimizers, model }: TrainConfig, { networks }: ModelManifest, file: string): void {
+  const [has, wants] = [Object.keys(optimizers), networks.map(({ name }) => name)].map((names) => names.toSorted());
+  if (has?.join() === wants?.join()) return;
+  const there = `${file} has optimizers for ${has?.join(', ')}`;
+  throw new GantryError('E_RESUME', `${there}, and the networks of the model '${model}' are ${wants?.join(', ')}`);
 }
 
 /** @throws GantryError E_CHECKPOINT if the first weights were not drawn, so that they cannot be drawn again */

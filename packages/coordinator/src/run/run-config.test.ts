@@ -9,8 +9,10 @@ function source(settings: GivenConfig, name = 'given'): ConfigSource {
   return { settings, describe: (path, value) => `${name}:${path.join('.')}${value === undefined ? '' : `=${value}`}` };
 }
 
+const NETWORKS = Object.keys(DEFAULT_OPTIMIZERS);
 /** The configuration of a new run from a file and flags. */
-const merged = (file: GivenConfig, flags: GivenConfig = {}) => newConfig([source(file, 'file'), source(flags, 'flag')]);
+const merged = (file: GivenConfig, flags: GivenConfig = {}) =>
+  newConfig([source(file, 'file'), source(flags, 'flag')], NETWORKS);
 
 const adam = DEFAULT_OPTIMIZERS.generator;
 const sgd = { name: 'sgd', learningRate: 0.01, momentum: 0 };
@@ -117,7 +119,7 @@ describe('newConfig', () => {
     [undefined, { warmUpSteps: 7 }, { kind: 'constant', warmUpSteps: 7 }],
   ])('lays over the schedule %j another one, %j', (before, after, schedule) => {
     const given = (own: object | undefined) => ({ optimizers: { generator: { schedule: own as never } } });
-    expect(merged(given(before), given(after)).optimizers.generator).toEqual({ ...adam, schedule });
+    expect(merged(given(before), given(after)).optimizers['generator']).toEqual({ ...adam, schedule });
   });
 
   it.each<[problem: string, file: object, flags: object, message: string | RegExp]>([
@@ -196,6 +198,33 @@ describe('newConfig', () => {
   });
 });
 
+describe('networks of a model', () => {
+  const networks = ['generator', 'encoder'];
+  const optimizers = { encoder: { learningRate: 0.5 } };
+
+  it('have an optimizer each, in their order', () => {
+    const config = newConfig([source({ optimizers })], networks);
+    expect(Object.entries(config.optimizers)).toEqual([
+      ['generator', adam],
+      ['encoder', { ...adam, learningRate: 0.5 }],
+    ]);
+    expect(resumedConfig(config, [source({ optimizers })])).toEqual(config);
+  });
+
+  it('are named where others are given', () => {
+    const message = 'given:optimizers.discriminator: there is no such network; there are generator, encoder';
+    const given = [source({ optimizers: { discriminator: {} } })];
+    expect(() => newConfig(given, networks)).toThrow(expect.objectContaining({ code: 'E_CONFIG', message }));
+    expect(() => resumedConfig(newConfig([], networks), given)).toThrow(expect.objectContaining({ message }));
+  });
+
+  it('get what is given in their order', () => {
+    const inOrder = (names: readonly string[]) => ({ optimizers: { [names[1] ?? '']: { learningRate: 0.25 } } });
+    const given = [{ ...source({ optimizers }), inOrder }];
+    expect(newConfig(given, networks).optimizers['encoder']?.learningRate).toBe(0.25);
+  });
+});
+
 describe('resumedConfig', () => {
   const recorded = merged({ seed: 7, epochs: 2, optimizers: { generator: { ...sgd, schedule: cosine } } });
   const resumed = (file: object, flags: object = {}) =>
@@ -241,7 +270,7 @@ describe('parseRunJson', () => {
   const record = {
     format: 2,
     created: '2024-01-01T00:00:00.000Z',
-    config: newConfig([]),
+    config: newConfig([], NETWORKS),
     data: { source: 'mnist', sha256: '0', images: 8 },
     versions: {},
     parameters: [],

@@ -1,8 +1,8 @@
 import { createRequire } from 'node:module';
 import { CONVOLUTION_FORMS } from '@gantry/compiler/convolution-forms';
 import {
-  DEFAULT_OPTIMIZERS,
   GantryError,
+  defaultOptimizers,
   optimizerSpecSchema,
   plainText,
   resultConfigSchema,
@@ -13,24 +13,35 @@ import {
 import { PICTURE_ENGINES } from '@gantry/evaluation/picture-engines';
 import { z } from 'zod';
 import { parseSealedJson, type SealedJson } from '../storage/sealed-json.ts';
-import { overlaid, valueAt, type ConfigSource, type GivenConfig } from './given-config.ts';
+import { overlaid, valueAt, withNetworks, type ConfigSource, type GivenConfig } from './given-config.ts';
+
+/** What a new run trains. @param sources later ones win @throws GantryError E_CONFIG if it is no name */
+export function modelAsked(sources: readonly ConfigSource[]): string {
+  const given = sources.filter(({ settings }) => settings['model'] !== undefined);
+  const { model } = given.at(-1)?.settings ?? {};
+  return parse(modelSchema, { ...(model !== undefined && { model }) }, given).model;
+}
+
+const modelSchema = trainConfigSchema.pick({ model: true });
 
 /**
  * The configuration of a new run: the defaults with what was given laid over them.
  * @param sources later ones win
+ * @param networks those of the model: each has an optimizer
  * @throws GantryError E_CONFIG that names the settings at fault, also those that another source overrides
  */
-export function newConfig(sources: readonly ConfigSource[]): TrainConfig {
-  return laidOver({ optimizers: { ...DEFAULT_OPTIMIZERS } }, sources);
+export function newConfig(sources: readonly ConfigSource[], networks: readonly string[]): TrainConfig {
+  return laidOver({ optimizers: defaultOptimizers(networks) }, withNetworks(sources, networks));
 }
 
 /**
  * The configuration of a resumed run: the recorded one with what may change replaced.
- * @param sources later ones win
+ * @param given later ones win
  * @throws GantryError E_CONFIG like `newConfig`; E_RESUME that names each given setting whose change would change the
  * result
  */
-export function resumedConfig(recorded: TrainConfig, sources: readonly ConfigSource[]): TrainConfig {
+export function resumedConfig(recorded: TrainConfig, given: readonly ConfigSource[]): TrainConfig {
+  const sources = withNetworks(given, Object.keys(recorded.optimizers));
   const wanted = laidOver({ ...recorded, optimizers: { ...recorded.optimizers } }, sources);
   const changes = changesOf(recorded, wanted, sources);
   if (changes.length > 0) {
@@ -42,10 +53,16 @@ export function resumedConfig(recorded: TrainConfig, sources: readonly ConfigSou
   return wanted;
 }
 
+/** @param base with an optimizer for each network of the model */
 function laidOver(base: GivenConfig, sources: readonly ConfigSource[]): TrainConfig {
+  const networks = Object.keys(base.optimizers ?? {});
+  const optimizers = z.strictObject(Object.fromEntries(networks.map((network) => [network, optimizerSpecSchema])));
+  const schema = trainConfigSchema.extend({ optimizers });
   // Each source is checked where it wins, too: a mistake must not hide behind the value of another one.
-  for (const source of sources) parse(merged(base, [...sources.filter((other) => other !== source), source]), sources);
-  return parse(merged(base, sources), sources);
+  for (const source of sources) {
+    parse(schema, merged(base, [...sources.filter((other) => other !== source), source]), sources, networks);
+  }
+  return parse(schema, merged(base, sources), sources, networks);
 }
 
 function merged(base: GivenConfig, sources: readonly ConfigSource[]): GivenConfig {
@@ -59,8 +76,13 @@ function merged(base: GivenConfig, sources: readonly ConfigSource[]): GivenConfi
   return { ...others, optimizers: Object.fromEntries(complete) };
 }
 
-function parse(values: GivenConfig, sources: readonly ConfigSource[]): TrainConfig {
-  const result = trainConfigSchema.safeParse(values);
+function parse<T>(
+  schema: z.ZodType<T>,
+  values: GivenConfig,
+  sources: readonly ConfigSource[],
+  networks: readonly string[] = [],
+): T {
+  const result = schema.safeParse(values);
   if (result.success) return result.data;
   /** By setting, the first of each: others follow from it. */
   const problems = new Map<string, string>();
@@ -73,7 +95,7 @@ function parse(values: GivenConfig, sources: readonly ConfigSource[]): TrainConf
   for (const issue of result.error.issues) {
     const path = issue.path.map(String);
     if (issue.code === 'unrecognized_keys') {
-      for (const key of issue.keys) note([...path, key], unknownSetting(path, values));
+      for (const key of issue.keys) note([...path, key], unknownSetting(path, values, networks));
     } else {
       const problem = issue.message.replace(/^(Invalid input|Too small|Too big): /, '');
       note(path, problem.replace(/received undefined$/, 'there is none'));
@@ -87,11 +109,11 @@ function parse(values: GivenConfig, sources: readonly ConfigSource[]): TrainConf
 }
 
 /** Why there is no setting of that name among others. */
-function unknownSetting(parent: readonly string[], values: GivenConfig): string {
+function unknownSetting(parent: readonly string[], values: GivenConfig, networks: readonly string[]): string {
   const [, network, inside] = parent;
   const have = (shape: object | undefined) => Object.keys(shape ?? {}).join(', ');
   if (parent.length === 0) return `there is no such setting; there are ${have(trainConfigSchema.shape)}`;
-  if (network === undefined) return `there is no such network; there are ${have(DEFAULT_OPTIMIZERS)}`;
+  if (network === undefined) return `there is no such network; there are ${networks.join(', ')}`;
   const name = valueAt(values, [...parent, inside === undefined ? 'name' : 'kind']);
   if (inside === undefined) {
     const spec = optimizerSpecSchema.options.find(({ shape }) => shape.name.value === name);

@@ -20,6 +20,12 @@ export type OptimizerSpec = z.infer<typeof optimizerSpecSchema>;
 export type OptimizerSpecs = Readonly<Record<string, OptimizerSpec>>;
 
 const ADAM: OptimizerSpec = adamSpecSchema.parse({ name: 'adam' });
+
+/** The tutorial's optimizer for each of these networks. */
+export function defaultOptimizers(networks: readonly string[]): OptimizerSpecs {
+  return Object.fromEntries(networks.map((network) => [network, ADAM]));
+}
+
 /** The tutorial's. */
 export const DEFAULT_OPTIMIZERS = { generator: ADAM, discriminator: ADAM } satisfies OptimizerSpecs;
 

@@ -38,10 +38,8 @@ export const resultConfigSchema = z.strictObject({
   wire: z.enum(WIRES).default('float32'),
   /** In which form GPUs compute convolutions; absent: the run measures it, once for each kind of GPU. */
   convolutions: z.enum(['direct', 'patches', 'spectral', 'fastest']).optional(),
-  /** What updates the weights of each network. */
-  optimizers: z
-    .strictObject({ generator: optimizerSpecSchema, discriminator: optimizerSpecSchema })
-    .default(DEFAULT_OPTIMIZERS),
+  /** What updates the weights of each network, by its name. Which networks there are, the model says. */
+  optimizers: z.record(z.string(), optimizerSpecSchema).default(DEFAULT_OPTIMIZERS),
 });
 
 /**

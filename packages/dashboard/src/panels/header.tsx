@@ -21,7 +21,7 @@ const pause = (unit: Unit): Question => ({
 const checkpoint = (unit: Unit): Question => ({
   control: { action: 'checkpoint' },
   title: 'Checkpoint now',
-  text: `Both models and both optimizers are written after the ${unit} under way.`,
+  text: `All networks and their optimizers are written after the ${unit} under way.`,
 });
 const stop = (unit: Unit): Question => ({
   control: { action: 'stop' },
