@@ -118,12 +118,13 @@ describe('diffAugment', () => {
     async ({ options, channels }) => {
       const shape = [samples, 6, 9, channels];
       const [images, drawn, weights] = [numbers(shape, 3), uniforms(samples), numbers(shape, 0.7)];
-      const { apply } = diffAugment(options);
+      const augmentation = diffAugment(options);
       const computed = await onEveryEngine(
         ({ images: x, drawn: rows, weights: factors }) => {
-          const judged = (of: tf.Tensor) => tf.sum(tf.mul(apply(of, rows as tf.Tensor), factors as tf.Tensor));
+          const judged = (of: tf.Tensor) =>
+            tf.sum(tf.mul(augmentation.apply(of, rows as tf.Tensor), factors as tf.Tensor));
           return {
-            changed: apply(x as tf.Tensor, rows as tf.Tensor).clone(),
+            changed: augmentation.apply(x as tf.Tensor, rows as tf.Tensor).clone(),
             gradient: tf.grad(judged)(x as tf.Tensor),
           };
         },
@@ -151,9 +152,9 @@ describe('diffAugment', () => {
     const shape = [samples, 8, 8, 1];
     const [images, drawn] = [numbers(shape, 3), uniforms(samples)];
     const options = { translation: 0.25, flip: true };
-    const { apply } = diffAugment(options);
+    const augmentation = diffAugment(options);
     const computed = await onEveryEngine(
-      (inputs) => ({ moved: apply(inputs['images'] as tf.Tensor, inputs['drawn'] as tf.Tensor) }),
+      (inputs) => ({ moved: augmentation.apply(inputs['images'] as tf.Tensor, inputs['drawn'] as tf.Tensor) }),
       { images, drawn },
       {},
     );

@@ -117,8 +117,8 @@ describe('a model of three networks', () => {
     ],
   ])('is refused in one line with %s', async (networks, message) => {
     const file = join(folderWith({ 'gan.js': source(networks) }), 'gan.js');
-    const run = ['--run', join(folder, 'refused')];
-    const { code, stderr } = await gantry('train', '--model', file, ...TINY_DATA, ...RUN, ...run);
+    const place = ['--run', join(folder, 'refused')];
+    const { code, stderr } = await gantry('train', '--model', file, ...TINY_DATA, ...RUN, ...place);
     expect(code).toBe(1);
     expect(stderr).toMatch(/^gantry: .* \[E_CONFIG\]\n$/);
     expect(stderr).toMatch(message);

@@ -138,9 +138,10 @@ function requireSound(options: DiffAugment): void {
     const kind = Object.hasOwn(OPTIONS, name) ? OPTIONS[name as keyof DiffAugment] : undefined;
     if (!kind) throw wrong(`it takes no '${name}': there are ${Object.keys(OPTIONS).join(', ')}`);
     if (value === undefined) continue;
-    if (kind === 'boolean' && typeof value !== 'boolean') throw wrong(`${name} is ${String(value)}: true or false`);
+    if (kind === 'boolean' && typeof value !== 'boolean')
+      throw wrong(`${name} is ${JSON.stringify(value)}: true or false`);
     if (kind === 'share' && !(typeof value === 'number' && value >= 0 && value <= 1)) {
-      throw wrong(`${name} is ${String(value)}, and has to be a share of a side, from 0 to 1`);
+      throw wrong(`${name} is ${JSON.stringify(value)}, and has to be a share of a side, from 0 to 1`);
     }
   }
 }

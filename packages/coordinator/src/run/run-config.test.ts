@@ -35,7 +35,7 @@ const optimizer: fc.Arbitrary<GivenOptimizer> = fc.oneof(
   fc.record({ ...common, name: fc.constant('adam'), beta1: decay, epsilon: rate }, { requiredKeys: ['name'] }),
   fc.record({ ...common, name: fc.constant('sgd'), momentum: decay }, { requiredKeys: ['name'] }),
 );
-const networks = Object.fromEntries(Object.keys(DEFAULT_OPTIMIZERS).map((network) => [network, optimizer]));
+const optimizersOfAll = Object.fromEntries(Object.keys(DEFAULT_OPTIMIZERS).map((network) => [network, optimizer]));
 /** What makes a configuration by itself. */
 const configs: fc.Arbitrary<GivenConfig> = fc.record(
   {
@@ -43,7 +43,7 @@ const configs: fc.Arbitrary<GivenConfig> = fc.record(
     batch: steps,
     limit: fc.integer({ min: 2, max: 1000 }),
     epochs: steps,
-    optimizers: fc.record(networks, { requiredKeys: [] }) as fc.Arbitrary<Record<string, GivenOptimizer>>,
+    optimizers: fc.record(optimizersOfAll, { requiredKeys: [] }) as fc.Arbitrary<Record<string, GivenOptimizer>>,
   },
   { requiredKeys: [] },
 );
