@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
-import type { NetworkInTraining, Phase, PhaseResult } from '@gantry/core/tfjs';
+import { conditioned, type NetworkInTraining, type Phase, type PhaseResult } from '@gantry/core/tfjs';
 
 /** What one sample's logit costs, with the derivative: functions of logits [B,1], element by element. */
 export interface LogitLoss {
@@ -16,6 +16,9 @@ export interface GanLoss {
   readonly generator: LogitLoss;
 }
 
+/** Labels are there if the model has classes. */
+type Inputs = Readonly<Record<'images' | 'noise', tf.Tensor>> & { readonly labels?: tf.Tensor };
+
 const PROBABILITY = { chart: 'Probability of real', limits: { min: 0, max: 1 } };
 
 /**
@@ -23,7 +26,8 @@ const PROBABILITY = { chart: 'Probability of real', limits: { min: 0, max: 1 } }
  * samples, the gradient of a loss with respect to one image is that sample's dLoss/dlogit times the same Jacobian row, whatever
  * the loss: the discriminator's backward pass on the fakes serves the generator too, rescaled per sample.
  *
- * Takes the data `images` [B,...] and the draw `noise` [B,...]; the networks are `generator` and `discriminator`, whose output
+ * Takes the data `images` [B,...] and the draw `noise` [B,...]; of a model with classes also `labels`, which both networks get
+ * beside their input, as `conditioned` has it: fakes have the labels of the real samples of the batch. The networks are `generator` and `discriminator`, whose output
  * is a logit for each sample [B,1]. The discriminator has no batch normalization: E_CONFIG when the phase runs.
  */
 export function onePassStep(loss: GanLoss): Phase {
@@ -40,8 +44,7 @@ export function onePassStep(loss: GanLoss): Phase {
     ],
     gradients: (networks, inputs) => {
       const { generator, discriminator } = networks as Record<'generator' | 'discriminator', NetworkInTraining>;
-      const { images, noise } = inputs as Record<'images' | 'noise', tf.Tensor>;
-      return onePass(loss, generator, discriminator, images, noise);
+      return onePass(loss, generator, discriminator, inputs as Inputs);
     },
   };
 }
@@ -59,8 +62,7 @@ function onePass(
   loss: GanLoss,
   generator: NetworkInTraining,
   discriminator: NetworkInTraining,
-  images: tf.Tensor,
-  noise: tf.Tensor,
+  { images, noise, labels }: Inputs,
 ): PhaseResult {
   const samples = noise.shape[0] ?? 0;
   const sums: Record<string, tf.Tensor> = {};
@@ -95,8 +97,9 @@ function onePass(
   const variables = [...generator.variables, ...discriminator.variables];
   const { grads } = tf.variableGrads(
     () => {
-      const fakes = crossToGenerator(generator.apply(noise));
-      return discriminatorLoss(discriminator.apply(tf.concat([images, fakes]))) as tf.Scalar;
+      const fakes = crossToGenerator(generator.apply(conditioned(noise, labels)));
+      const judged = conditioned(tf.concat([images, fakes]), labels && tf.concat([labels, labels]));
+      return discriminatorLoss(discriminator.apply(judged)) as tf.Scalar;
     },
     variables.map(({ variable }) => variable),
   );
