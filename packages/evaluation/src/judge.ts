@@ -52,11 +52,7 @@ class FeatureJudge implements Judge {
     this.#heldOut = heldOut;
   }
 
-  async judge(
-    parts: AsyncIterable<Pictures> | Iterable<Pictures>,
-    count: number,
-    asked?: number,
-  ): Promise<Measures> {
+  async judge(parts: AsyncIterable<Pictures> | Iterable<Pictures>, count: number, asked?: number): Promise<Measures> {
     const moments = (this.#moments ??= await this.#momentsOfHeldOut());
     const features = await this.#extractor.extract(parts, count);
     return { features: this.#name, samples: count, ...measuresOf(features, moments, asked) };

@@ -118,7 +118,9 @@ async function judge(
     const samples = Math.min(sequence.samples, examination.most);
     const draws: Findings[] = [];
     for (let draw = 0; draw < sequence.draws; draw++) {
-      draws.push(await examination.examine(counted(sequence.parts(draw, samples), options.drawn), samples, sequence.classes));
+      draws.push(
+        await examination.examine(counted(sequence.parts(draw, samples), options.drawn), samples, sequence.classes),
+      );
       if (examination.last) await options.examined?.(draw, examination);
     }
     const floor = await examination.floor(samples);

@@ -1,7 +1,14 @@
 import { GantryError } from '../errors.ts';
 import { fillKeepMask, fillNormal, fillUniform, streamAt } from '../numerics/random.ts';
 import type { Batch } from '../training/unit.ts';
-import { phaseAt, sizeOf, type DataInput, type LabelInput, type ModelManifest, type PhaseManifest } from './manifest.ts';
+import {
+  phaseAt,
+  sizeOf,
+  type DataInput,
+  type LabelInput,
+  type ModelManifest,
+  type PhaseManifest,
+} from './manifest.ts';
 
 /** The inputs of one batch: by name, row-major, as `inputSpecs` has them. */
 export interface BatchInputs {

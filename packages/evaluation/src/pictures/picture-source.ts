@@ -8,7 +8,14 @@ import {
   type NetworkManifest,
   type Parameter,
 } from '@gantry/core';
-import { applyInTraining, conditioned, manifestOf, variablesOf, type Model, type ModelVariable } from '@gantry/core/tfjs';
+import {
+  applyInTraining,
+  conditioned,
+  manifestOf,
+  variablesOf,
+  type Model,
+  type ModelVariable,
+} from '@gantry/core/tfjs';
 import type { Tensor } from '@tensorflow/tfjs-core';
 
 /** Pictures that are drawn at a time where there are thousands: a third faster than sixteen. */
