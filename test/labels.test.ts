@@ -89,14 +89,13 @@ describe('the gradients of a model with classes', () => {
     const of = (network: string) =>
       Object.entries(variables).flatMap(([name, variable]) => (name.startsWith(network) ? [variable] : []));
     const expected = {
-      ...tf.variableGrads(() => tf.sum(crossEntropy.generator.loss(judge(fakes()))) as tf.Scalar, of('generator'))
-        .grads,
+      ...tf.variableGrads(() => tf.sum<tf.Scalar>(crossEntropy.generator.loss(judge(fakes()))), of('generator')).grads,
       ...tf.variableGrads(
         () =>
-          tf.add(
+          tf.add<tf.Scalar>(
             tf.sum(crossEntropy.real.loss(judge(images))),
             tf.sum(crossEntropy.fake.loss(judge(fakes()))),
-          ) as tf.Scalar,
+          ),
         of('discriminator'),
       ).grads,
     };
