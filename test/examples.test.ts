@@ -43,6 +43,7 @@ describe('the examples', () => {
       'The tutorial',
       'Pictures in colours',
       'A WGAN with gradient penalty',
+      'A GAN that draws what is asked for',
       'Fine-tuning',
       'Training from a program',
     ]);
@@ -62,6 +63,12 @@ describe('the examples', () => {
     const run = join(await runExample('A WGAN with gradient penalty'), 'runs/wgan-gp');
     expect(modelOf(run)).toBe('small-wgan-gp');
     expect(readJsonLines<{ slope: number }>(run, 'metrics.jsonl').every(({ slope }) => slope > 0)).toBe(true);
+  });
+
+  it('have a GAN that draws what is asked for', async () => {
+    const folder = await runExample('A GAN that draws what is asked for');
+    expect(modelOf(join(folder, 'runs/conditional'))).toBe('small-conditional');
+    expect(isPng(folder, 'sevens.png')).toBe(true);
   });
 
   it('have fine-tuning', async () => {

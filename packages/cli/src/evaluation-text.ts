@@ -7,6 +7,7 @@ const FIGURES: readonly (readonly [keyof Findings, string, string])[] = [
   ['slicedWassersteinDistance', 'sliced Wasserstein distance', '0 is best'],
   ['score', 'classifier score', '1 to 10, more is better'],
   ['classEntropy', 'class entropy', '1: all classes alike'],
+  ['labelAgreement', 'label agreement', 'part taken for the class that was asked for'],
   ['precision', 'precision', 'part that looks real'],
   ['recall', 'recall', 'part of the real ones that is covered'],
   ['nearestTraining', 'nearest training image', 'far below real ones: learnt by heart'],

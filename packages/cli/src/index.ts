@@ -4,6 +4,7 @@ export { gridPng, writeGif, type Summary } from '@gantry/coordinator';
 export type { Findings, Pictures } from '@gantry/evaluation';
 export { layers } from '@tensorflow/tfjs-layers';
 export * as tf from '@tensorflow/tfjs-core';
+export { conditioned } from '@gantry/core/tfjs';
 export type { DrawSpec, Model, NetworkInTraining, Phase, PhaseResult } from '@gantry/core/tfjs';
 export {
   Gan,

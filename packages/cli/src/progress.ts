@@ -51,11 +51,12 @@ function planLines(plan: DataPlan): string[] {
 
 /** How good an epoch's pictures are. */
 function evaluationLine(evaluation: EpochEvaluation): string {
-  const { epoch, frechetDistance, score, classEntropy, slicedWassersteinDistance } = evaluation;
+  const { epoch, frechetDistance, score, classEntropy, labelAgreement, slicedWassersteinDistance } = evaluation;
   const measures = [
     ['Fréchet distance', frechetDistance],
     ['score', score],
     ['class entropy', classEntropy],
+    ['label agreement', labelAgreement],
     ['sliced Wasserstein distance', slicedWassersteinDistance],
   ] as const;
   const known = measures.flatMap(([name, value]) => (value === undefined ? [] : [`${name} ${value.toPrecision(4)}`]));

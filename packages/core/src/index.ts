@@ -137,6 +137,7 @@ export { batchRuns, batchesOf, samplesInRuns } from './protocol/batch-runs.ts';
 export { training, type Round, type RoundDone } from './training/training.ts';
 export {
   batchInputs,
+  classesOf,
   dataInput,
   inputSpecs,
   requireAffordable,

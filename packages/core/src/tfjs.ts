@@ -3,6 +3,7 @@ import { enableProdMode } from '@tensorflow/tfjs-core';
 // Plain JavaScript, so that variables can be made anywhere; engines choose where the mathematics runs.
 import '@tensorflow/tfjs-backend-cpu';
 
+export { conditioned } from './model/conditioned.ts';
 export { manifestOf, modelVariables, reportsOf } from './model/describe-model.ts';
 export {
   disposeModel,

@@ -22,15 +22,17 @@ export interface EvaluationRequest {
 export class Evaluator {
   readonly #renderer: PictureRenderer;
   readonly #judge: Judge;
+  readonly #classes: number | undefined;
 
   constructor({ pictures, judge, engine }: EvaluatorSource) {
     this.#renderer = new PictureRenderer(pictures, engine);
     this.#judge = judgeBy(judge, engine);
+    this.#classes = pictures.classes;
   }
 
   /** @returns what fewer pictures come to where there are not as many real ones */
   evaluate({ numbers, place, samples: asked }: EvaluationRequest): Promise<Measures> {
     const samples = Math.min(asked, this.#judge.most);
-    return this.#judge.judge(this.#renderer.renderInParts(numbers, place, samples), samples);
+    return this.#judge.judge(this.#renderer.renderInParts(numbers, place, samples), samples, this.#classes);
   }
 }

@@ -43,8 +43,11 @@ type Parts = AsyncIterable<Pictures> | Iterable<Pictures>;
 
 /** Says all there is to say of pictures. Equal pictures give equal bits. */
 export interface Examination {
-  /** @param parts of `count` pictures, `FEWEST` at least and `most` at most */
-  examine(parts: Parts, count: number): Promise<Findings>;
+  /**
+   * @param parts of `count` pictures, `FEWEST` at least and `most` at most
+   * @param asked they are of so many classes in turn; absent: of none that was asked for
+   */
+  examine(parts: Parts, count: number, asked?: number): Promise<Findings>;
   /** Pictures that it can take into account at most. */
   readonly most: number;
   /**
@@ -107,10 +110,10 @@ class FeatureExamination implements Examination {
     this.#products = products;
   }
 
-  async examine(parts: Parts, count: number): Promise<Findings> {
+  async examine(parts: Parts, count: number, asked?: number): Promise<Findings> {
     const seen = await this.#extractor.extract(parts, count);
     this.last = seen;
-    return { ...(await this.#findings(seen)), nearestTraining: await this.#nearestTraining(seen) };
+    return { ...(await this.#findings(seen, asked)), nearestTraining: await this.#nearestTraining(seen) };
   }
 
   async floor(count: number): Promise<Findings | undefined> {
@@ -130,9 +133,9 @@ class FeatureExamination implements Examination {
     return this.#extractor.dispose();
   }
 
-  async #findings(seen: Features): Promise<Findings> {
+  async #findings(seen: Features, asked?: number): Promise<Findings> {
     const among = await precisionAndRecall(this.real.features, seen.features, FEATURES, NEIGHBOURS, this.#products);
-    return { features: this.#name, samples: seen.count, ...measuresOf(seen, this.#moments), ...among };
+    return { features: this.#name, samples: seen.count, ...measuresOf(seen, this.#moments, asked), ...among };
   }
 
   async #nearestTraining({ features }: Features): Promise<number> {

@@ -1,12 +1,13 @@
 import { takeImages, type ImageSet, type Measures } from '@gantry/core';
 import { CLASSES, FEATURES } from './features/classifier.ts';
 import { FeatureExtractor, type FeatureSource, type Features } from './features/feature-extractor.ts';
-import { classShares, entropy, score, softmax } from './metrics/classes.ts';
+import { agreement, classShares, entropy, score, softmax } from './metrics/classes.ts';
 import { frechetDistance } from './metrics/frechet.ts';
 import { momentsOf, type Moments } from './metrics/moments.ts';
 import { slicedWasserstein, type SlicedWasserstein } from './metrics/sliced-wasserstein.ts';
 import type { PictureEngine } from './picture-engines.ts';
 import { joinedPictures } from './pictures/joined-pictures.ts';
+import { labelInTurn } from './pictures/label-in-turn.ts';
 import type { Pictures } from './pictures/pictures.ts';
 import { realPictures } from './pictures/real-pictures.ts';
 
@@ -25,8 +26,11 @@ export interface JudgeSource {
 export interface Judge {
   /** Pictures that it can take into account at most. */
   readonly most: number;
-  /** @param parts of `count` pictures, `most` at most */
-  judge(parts: AsyncIterable<Pictures> | Iterable<Pictures>, count: number): Promise<Measures>;
+  /**
+   * @param parts of `count` pictures, `most` at most
+   * @param asked they are of so many classes in turn; absent: of none that was asked for
+   */
+  judge(parts: AsyncIterable<Pictures> | Iterable<Pictures>, count: number, asked?: number): Promise<Measures>;
 }
 
 export function judgeBy({ heldOut, features }: JudgeSource, engine: PictureEngine): Judge {
@@ -48,10 +52,10 @@ class FeatureJudge implements Judge {
     this.#heldOut = heldOut;
   }
 
-  async judge(parts: AsyncIterable<Pictures> | Iterable<Pictures>, count: number): Promise<Measures> {
+  async judge(parts: AsyncIterable<Pictures> | Iterable<Pictures>, count: number, asked?: number): Promise<Measures> {
     const moments = (this.#moments ??= await this.#momentsOfHeldOut());
     const features = await this.#extractor.extract(parts, count);
-    return { features: this.#name, samples: count, ...measuresOf(features, moments) };
+    return { features: this.#name, samples: count, ...measuresOf(features, moments, asked) };
   }
 
   async #momentsOfHeldOut(): Promise<Moments> {
@@ -60,8 +64,12 @@ class FeatureJudge implements Judge {
   }
 }
 
-/** What a feature network's judgement comes to. @param real of held-out images */
-export function measuresOf({ features, logits }: Features, real: Moments) {
+/**
+ * What a feature network's judgement comes to.
+ * @param real of held-out images
+ * @param asked the pictures are of so many classes in turn; where it tells other classes apart, it cannot say how many are right
+ */
+export function measuresOf({ features, logits }: Features, real: Moments, asked?: number) {
   const probabilities = softmax(logits, CLASSES);
   const shares = classShares(probabilities, CLASSES);
   return {
@@ -69,6 +77,9 @@ export function measuresOf({ features, logits }: Features, real: Moments) {
     score: score(probabilities, CLASSES),
     classEntropy: entropy(shares),
     classShares: shares,
+    ...(asked === CLASSES && {
+      labelAgreement: agreement(probabilities, CLASSES, (sample) => labelInTurn(sample, CLASSES)),
+    }),
   } satisfies Partial<Measures>;
 }
 

@@ -24,6 +24,11 @@ export interface GanDefinition {
   /** Normals of which one image is made. */
   readonly noise: number;
   /**
+   * How many classes the images are of, 2 … 256: both networks then get the label, so that a class can be asked for. Default: none.
+   * Behind the noise the generator gets as many numbers more, behind its channels the discriminator as many maps.
+   */
+  readonly classes?: number;
+  /**
    * Makes the layers, anew at each call: noise [B,noise] → images [B,height,width,channels] in [−1, 1]. The first one needs no
    * inputShape; layers without a name are called `dense1`, `dense2` and so on.
    */
@@ -56,13 +61,15 @@ export class Gan {
    * @throws GantryError E_CONFIG that names the network, the layer and the shapes that do not fit
    */
   model(name: string): Model {
-    const { image, noise, networks = {}, draws = {}, phases = onePassStep(crossEntropy) } = this.#definition;
-    const generator = networkOfLayers('generator', [noise], this.#definition.generator, {
+    const { image, noise, classes, networks = {}, draws = {}, phases = onePassStep(crossEntropy) } = this.#definition;
+    const [labels = 0, [height = 0, width = 0, channels = 0]] = [classes, image];
+    const generator = networkOfLayers('generator', [noise + labels], this.#definition.generator, {
       shape: image,
       meaning: 'an image',
       remedy: 'change that layer, or image',
     });
-    const discriminator = networkOfLayers('discriminator', image, this.#definition.discriminator, {
+    const judged = [height, width, channels + labels];
+    const discriminator = networkOfLayers('discriminator', judged, this.#definition.discriminator, {
       shape: [1],
       meaning: 'one logit for each image',
       remedy: 'end with layers.flatten() and layers.dense({ units: 1 })',
@@ -79,6 +86,7 @@ export class Gan {
       name: this.name ?? name,
       networks: { generator, discriminator, ...Object.fromEntries(further) },
       data: { images: image },
+      ...(classes !== undefined && { classes }),
       draws: { noise: { from: 'normal', shape: [noise] }, ...draws },
       phases: [phases].flat(),
       preview: { draw: 'noise', network: 'generator' },
@@ -95,15 +103,17 @@ export function defineGan(definition: GanDefinition): Gan {
   return new Gan(definition);
 }
 
-const FIELDS = ['name', 'image', 'noise', 'generator', 'discriminator', 'networks', 'phases', 'draws'];
+const FIELDS = ['name', 'image', 'noise', 'classes', 'generator', 'discriminator', 'networks', 'phases', 'draws'];
 const DRAWN = ['normal', 'uniform'];
 const MAX_SIDE = 4096;
 const MAX_NOISE = 65_536;
+/** A label travels as one byte. */
+const MAX_CLASSES = 256;
 
 /** It comes from files without types, too. */
 function requireDefinition(definition: unknown): asserts definition is GanDefinition {
   if (!isRecord(definition)) throw wrong(`it takes an object, and was given ${shown(definition)}`);
-  const { name, image, noise, networks = {}, phases, draws = {} } = definition;
+  const { name, image, noise, classes, networks = {}, phases, draws = {} } = definition;
   const unknown = Object.keys(definition).find((key) => !FIELDS.includes(key));
   if (unknown !== undefined) throw wrong(`it takes no '${unknown}': there are ${FIELDS.join(', ')}`);
   if (name !== undefined && typeof name !== 'string') throw wrong(`name is ${shown(name)}, and has to be a text`);
@@ -114,6 +124,10 @@ function requireDefinition(definition: unknown): asserts definition is GanDefini
   }
   if (!isWhole(noise, MAX_NOISE)) {
     throw wrong(`noise is ${shown(noise)}, and has to be how many numbers an image is made of, from 1 to ${MAX_NOISE}`);
+  }
+  if (classes !== undefined && (classes === 1 || !isWhole(classes, MAX_CLASSES))) {
+    const expected = `how many classes the images are of, from 2 to ${MAX_CLASSES}, or left out`;
+    throw wrong(`classes is ${shown(classes)}, and has to be ${expected}`);
   }
   for (const network of ['generator', 'discriminator']) {
     const made = definition[network];

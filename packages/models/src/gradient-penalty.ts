@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { GantryError } from '@gantry/core';
-import type { NetworkInTraining, Phase, PhaseResult } from '@gantry/core/tfjs';
+import { conditioned, type NetworkInTraining, type Phase, type PhaseResult } from '@gantry/core/tfjs';
 import { augmented, type Augmentation } from './augmentation.ts';
 import { wasserstein } from './losses.ts';
 import type { GanLoss } from './one-pass.ts';
@@ -27,7 +27,8 @@ const TINY = 1e-12;
  * The phases of a GAN with a gradient penalty (Gulrajani et al., 2017): the discriminator is to have a slope of 1 at random
  * points between real and generated samples.
  *
- * They take the data `images` [B,...], the draws `noise` [B,...] and `mix` (`MIX`) [B,1]; the networks are `generator` and
+ * They take the data `images` [B,...], the draws `noise` [B,...] and `mix` (`MIX`) [B,1], and `labels` where the model has
+ * classes, as `onePassStep` does; the networks are `generator` and
  * `discriminator`, whose output is a logit for each sample [B,1]. The discriminator has no batch normalization, which would
  * make its slope at one sample depend on others: E_CONFIG. Where images are augmented, the points lie between augmented ones: the
  * slope is that of the discriminator where it judges.
@@ -61,11 +62,11 @@ export function gradientPenaltySteps({
   ];
 }
 
-/** What draws there are is up to the model. */
+/** What draws there are, and whether there are labels, is up to the model. */
 type Inputs = Readonly<Record<'images' | 'noise', tf.Tensor>> & Readonly<Partial<Record<string, tf.Tensor>>>;
 type Networks = Readonly<Record<string, NetworkInTraining>>;
 
-const both = (networks: Networks) => networks as Readonly<Record<'generator' | 'discriminator', NetworkInTraining>>;
+const bothOf = (networks: Networks) => networks as Readonly<Record<'generator' | 'discriminator', NetworkInTraining>>;
 
 /** The gradients of a sum with respect to one network's variables. */
 function gradientsOf({ variables }: NetworkInTraining, sum: () => tf.Tensor): Record<string, tf.Tensor> {
@@ -83,18 +84,19 @@ function criticRound(
   networks: Networks,
   inputs: Inputs,
 ): PhaseResult {
-  const { generator, discriminator } = both(networks);
-  const { noise, mix } = inputs;
+  const { generator, discriminator } = bothOf(networks);
+  const { noise, labels, mix } = inputs;
   if (!mix) throw new GantryError('E_CONFIG', "phase critic takes the draw 'mix': define draws: { mix: MIX }");
   const images = augmented(augmentation, inputs.images, 'augmentReal', inputs);
-  const fakes = augmented(augmentation, generator.apply(noise), 'augmentFake', inputs);
+  const fakes = augmented(augmentation, generator.apply(conditioned(noise, labels)), 'augmentFake', inputs);
   const share = tf.reshape(mix, [mix.shape[0] ?? 0, ...images.shape.slice(1).map(() => 1)]);
   const between = tf.add(tf.mul(share, images), tf.mul(tf.sub(1, share), fakes));
   const sums: Record<string, tf.Tensor> = {};
   const gradients = gradientsOf(discriminator, () => {
-    const [real, fake] = tf.split(discriminator.apply(tf.concat([images, fakes])), 2) as [tf.Tensor, tf.Tensor];
+    const both = conditioned(tf.concat([images, fakes]), labels && tf.concat([labels, labels]));
+    const [real, fake] = tf.split(discriminator.apply(both), 2) as [tf.Tensor, tf.Tensor];
     // Each sample's logit depends on that sample alone: the gradient of their sum is that of each.
-    const gradient = tf.grad((x: tf.Tensor) => tf.sum(discriminator.apply(x)))(between);
+    const gradient = tf.grad((x: tf.Tensor) => tf.sum(discriminator.apply(conditioned(x, labels))))(between);
     const squares = tf.sum(
       tf.square(gradient),
       images.shape.slice(1).map((_, axis) => axis + 1),
@@ -116,11 +118,12 @@ function generatorRound(
   networks: Networks,
   inputs: Inputs,
 ): PhaseResult {
-  const { generator, discriminator } = both(networks);
+  const { generator, discriminator } = bothOf(networks);
+  const { noise, labels } = inputs;
   const sums: Record<string, tf.Tensor> = {};
   const gradients = gradientsOf(generator, () => {
-    const fakes = augmented(augmentation, generator.apply(inputs.noise), 'augmentFake', inputs);
-    const total = tf.sum(loss.generator.loss(discriminator.apply(fakes)));
+    const fakes = augmented(augmentation, generator.apply(conditioned(noise, labels)), 'augmentFake', inputs);
+    const total = tf.sum(loss.generator.loss(discriminator.apply(conditioned(fakes, labels))));
     sums['generatorLoss'] = tf.keep(total);
     return total;
   });

@@ -1,6 +1,7 @@
 import { GantryError } from '@gantry/core';
 import type { ModelManifest } from '@gantry/core';
 import { disposeModel, manifestOf, type Model } from '@gantry/core/tfjs';
+import { conditional } from './conditional.ts';
 import { dcgan } from './dcgan.ts';
 import { dcgan32 } from './dcgan32.ts';
 import { MODEL_NAMES, type ModelName } from './names.ts';
@@ -8,6 +9,7 @@ import { tiny, tinyRgb } from './tiny.ts';
 import { wganGp } from './wgan-gp.ts';
 
 export type { Augmentation } from './augmentation.ts';
+export { conditional } from './conditional.ts';
 export { dcgan } from './dcgan.ts';
 export { dcgan32 } from './dcgan32.ts';
 export { Gan, defineGan, type FurtherNetwork, type GanDefinition } from './define-gan.ts';
@@ -23,6 +25,7 @@ const MODELS: Readonly<Record<ModelName, () => Model>> = {
   dcgan,
   dcgan32,
   'wgan-gp': wganGp,
+  conditional,
   tiny,
   'tiny-rgb': tinyRgb,
 };

@@ -43,7 +43,7 @@ describe('a model that ships', () => {
   it.each(['', 'DCGAN', 'gan', 'toString', '__proto__', 'constructor'])('is not called %j', (name) => {
     const unknown = expect.objectContaining({
       code: 'E_CONFIG',
-      message: expect.stringContaining('dcgan, dcgan32, wgan-gp, tiny, tiny-rgb or a file of your own'),
+      message: expect.stringContaining('dcgan, dcgan32, wgan-gp, conditional, tiny, tiny-rgb or a file of your own'),
     });
     expect(() => modelNamed(name)).toThrow(unknown);
     expect(() => modelManifest(name)).toThrow(unknown);

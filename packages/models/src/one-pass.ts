@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
-import type { NetworkInTraining, Phase, PhaseResult } from '@gantry/core/tfjs';
+import { conditioned, type NetworkInTraining, type Phase, type PhaseResult } from '@gantry/core/tfjs';
 import { augmented, type Augmentation } from './augmentation.ts';
 
 /** What one sample's logit costs, with the derivative: functions of logits [B,1], element by element. */
@@ -17,6 +17,9 @@ export interface GanLoss {
   readonly generator: LogitLoss;
 }
 
+/** Labels are there if the model has classes. */
+type Inputs = Readonly<Record<'images' | 'noise', tf.Tensor>> & { readonly labels?: tf.Tensor | undefined };
+
 const PROBABILITY = { chart: 'Probability of real', limits: { min: 0, max: 1 } };
 
 /** What may be added to a step. */
@@ -30,7 +33,8 @@ export interface OnePassOptions {
  * samples, the gradient of a loss with respect to one image is that sample's dLoss/dlogit times the same Jacobian row, whatever
  * the loss: the discriminator's backward pass on the fakes serves the generator too, rescaled per sample.
  *
- * Takes the data `images` [B,...] and the draw `noise` [B,...]; the networks are `generator` and `discriminator`, whose output
+ * Takes the data `images` [B,...] and the draw `noise` [B,...]; of a model with classes also `labels`, which both networks get
+ * beside their input, as `conditioned` has it: fakes have the labels of the real samples of the batch. The networks are `generator` and `discriminator`, whose output
  * is a logit for each sample [B,1]. The discriminator has no batch normalization: E_CONFIG when the phase runs.
  */
 export function onePassStep(loss: GanLoss, { augmentation }: OnePassOptions = {}): Phase {
@@ -47,11 +51,11 @@ export function onePassStep(loss: GanLoss, { augmentation }: OnePassOptions = {}
     ],
     gradients: (networks, inputs) => {
       const { generator, discriminator } = networks as Record<'generator' | 'discriminator', NetworkInTraining>;
-      const { images, noise } = inputs as Record<'images' | 'noise', tf.Tensor>;
+      const { images, noise, labels } = inputs as Inputs;
       const real = augmented(augmentation, images, 'augmentReal', inputs);
       // The rescaling per sample passes through it, as it couples no samples either.
       const seenOf = (made: tf.Tensor) => augmented(augmentation, made, 'augmentFake', inputs);
-      return onePass(loss, generator, discriminator, real, noise, seenOf);
+      return onePass(loss, generator, discriminator, { images: real, noise, labels }, seenOf);
     },
   };
 }
@@ -69,8 +73,7 @@ function onePass(
   loss: GanLoss,
   generator: NetworkInTraining,
   discriminator: NetworkInTraining,
-  images: tf.Tensor,
-  noise: tf.Tensor,
+  { images, noise, labels }: Inputs,
   seenOf: (fakes: tf.Tensor) => tf.Tensor,
 ): PhaseResult {
   const samples = noise.shape[0] ?? 0;
@@ -106,8 +109,9 @@ function onePass(
   const variables = [...generator.variables, ...discriminator.variables];
   const { grads } = tf.variableGrads(
     () => {
-      const fakes = seenOf(crossToGenerator(generator.apply(noise)));
-      return discriminatorLoss(discriminator.apply(tf.concat([images, fakes]))) as tf.Scalar;
+      const fakes = seenOf(crossToGenerator(generator.apply(conditioned(noise, labels))));
+      const judged = conditioned(tf.concat([images, fakes]), labels && tf.concat([labels, labels]));
+      return discriminatorLoss(discriminator.apply(judged)) as tf.Scalar;
     },
     variables.map(({ variable }) => variable),
   );

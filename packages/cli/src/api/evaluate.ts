@@ -71,6 +71,8 @@ interface PictureSequence {
   readonly samples: number;
   readonly draws: number;
   readonly shape: ImageShape;
+  /** They are of so many classes in turn; absent: of none that was asked for. */
+  readonly classes?: number | undefined;
   /** @param count `samples` at most */
   parts(draw: number, count: number): AsyncIterable<Pictures> | Iterable<Pictures>;
   dispose(): Promise<void>;
@@ -116,7 +118,9 @@ async function judge(
     const samples = Math.min(sequence.samples, examination.most);
     const draws: Findings[] = [];
     for (let draw = 0; draw < sequence.draws; draw++) {
-      draws.push(await examination.examine(counted(sequence.parts(draw, samples), options.drawn), samples));
+      draws.push(
+        await examination.examine(counted(sequence.parts(draw, samples), options.drawn), samples, sequence.classes),
+      );
       if (examination.last) await options.examined?.(draw, examination);
     }
     const floor = await examination.floor(samples);
@@ -148,6 +152,7 @@ async function picturesOfRun(
     samples,
     draws,
     shape: shapeOf(source.imageShape, path),
+    classes: source.classes,
     parts: (draw, count) => renderer.renderInParts(numbers, { seed, draw }, count),
     dispose: () => renderer.dispose(),
   };

@@ -42,6 +42,11 @@ export interface GenerateOptions {
   readonly count?: number | undefined;
   /** Of the noise; equal seeds give equal noise. Default: 0. */
   readonly seed?: number | undefined;
+  /**
+   * Of a model with classes: of which the pictures are, one after the other and then from the first again, each from 0. Default: all
+   * classes in turn.
+   */
+  readonly labels?: readonly number[] | undefined;
   /** By which statistics batch normalization draws. Default: moving. */
   readonly batchNorm?: BatchNorm | undefined;
   /** Makes the model of a name, where the run does not have what its pictures are drawn by. Default: those that ship with Gantry. */
@@ -53,7 +58,7 @@ export interface GenerateOptions {
  * kept.
  * @param path run directory, or a checkpoint's
  * @returns [count, height, width, channels] in [−1, 1], all in memory: `generateInParts` is for many
- * @throws GantryError E_CHECKPOINT if there is no valid one, E_CONFIG if its model is not known
+ * @throws GantryError E_CHECKPOINT if there is no valid one, E_CONFIG if its model is not known, or does not know a label
  */
 export function generate(path: string, options: GenerateOptions = {}): Promise<Generated> {
   const { count = DEFAULT_COUNT } = options;
@@ -62,16 +67,30 @@ export function generate(path: string, options: GenerateOptions = {}): Promise<G
 
 /** The same pictures, a few at a time, in order: memory does not grow with their number. */
 export async function* generateInParts(path: string, options: GenerateOptions = {}): AsyncGenerator<Generated> {
-  const { count = DEFAULT_COUNT, seed = 0, batchNorm, models = modelNamed } = options;
+  const { count = DEFAULT_COUNT, seed = 0, labels, batchNorm, models = modelNamed } = options;
   const recorded = await recordedRun(path);
   const { manifest, network, pictures: source } = picturesOf(recorded, models, BATCH);
-  const renderer = new PictureRenderer(source(batchNorm), recorded.pictureEngine);
+  const drawnBy = source(batchNorm);
+  if (labels) requireKnown(labels, drawnBy.classes, recorded.model);
+  const renderer = new PictureRenderer(drawnBy, recorded.pictureEngine);
   try {
     const { step, ...weights } = await readGenerator(path, manifest, network);
-    for await (const pictures of renderer.renderInParts(weights, { seed }, count)) yield { step, ...pictures };
+    for await (const pictures of renderer.renderInParts(weights, { seed, labels }, count)) yield { step, ...pictures };
   } finally {
     await renderer.dispose();
   }
+}
+
+/** @throws GantryError E_CONFIG for a label that is no class of the model */
+function requireKnown(labels: readonly number[], classes: number | undefined, model: string): void {
+  if (classes === undefined) {
+    const remedy = 'leave the label out, or train a model that does, such as conditional';
+    throw new GantryError('E_CONFIG', `label ${labels.join(',')}: the model '${model}' takes no labels: ${remedy}`);
+  }
+  if (labels.length === 0) throw new GantryError('E_CONFIG', 'labels: at least one is needed');
+  const unknown = labels.find((label) => !Number.isInteger(label) || label < 0 || label >= classes);
+  if (unknown === undefined) return;
+  throw new GantryError('E_CONFIG', `label ${unknown}: the model '${model}' has the classes 0 to ${classes - 1}`);
 }
 
 /**

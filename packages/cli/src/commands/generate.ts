@@ -1,7 +1,7 @@
 import { GantryError, type BatchNorm } from '@gantry/core';
 import { Presets, SingleBar } from 'cli-progress';
 import { Command } from 'commander';
-import { wholeNumber } from '../options/options.ts';
+import { wholeNumber, wholeNumbers } from '../options/options.ts';
 import { batchNormOption } from '../options/run-options.ts';
 import { newestRunPath } from '../options/run-paths.ts';
 
@@ -11,6 +11,7 @@ const MAX_IN_GRID = 4096;
 interface GenerateFlags {
   readonly count: number;
   readonly seed: number;
+  readonly label?: readonly number[];
   readonly out: string;
   readonly best?: boolean;
   readonly batchNorm?: BatchNorm;
@@ -24,6 +25,11 @@ export function generateCommand(): Command {
     .option('--count <n>', 'number of pictures', wholeNumber(1, 1_000_000), 16)
     .option('--seed <n>', 'seed of the noise', wholeNumber(0), 0)
     .option(
+      '--label <n,…>',
+      'of a model with classes: draw these, in turn, from 0 (default: all)',
+      wholeNumbers(0, 255),
+    )
+    .option(
       '--out <file>',
       `a .png grid of ${MAX_IN_GRID} pictures at most, or .npy: uint8 [count,height,width] or [count,height,width,channels]`,
       'grid.png',
@@ -35,7 +41,7 @@ export function generateCommand(): Command {
 }
 
 async function runGenerate(path: string | undefined, flags: GenerateFlags): Promise<void> {
-  const { count, seed, out, json, batchNorm } = flags;
+  const { count, seed, label: labels, out, json, batchNorm } = flags;
   const isGrid = out.endsWith('.png');
   if (!isGrid && !out.endsWith('.npy')) {
     throw new GantryError('E_CONFIG', `--out ${out}: expected a file name that ends in .png or .npy`);
@@ -55,7 +61,7 @@ async function runGenerate(path: string | undefined, flags: GenerateFlags): Prom
     const bar = progressBar(count);
     let drawn = 0;
     try {
-      for await (const part of generateInParts(source, { count, seed, batchNorm })) {
+      for await (const part of generateInParts(source, { count, seed, labels, batchNorm })) {
         ({ step } = part);
         yield part;
         bar?.update((drawn += part.shape[0] ?? 0));
@@ -68,7 +74,7 @@ async function runGenerate(path: string | undefined, flags: GenerateFlags): Prom
     if (!(cause instanceof Error && 'syscall' in cause)) throw cause;
     throw new GantryError('E_CONFIG', `--out ${out}: cannot write (${cause.message})`, { cause });
   });
-  if (json) process.stdout.write(`${JSON.stringify({ source, step, count, seed, out })}\n`);
+  if (json) process.stdout.write(`${JSON.stringify({ source, step, count, seed, ...(labels && { labels }), out })}\n`);
   else process.stdout.write(`${out}: ${count} pictures from step ${step} of ${source}\n`);
 }
 

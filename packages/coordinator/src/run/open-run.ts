@@ -21,6 +21,7 @@ import { heldOutOf } from './evaluation-plan.ts';
 import type { ConfigSource } from './given-config.ts';
 import { imageShapeOf, requireFitting } from './image-shape.ts';
 import { firstWeightsFrom } from './first-weights.ts';
+import { labelsSha256, requireLabels } from './labels.ts';
 import { ownProgram, requireEqualProgram, requireSameProgram, type OwnModel, type OwnProgram } from './own-model.ts';
 import { RUN_FORMAT, modelAsked, newConfig, parseRunJson, resumedConfig, version, type RunJson } from './run-config.ts';
 import { GRID_PICTURES } from './samples.ts';
@@ -132,7 +133,7 @@ async function resumeRun(options: RunOptions, notice: (text: string) => void): P
     const dataDirectory = options.dataDirectory ?? directoryOf(recorded.data.source);
     const data = await fittingData({ ...options, dataDirectory }, config, manifest, notice);
     const plan = planOf(config, data, manifest);
-    requireSameImages(data, recorded.data);
+    requireSameImages(data, recorded.data, manifest);
     const own = options.own && ownProgram(options.own, model, manifest, plan, config.seed);
     if (own) requireEqualProgram(recorded, own.record);
     const pictures = pictureSource(model, GRID_PICTURES, config.batchNorm);
@@ -215,13 +216,18 @@ async function fittingData(
   const shape = imageShapeOf(manifest);
   const data = await loadDataSet({ directory: dataDirectory, limit, shape, ...decoding });
   requireFitting(data.images, data.source, manifest);
+  requireLabels(data, manifest);
   for (const text of data.notices) notice(text);
   return data;
 }
 
-/** @throws GantryError E_RESUME if the pixels are others, which another version of what decodes them may have made so */
-function requireSameImages({ source, sha256, decoder }: DataSet, recorded: RunJson['data']): void {
-  if (sha256 === recorded.sha256) return;
+/** @throws GantryError E_RESUME if labels that are used, or pixels are others, which another version of what decodes them may have made so */
+function requireSameImages(data: DataSet, recorded: RunJson['data'], manifest: ModelManifest): void {
+  const { source, sha256, decoder } = data;
+  if (sha256 === recorded.sha256) {
+    if (labelsSha256(data, manifest) === recorded.labels) return;
+    throw new GantryError('E_RESUME', `the labels of ${source} are not those that the run was started with`);
+  }
   const begun = `the images of ${source} are not those that the run was started with (${recorded.source})`;
   if (decoder === undefined || recorded.decoder === undefined) throw new GantryError('E_RESUME', begun);
   const versions = `they were decoded by ${recorded.decoder}, and now by ${decoder}`;
@@ -238,6 +244,7 @@ function runJson(
   pictures: PictureEngine,
   own: OwnProgram | undefined,
 ): Omit<RunJson, 'created' | 'initFrom' | 'numericClasses' | 'bitIdentical' | 'tainted' | 'goingBackTo' | 'tokens'> {
+  const labels = labelsSha256(data, manifest);
   return {
     format: RUN_FORMAT,
     config,
@@ -247,6 +254,7 @@ function runJson(
       images: data.images.count,
       ...(data.decoder !== undefined && { decoder: data.decoder }),
       ...(data.labels && { classes: data.labels.classes.length }),
+      ...(labels !== undefined && { labels }),
       ...(heldOut !== undefined && { heldOut: typeof heldOut === 'string' ? heldOut : heldOut.sha256 }),
     },
     versions: { gantry: version, node: process.versions.node },

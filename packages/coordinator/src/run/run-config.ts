@@ -198,6 +198,8 @@ export const runJsonSchema = z.object({
     decoder: z.string().exactOptional(),
     /** How many classes they have, where that is known. */
     classes: z.int().exactOptional(),
+    /** The sha256 of the labels, where the model is trained with them. */
+    labels: z.string().exactOptional(),
     /** The sha256 of the test images that evaluations compare with, where there are some. */
     heldOut: z.string().exactOptional(),
   }),

@@ -4,11 +4,16 @@ import { loadSharp } from '../images/sharp.ts';
 import type { RunDirectory } from '../storage/run-directory.ts';
 import { GRID_PICTURES, gridPng, sortPictures, writeGif } from './samples.ts';
 
+/** Of a grid with a row for each class. */
+const GRID_COLUMNS = 8;
+
 export interface SampleGridsParts {
   readonly renderer: PictureRenderer;
   readonly directory: RunDirectory;
   /** Of the run: all grids are of the same noise. */
   readonly seed: number;
+  /** Of the model: a grid has a row of each. */
+  readonly classes: number | undefined;
   /** Something a user should know, in one line. */
   readonly notice: (text: string) => void;
 }
@@ -33,10 +38,15 @@ export class SampleGrids {
     }
   }
 
-  /** Draws the grid of an epoch. @param epoch 0 before training @returns the file's path */
+  /** Draws the grid of an epoch; of a model with classes, a row of each, all of the same noise. @param epoch 0 before training @returns the file's path */
   async write(epoch: number, numbers: WeightAverage): Promise<string> {
-    const { renderer, directory, seed } = this.#parts;
-    return directory.writeSample(epoch, await gridPng(await renderer.render(numbers, { seed }, GRID_PICTURES)));
+    const { renderer, directory, seed, classes } = this.#parts;
+    if (classes === undefined) {
+      return directory.writeSample(epoch, await gridPng(await renderer.render(numbers, { seed }, GRID_PICTURES)));
+    }
+    const labels = Array.from({ length: classes * GRID_COLUMNS }, (_, i) => Math.floor(i / GRID_COLUMNS));
+    const pictures = await renderer.render(numbers, { seed, labels, noises: GRID_COLUMNS }, labels.length);
+    return directory.writeSample(epoch, await gridPng(pictures, GRID_COLUMNS));
   }
 
   /** Draws the grid of the first real images. */

@@ -12,14 +12,14 @@ const LAST_FRAME_MS = 2000;
 const MAX_FRAMES = 1000;
 
 /**
- * A grid of pictures as a PNG, row by row, as nearly square as their number allows: 16 of 28×28 give 4×4, 448×448 pixels.
+ * A grid of pictures as a PNG, row by row: 16 of 28×28 give 4×4, 448×448 pixels.
+ * @param across pictures in a row; default: as nearly square as their number allows
  * @throws TypeError unless the pictures have 1 or 3 channels
  * @throws GantryError E_ENGINE without sharp
  */
-export async function gridPng({ shape, values }: Pictures): Promise<Uint8Array> {
+export async function gridPng({ shape, values }: Pictures, across = nearlySquare(shape)): Promise<Uint8Array> {
   const [count = 0, rows = 0, columns = 0, channels = 1] = shape;
   if (channels !== 1 && channels !== 3) throw new TypeError(`pictures of ${channels} channels cannot be shown`);
-  const across = Math.ceil(Math.sqrt(count));
   const width = across * columns;
   const height = Math.ceil(count / across) * rows;
   const pixels = new Uint8ClampedArray(height * width * channels); // rounds and clamps
@@ -38,6 +38,10 @@ export async function gridPng({ shape, values }: Pictures): Promise<Uint8Array> 
     kernel: 'nearest',
   });
   return (channels === 1 ? image.toColourspace('b-w') : image).png().toBuffer();
+}
+
+function nearlySquare([count = 0]: readonly number[]): number {
+  return Math.ceil(Math.sqrt(count));
 }
 
 /** Tells pictures that can be read as a whole from those that cannot. @param pngs paths */

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import {
   GantryError,
+  classesOf,
   manifestFromWire,
   manifestSchema,
   networkNamed,
@@ -70,6 +71,7 @@ export async function readStoredModel(run: string, program: ProgramRecord): Prom
         movingStatistics,
         noiseShape,
         imageShape,
+        classes: classesOf(manifest),
         batch: GRID_PICTURES,
         draw,
         ...(isRecalibrated && recalibrate && { recalibrate }),

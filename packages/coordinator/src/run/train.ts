@@ -23,6 +23,7 @@ import { NumericClasses } from './numeric-classes.ts';
 import { trainingPrograms } from './programs.ts';
 import { openRun, planOf, type RunOptions } from './open-run.ts';
 import { RunControl } from './run-control.ts';
+import { samplesOf } from './labels.ts';
 import { SampleGrids } from './sample-grids.ts';
 import { reportsIn, schemeOf } from './scheme-of.ts';
 import { RunRecord } from './run-record.ts';
@@ -126,7 +127,7 @@ export async function train(options: TrainOptions): Promise<Summary | undefined>
         unwritable.abort(error);
       }
     };
-    const samples = { count: data.images.count, bytes: data.images.pixels };
+    const samples = samplesOf(data, manifest);
     const scheme = schemeOf(config, { manifest, plan, samples: samples.count, network: model.preview.network });
     if (config.localSteps > 1 && config.shardSize < SMALL_SHARD) {
       observer.notice(
@@ -148,7 +149,13 @@ export async function train(options: TrainOptions): Promise<Summary | undefined>
     const watch = new RunWatch({ name: basename(directory.path), config, plan, reports, scheduler, control, balance });
     await watch.load(directory);
     const notice = (text: string) => observer.notice(text);
-    const grids = await SampleGrids.open({ renderer, directory, seed: config.seed, notice });
+    const grids = await SampleGrids.open({
+      renderer,
+      directory,
+      seed: config.seed,
+      classes: pictures.classes,
+      notice,
+    });
     const real = heldOut?.images ?? data.images;
     await grids?.writeReal(real);
     // Whoever could not be audited need not come.

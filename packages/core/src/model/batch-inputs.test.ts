@@ -82,7 +82,7 @@ describe('draws', () => {
             const part = inputsAt(seed, step, iteration, first + begin, samples);
             for (const input of (iteration < 3 ? critic : generator).inputs) {
               const size = sizeOf(input.shape);
-              const streams = input.from === 'data' ? 1 : input.streams.length;
+              const streams = 'streams' in input ? input.streams.length : 1;
               const [all, own] = [whole[input.name], part[input.name]];
               const rows = Array.from({ length: streams }, (_, k) => {
                 return [...(all?.subarray((k * total + begin) * size, (k * total + begin + samples) * size) ?? [])];

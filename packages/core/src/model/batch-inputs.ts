@@ -1,7 +1,14 @@
 import { GantryError } from '../errors.ts';
 import { fillKeepMask, fillNormal, fillUniform, streamAt } from '../numerics/random.ts';
 import type { Batch } from '../training/unit.ts';
-import { phaseAt, sizeOf, type DataInput, type ModelManifest, type PhaseManifest } from './manifest.ts';
+import {
+  phaseAt,
+  sizeOf,
+  type DataInput,
+  type LabelInput,
+  type ModelManifest,
+  type PhaseManifest,
+} from './manifest.ts';
 
 /** The inputs of one batch: by name, row-major, as `inputSpecs` has them. */
 export interface BatchInputs {
@@ -22,7 +29,7 @@ export interface InputSpec {
 export function inputSpecs({ inputs }: Pick<PhaseManifest, 'inputs'>, samples: number): Record<string, InputSpec> {
   return Object.fromEntries(
     inputs.map((input) => {
-      const rows = input.from === 'data' ? samples : input.streams.length * samples;
+      const rows = 'streams' in input ? input.streams.length * samples : samples;
       const dtype = input.from === 'keepMask' ? 'bool' : 'float32';
       return [input.name, { shape: [rows, ...input.shape], dtype }];
     }),
@@ -39,9 +46,20 @@ export function dataInput({ name, inputs }: Pick<PhaseManifest, 'name' | 'inputs
   );
 }
 
-/** Bytes of a sample that is sent. */
+/** What a sample's label becomes, if there is one. */
+function labelInput({ inputs }: Pick<PhaseManifest, 'inputs'>): LabelInput | undefined {
+  return inputs.find((each) => each.from === 'label');
+}
+
+/** How many classes the samples of a model are of; undefined: they have no labels. */
+export function classesOf(manifest: Pick<ModelManifest, 'phases'>): number | undefined {
+  return labelInput(phaseAt(manifest, 0))?.shape[0];
+}
+
+/** Bytes of a sample that is sent: its data and, where the model has classes, its label. */
 export function sampleBytes(manifest: Pick<ModelManifest, 'phases'>): number {
-  return sizeOf(dataInput(phaseAt(manifest, 0)).shape);
+  const phase = phaseAt(manifest, 0);
+  return sizeOf(dataInput(phase).shape) + (labelInput(phase) ? 1 : 0);
 }
 
 /** What the inputs of one unit may take: those of the tutorial take 168 MB for the largest shard there is. */
@@ -77,7 +95,7 @@ function newBatchInputs(phase: PhaseManifest, samples: number): BatchInputs {
 
 /**
  * Builds the inputs of a batch. Sample i draws the same numbers however the global batch is cut.
- * @param data bytes of the batch's samples
+ * @param data bytes of the batch's samples, `sampleBytes` each
  * @param into memory of as many samples of the same phase, all of it overwritten
  */
 export function batchInputs(
@@ -89,7 +107,7 @@ export function batchInputs(
 ): BatchInputs {
   const phase = phaseAt(manifest, iteration);
   for (const input of phase.inputs) {
-    if (input.from === 'data') continue;
+    if (input.from === 'data' || input.from === 'label') continue;
     const size = sizeOf(input.shape);
     const tensor = into.tensors[input.name];
     input.streams.forEach((each, part) => {
@@ -107,8 +125,22 @@ export function batchInputs(
 }
 
 /** Puts what was sent into the inputs that are built already: the rest of them follows from the batch's place alone. */
-export function scaleData(data: Uint8Array, { tensors }: BatchInputs, phase: PhaseManifest): void {
-  scalePixels(data, tensors[dataInput(phase).name] as Float32Array);
+export function scaleData(data: Uint8Array, { tensors, samples }: BatchInputs, phase: PhaseManifest): void {
+  const scaled = tensors[dataInput(phase).name] as Float32Array;
+  const label = labelInput(phase);
+  if (!label) {
+    scalePixels(data, scaled);
+    return;
+  }
+  const size = scaled.length / samples;
+  const [classes = 0] = label.shape;
+  const oneHot = (tensors[label.name] as Float32Array).fill(0);
+  for (let i = 0; i < samples; i++) {
+    const begin = i * (size + 1);
+    scalePixels(data.subarray(begin, begin + size), scaled.subarray(i * size, (i + 1) * size));
+    const place = data[begin + size] ?? classes;
+    if (place < classes) oneHot[i * classes + place] = 1;
+  }
 }
 
 /** (p − 127.5) / 127.5: pixels 0–255 to [−1, 1]. */

@@ -37,6 +37,10 @@ export function manifestOf(model: Trainable): ModelManifest {
 /** Bounds of the wire protocol, which carries the manifest. */
 const MAX_TIMES = 1000;
 const MAX_BATCHES_THROUGH = 16;
+/** A label is one byte. */
+const MAX_CLASSES = 256;
+/** What the labels of samples are called among the inputs of phases. */
+const LABELS = 'labels';
 /** Names become those of files and of keys. */
 const NAME = /^(?!__)[\w.-]{1,100}$/;
 
@@ -54,6 +58,13 @@ function requireSound(model: Trainable): void {
   if (wrong !== undefined) throw fail(`a name is ${JSON.stringify(wrong)}: letters, digits, _, - and . are allowed`);
   if (phases.length === 0) throw fail('it has no phase');
   if (Object.keys(data).length !== 1) throw fail(`a sample is one tensor, and not ${Object.keys(data).length}`);
+  const { classes } = model;
+  if (classes !== undefined) {
+    if (!(Number.isInteger(classes) && classes >= 2 && classes <= MAX_CLASSES)) {
+      throw fail(`classes is ${classes}, and has to be a whole number from 2 to ${MAX_CLASSES}`);
+    }
+    if (names.includes(LABELS)) throw fail(`the name '${LABELS}' is that of the classes of its samples: take another`);
+  }
   const twice = firstRepeated(phases.map(({ name }) => name));
   if (twice !== undefined) throw fail(`two phases are named '${twice}'`);
   const reported = firstRepeated(reportsOf(model).map(({ name }) => name));
@@ -102,6 +113,7 @@ function parameterOf({ name, variable, initializer }: ModelVariable) {
 function phaseManifest(model: Trainable, phase: Phase, streams: ReadonlyMap<string, readonly number[]>): PhaseManifest {
   const inputs: PhaseInput[] = [
     ...Object.entries(model.data).map(([name, shape]) => ({ name, shape, from: 'data' as const })),
+    ...(model.classes === undefined ? [] : [{ name: LABELS, shape: [model.classes], from: 'label' as const }]),
     ...Object.entries(model.draws).map(([name, draw]) => ({ name, ...draw, streams: streamsOf(name, streams) })),
     ...masksOf(model).map(({ network, ...mask }) => ({
       ...mask,

@@ -5,7 +5,7 @@ import type { ImageShape } from '../formats/image-set.ts';
 /**
  * The images of a batch, about half of them flipped horizontally. Which ones is a pure function of (seed, step, iteration, place in
  * the global batch), so that it is no matter who computes them, and images that are kept stay what they are.
- * @param data of all images, one after the other
+ * @param data of all images, one after the other; what a sample has behind its image, which is its label, stays
  * @param shape [height, width, channels]
  */
 export function flipped(
@@ -16,9 +16,10 @@ export function flipped(
 ): Uint8Array<ArrayBuffer> {
   const images = Uint8Array.from(data);
   const size = height * width * channels;
+  const sample = images.length / samples;
   for (let i = 0; i < samples; i++) {
     if (isFlipped(seed, step, iteration, first + i))
-      flipRows(images.subarray(i * size, (i + 1) * size), width, channels);
+      flipRows(images.subarray(i * sample, i * sample + size), width, channels);
   }
   return images;
 }

@@ -28,17 +28,21 @@ interface MovingStatistic extends Parameter {
  * An input of a phase on a batch of B samples, as data. `shape` is that of one sample.
  *
  * - `data`: what is sent with a unit, uint8, scaled to [−1, 1] as float32: [B, ...shape]
+ * - `label`: the class of each sample, sent as one byte behind its data; one-hot as float32: [B, classes]. A byte that is no
+ *   class gives a row of zeros
  * - draws, which are not sent: `normal`, standard normals, float32; `uniform`, numbers between 0 and 1, float32; `keepMask`,
  *   a dropout mask, bool, 0 with probability `rate`. B rows for each of the streams, one stream after the other: [streams·B, ...shape]. A row is a pure function of
  *   (seed, stream, step, iteration, sample)
  */
-export type PhaseInput = DataInput | Draw;
+export type PhaseInput = DataInput | LabelInput | Draw;
 
 interface Named {
   readonly name: string;
   readonly shape: readonly number[];
 }
 export type DataInput = Named & { readonly from: 'data' };
+/** Its shape is [classes]. */
+export type LabelInput = Named & { readonly from: 'label' };
 export type Draw = Named & { readonly streams: readonly number[] } & (
     { readonly from: 'normal' | 'uniform' } | { readonly from: 'keepMask'; readonly rate: number }
   );

@@ -40,7 +40,7 @@ export interface Phase {
   readonly reports: readonly Report[];
   /**
    * A pure function of the networks' variables and its inputs, run once by the compiler for each shard size.
-   * @param inputs the model's data and draws by name: [B, ...]
+   * @param inputs the model's data, labels and draws by name: [B, ...]
    */
   gradients(
     networks: Readonly<Record<string, NetworkInTraining>>,
@@ -65,6 +65,11 @@ export interface Trainable {
   readonly networks: Readonly<Record<string, Network>>;
   /** What one sample is: one tensor of bytes, scaled to [−1, 1]. An image is [height, width, channels]. */
   readonly data: Readonly<Record<string, readonly number[]>>;
+  /**
+   * How many classes samples are of, 2 … 256: phases then have the input `labels` too, one-hot [B,classes], and `conditioned` puts
+   * it into what networks get. Absent: samples have no labels.
+   */
+  readonly classes?: number;
   readonly draws: Readonly<Record<string, DrawSpec>>;
   /** In the order of a step. */
   readonly phases: readonly Phase[];
@@ -79,7 +84,10 @@ export interface Model extends Trainable {
 export interface Preview {
   /** The draw that they are made from, of normals. */
   readonly draw: string;
-  /** The network that makes them, in inference mode: a draw's rows → [rows, height, width, channels] in [−1, 1]. */
+  /**
+   * The network that makes them, in inference mode: a draw's rows, `conditioned` by labels where the model has classes → [rows,
+   * height, width, channels] in [−1, 1].
+   */
   readonly network: string;
 }
 

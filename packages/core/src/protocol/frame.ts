@@ -3,7 +3,7 @@ import { checksum } from './checksum.ts';
 import { packMap, unpackMap } from './msgpack.ts';
 
 /** Changes with every change to the frame or to a message; both ends must have the same. */
-export const PROTOCOL_VERSION = 7;
+export const PROTOCOL_VERSION = 8;
 /** Room for every message; bulk data goes into the payload. */
 const MAX_HEADER_BYTES = 64 * 1024;
 /** Of one frame; a message with a larger payload takes several frames, see `framesOf`. A multiple of 8. */

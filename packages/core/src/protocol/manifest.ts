@@ -30,6 +30,7 @@ export function manifestToWire(manifest: ModelManifest): Welcome['manifest'] {
 function inputToWire(input: PhaseInput): Welcome['manifest']['phases'][number]['inputs'][number] {
   const common = { name: input.name, shape: [...input.shape] };
   if (input.from === 'data') return { ...common, from: 'data' };
+  if (input.from === 'label') return { ...common, shape: [input.shape[0] ?? 0], from: 'label' };
   const drawn = { ...common, streams: [...input.streams] };
   return input.from === 'keepMask' ? { ...drawn, from: 'keepMask', rate: input.rate } : { ...drawn, from: input.from };
 }
@@ -41,7 +42,7 @@ function parameterToWire({ name, shape, initializer }: Parameter) {
 /**
  * @throws GantryError E_MANIFEST if a name comes twice, a contribution or the inputs of a sample take more than
  *   `MAX_MESSAGE_BYTES`, a network's parameters do not lie together, or phases do not take exactly one input that is sent, of
- *   one shape
+ *   one shape, with the same label
  */
 export function manifestFromWire(wire: Welcome['manifest']): ModelManifest {
   const bytes = check(wire.trainable, 4) + check(wire.movingStatistics, 4);
@@ -52,10 +53,12 @@ export function manifestFromWire(wire: Welcome['manifest']): ModelManifest {
     const outputs = [...gradients, ...wire.movingStatistics.map(nameOf), ...phase.sums];
     requireDistinct(outputs, `name of an output of ${phase.name}`);
     if (bytes + 4 * (phase.sums.length + 1) > MAX_MESSAGE_BYTES) throw tooLarge('a contribution');
-    return JSON.stringify(dataInput(phase).shape);
+    const labels = phase.inputs.filter(({ from }) => from === 'label');
+    if (labels.length > 1) throw new GantryError('E_MANIFEST', `a sample has one label, and ${phase.name} takes more`);
+    return JSON.stringify([dataInput(phase).shape, labels]);
   });
   requireDistinct(wire.phases.map(nameOf), 'phase');
-  if (new Set(dataShapes).size > 1) throw new GantryError('E_MANIFEST', 'phases take data of different shapes');
+  if (new Set(dataShapes).size > 1) throw new GantryError('E_MANIFEST', 'phases take different data');
   try {
     const manifest = layOutManifest(wire);
     requireNetworks(manifest);

@@ -65,6 +65,7 @@ const streams = z
 /** An input of a phase, see `PhaseInput`. */
 const phaseInput = z.discriminatedUnion('from', [
   z.strictObject({ from: z.literal('data'), name: tensorName, shape }),
+  z.strictObject({ from: z.literal('label'), name: tensorName, shape: z.tuple([z.int().min(2).max(256)]) }),
   z.strictObject({ from: z.literal(['normal', 'uniform']), name: tensorName, shape, streams }),
   z.strictObject({ from: z.literal('keepMask'), name: tensorName, shape, streams, rate: z.number().min(0).max(0.99) }),
 ]);

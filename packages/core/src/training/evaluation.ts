@@ -15,6 +15,8 @@ export interface Measures {
   readonly classShares?: readonly number[];
   /** Entropy of these parts as a part of the largest there can be: 0, one class only, … 1, all alike. */
   readonly classEntropy?: number;
+  /** Of a model with classes: part of the pictures that are taken for the class that was asked for, 0 … 1. */
+  readonly labelAgreement?: number;
   /** Between patches of pictures and of held-out images (Karras et al. 2018), times 1000: 0 or more, less is better. */
   readonly slicedWassersteinDistance?: number;
 }

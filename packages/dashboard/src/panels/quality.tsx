@@ -10,7 +10,7 @@ export const Quality = memo(function Quality({ evaluations }: { evaluations: rea
   const last = evaluations.at(-1);
   if (!last) return null;
   const best = bestOf(evaluations);
-  const { epoch, samples, score, classEntropy, classShares } = last;
+  const { epoch, samples, score, classEntropy, classShares, labelAgreement } = last;
   const isBest = best?.epoch === epoch;
   return (
     <Panel
@@ -24,6 +24,7 @@ export const Quality = memo(function Quality({ evaluations }: { evaluations: rea
           <Measure name="score" value={short(score)} beside={`/ ${classShares?.length ?? '–'}`} />
         )}
         {classEntropy !== undefined && <Measure name="class entropy" value={short(classEntropy)} beside="/ 1" />}
+        {labelAgreement !== undefined && <Measure name="label agreement" value={short(labelAgreement)} beside="/ 1" />}
         <Measure
           name="best epoch"
           value={best ? whole(best.epoch) : '–'}

@@ -85,6 +85,22 @@ export function score(probabilities: Float32Array, classes: number): number {
   return Math.min(classes, Math.max(1, exp(divergence / count)));
 }
 
+/**
+ * The part of the samples whose most probable class, as the first of several, is the one that was asked for.
+ * @param probabilities [count,classes]
+ * @param asked the class that sample i shall be of
+ * @returns 0 … 1
+ * @throws RangeError if there is no sample, or if a row is no distribution
+ */
+export function agreement(probabilities: Float32Array, classes: number, asked: (sample: number) => number): number {
+  const count = requireDistributions(probabilities, classes);
+  let right = 0;
+  for (let i = 0; i < count; i++) {
+    if (largestOf(probabilities.subarray(i * classes, (i + 1) * classes)) === asked(i)) right++;
+  }
+  return right / count;
+}
+
 /** The place of the largest number, the first of several. */
 function largestOf(row: Float32Array): number {
   let place = 0;

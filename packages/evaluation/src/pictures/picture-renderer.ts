@@ -1,5 +1,6 @@
 import { Stream, fillNormal, sizeOf, viewOf, type Parameter, type Section, type WeightAverage } from '@gantry/core';
 import type { PictureEngine } from '../picture-engines.ts';
+import { labelInTurn } from './label-in-turn.ts';
 import { openProgram, type Feed, type InferenceProgram } from './inference-program.ts';
 import { joinedPictures } from './joined-pictures.ts';
 import { RECALIBRATION_BATCH, type PictureSource } from './picture-source.ts';
@@ -18,6 +19,18 @@ export interface PicturePlace {
   readonly seed: number;
   /** One of several sequences of a seed. Default: 0, that of sample grids and `gantry generate`. */
   readonly draw?: number;
+  /** Of a model with classes: of which the pictures are, one after the other and then from the first again. Default: all in turn. */
+  readonly labels?: readonly number[] | undefined;
+  /** After so many pictures, the same noise comes again. Default: never. */
+  readonly noises?: number;
+}
+
+/** Which rows a program gets. */
+interface Rows {
+  readonly first: number;
+  readonly count: number;
+  /** Those beyond the count are zeros. */
+  readonly rows: number;
 }
 
 /** Draws pictures with the generator in inference mode, in which batch normalization does not look at the batch. */
@@ -50,7 +63,7 @@ export class PictureRenderer {
   /** The same, one batch at a time. */
   async *renderInParts(
     { weights, statistics }: GeneratorNumbers,
-    { seed, draw = 0 }: PicturePlace,
+    place: PicturePlace,
     count: number,
   ): AsyncGenerator<Pictures> {
     const { network, movingStatistics, imageShape, batch } = this.#source;
@@ -63,8 +76,8 @@ export class PictureRenderer {
     for (let done = 0; done < count; done += batch) {
       const drawn = Math.min(batch, count - done);
       // The graph's shapes are fixed: what the last rows give beyond the count is dropped.
-      const noise = this.#noise({ seed, draw, first: done, count: drawn, rows: batch });
-      await program.run({ ...feeds, noise }, { images });
+      const inputs = this.#inputs(place, { first: done, count: drawn, rows: batch });
+      await program.run({ ...feeds, ...inputs }, { images });
       yield { shape: [drawn, ...imageShape], values: images.slice(0, drawn * imageSize) };
     }
   }
@@ -73,19 +86,19 @@ export class PictureRenderer {
     for (const program of [this.#draw, this.#recalibrate]) await (await program?.catch(() => undefined))?.dispose();
   }
 
-  /** Noise for `count` pictures, and zeros up to so many rows. */
-  #noise({
-    seed,
-    draw,
-    first,
-    count,
-    rows,
-  }: Readonly<Record<'seed' | 'draw' | 'first' | 'count' | 'rows', number>>): Feed {
+  /** What pictures are made of besides the numbers: noise, and labels of a model with classes. */
+  #inputs(place: PicturePlace, rows: Rows): Record<string, Feed> {
+    const { classes } = this.#source;
+    const noise = this.#noise(place, rows);
+    return classes === undefined ? { noise } : { noise, labels: labelsFor(place, rows, classes) };
+  }
+
+  #noise({ seed, draw = 0, noises = Infinity }: PicturePlace, { first, count, rows }: Rows): Feed {
     const { noiseShape } = this.#source;
     const size = sizeOf(noiseShape);
     const values = new Float32Array(rows * size);
     for (let i = 0; i < count; i++) {
-      fillNormal(values.subarray(i * size, (i + 1) * size), seed, Stream.pictures, draw, first + i);
+      fillNormal(values.subarray(i * size, (i + 1) * size), seed, Stream.pictures, draw, (first + i) % noises);
     }
     return { values, shape: [rows, ...noiseShape] };
   }
@@ -102,12 +115,22 @@ export class PictureRenderer {
     );
     const rows = RECALIBRATION_BATCH;
     for (let i = 0; i < RECALIBRATIONS; i++) {
-      const noise = this.#noise({ seed: 0, draw: RECALIBRATION_DRAW, first: i * rows, count: rows, rows });
-      await program.run({ ...weightFeeds, noise }, outputs);
+      const inputs = this.#inputs({ seed: 0, draw: RECALIBRATION_DRAW }, { first: i * rows, count: rows, rows });
+      await program.run({ ...weightFeeds, ...inputs }, outputs);
       for (let j = 0; j < sum.length; j++) sum[j] = (sum[j] as number) + (one[j] as number);
     }
     return Float32Array.from(sum, (total) => total / RECALIBRATIONS);
   }
+}
+
+/** One-hot rows. */
+function labelsFor({ labels }: PicturePlace, { first, count, rows }: Rows, classes: number): Feed {
+  const values = new Float32Array(rows * classes);
+  for (let i = 0; i < count; i++) {
+    const label = labels ? (labels[(first + i) % labels.length] ?? 0) : labelInTurn(first + i, classes);
+    values[i * classes + label] = 1;
+  }
+  return { values, shape: [rows, classes] };
 }
 
 /** A network's parameters as inputs of a compiled function. @param flat the network's part, which begins at `section` */

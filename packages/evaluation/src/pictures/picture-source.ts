@@ -1,13 +1,21 @@
 import { compile } from '@gantry/compiler';
 import {
   GantryError,
+  classesOf,
   networkNamed,
   networkOf,
   type BatchNorm,
   type NetworkManifest,
   type Parameter,
 } from '@gantry/core';
-import { applyInTraining, manifestOf, variablesOf, type Model, type ModelVariable } from '@gantry/core/tfjs';
+import {
+  applyInTraining,
+  conditioned,
+  manifestOf,
+  variablesOf,
+  type Model,
+  type ModelVariable,
+} from '@gantry/core/tfjs';
 import type { Tensor } from '@tensorflow/tfjs-core';
 
 /** Pictures that are drawn at a time where there are thousands: a third faster than sixteen. */
@@ -25,12 +33,14 @@ export interface PictureSource {
   /** Of one picture. */
   readonly noiseShape: readonly number[];
   readonly imageShape: readonly number[];
+  /** Of a model that draws what is asked for: how many classes it knows. */
+  readonly classes?: number | undefined;
   /** Pictures in one run of the programs. */
   readonly batch: number;
-  /** ONNX: `noise` [batch,...] and the network's numbers to `images` [batch,...], in inference mode. */
+  /** ONNX: `noise` [batch,...], one-hot `labels` [batch,classes] where there are classes, and the network's numbers to `images` [batch,...], in inference mode. */
   readonly draw: Uint8Array;
   /**
-   * ONNX: `noise` [RECALIBRATION_BATCH,...] and weights to the statistics of each batch normalization, under their names; absent:
+   * ONNX: `noise` [RECALIBRATION_BATCH,...], labels and weights to the statistics of each batch normalization, under their names; absent:
    * they stay as they are.
    */
   readonly recalibrate?: Uint8Array;
@@ -53,6 +63,7 @@ export function pictureSource(model: Model, batch: number, batchNorm: BatchNorm 
     movingStatistics,
     noiseShape,
     imageShape,
+    classes: classesOf(manifest),
     batch,
     draw: compileGenerator(model, batch),
     // A network without batch normalization has none.
@@ -60,11 +71,14 @@ export function pictureSource(model: Model, batch: number, batchNorm: BatchNorm 
   };
 }
 
-/** Compiles the network that makes pictures, in inference mode: `noise` [samples,...] and its weights to `images` [samples,...]. */
+/**
+ * Compiles the network that makes pictures, in inference mode: `noise` [samples,...], `labels` [samples,classes] where the
+ * model has classes, and its weights to `images` [samples,...].
+ */
 export function compileGenerator(model: Model, samples: number): Uint8Array {
   const { network } = previewOf(model);
   const variables = [...variablesOf(network, true), ...variablesOf(network, false)];
-  return compileNetwork(model, samples, variables, (noise) => ({ images: network.predict(noise) as Tensor }));
+  return compileNetwork(model, samples, variables, (input) => ({ images: network.predict(input) as Tensor }));
 }
 
 /** Compiles it in training mode: noise and weights to the batch statistics of its batch normalizations. */
@@ -74,8 +88,8 @@ function compileStatistics(model: Model): Uint8Array {
     throw new GantryError('E_CONFIG', `${network.name} has dropout: its statistics cannot be recalibrated`);
   }
   const variables = variablesOf(network, true);
-  return compileNetwork(model, RECALIBRATION_BATCH, variables, (noise) => {
-    return applyInTraining(network, noise, {}).statistics;
+  return compileNetwork(model, RECALIBRATION_BATCH, variables, (input) => {
+    return applyInTraining(network, input, {}).statistics;
   });
 }
 
@@ -83,11 +97,15 @@ function compileNetwork(
   model: Model,
   samples: number,
   variables: readonly ModelVariable[],
-  fn: (noise: Tensor) => Record<string, Tensor>,
+  fn: (input: Tensor) => Record<string, Tensor>,
 ): Uint8Array {
   const { noiseShape } = previewOf(model);
-  return compile(({ noise }) => fn(noise as Tensor), {
-    inputs: { noise: { shape: [samples, ...noiseShape] } },
+  const { classes } = model;
+  return compile(({ noise, labels }) => fn(conditioned(noise as Tensor, labels)), {
+    inputs: {
+      noise: { shape: [samples, ...noiseShape] },
+      ...(classes !== undefined && { labels: { shape: [samples, classes] } }),
+    },
     variables: Object.fromEntries(variables.map(({ name, variable }) => [name, variable])),
   }).onnx;
 }
