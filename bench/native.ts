@@ -4,6 +4,7 @@
  *
  *     npm run bench:native                  thirty runs, seconds; writes bench/results/native.json
  *     npm run bench:native -- --rounds 100  so many instead
+ *     npm run bench:native -- --model peers/colour-dcgan.ts  a model beside this file instead; writes nothing
  */
 import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
@@ -20,8 +21,8 @@ import {
   sampleBytes,
   viewOf,
 } from '@gantry/core';
-import { manifestOf } from '@gantry/core/tfjs';
-import { dcgan } from '@gantry/models';
+import { manifestOf, type Model } from '@gantry/core/tfjs';
+import { dcgan, type Gan } from '@gantry/models';
 import * as tf from '@tensorflow/tfjs-core';
 import { roundsOf } from './support/contest.ts';
 
@@ -43,16 +44,22 @@ interface Part {
   readonly gflop: number;
 }
 
+/** @param file defines it, as `gantry train --model` takes it */
+async function ownModel(file: string): Promise<Model> {
+  const { default: gan } = (await import(new URL(file, import.meta.url).href)) as { default: Gan };
+  return gan.model('own');
+}
+
 /** What one step of the program does. */
 interface StepKind {
   readonly part: number;
   readonly gflop: number;
 }
 
-const { values: flags } = parseArgs({ options: { rounds: { type: 'string' } } });
+const { values: flags } = parseArgs({ options: { rounds: { type: 'string' }, model: { type: 'string' } } });
 const rounds = roundsOf(flags.rounds, 30);
 const machine = describeMachine();
-const model = dcgan();
+const model = flags.model === undefined ? dcgan() : await ownModel(flags.model);
 const manifest = manifestOf(model);
 const phase = phaseAt(manifest, 0);
 const leaf = contributionParts(newContribution(manifest, phase), manifest, phase);
@@ -168,5 +175,7 @@ console.log(
     ],
   ),
 );
-const file = new URL('results/native.json', import.meta.url);
-writeFileSync(file, `${JSON.stringify({ machine, rounds, peakGflops: peak, parts, total }, undefined, 2)}\n`);
+if (flags.model === undefined) {
+  const file = new URL('results/native.json', import.meta.url);
+  writeFileSync(file, `${JSON.stringify({ machine, rounds, peakGflops: peak, parts, total }, undefined, 2)}\n`);
+}
