@@ -4,8 +4,8 @@ import { batchNorm, conv, convTranspose, dropout, leakyRelu, logit, project } fr
 import { crossEntropy } from './losses.ts';
 import { onePassStep } from './one-pass.ts';
 
-const IMAGE_SHAPE = [28, 28, 1];
-const NOISE_SIZE = 100;
+export const IMAGE_SHAPE = [28, 28, 1];
+export const NOISE_SIZE = 100;
 
 /**
  * The DCGAN of the Keras tutorial (https://www.tensorflow.org/tutorials/generative/dcgan) with Keras' defaults: noise [B,100] →
@@ -14,7 +14,7 @@ const NOISE_SIZE = 100;
 export function dcgan(): Model {
   return {
     name: 'dcgan',
-    networks: { generator: generator(), discriminator: discriminator() },
+    networks: tutorialNetworks(),
     data: { images: IMAGE_SHAPE },
     draws: { noise: { from: 'normal', shape: [NOISE_SIZE] } },
     phases: [onePassStep(crossEntropy)],
@@ -22,11 +22,19 @@ export function dcgan(): Model {
   };
 }
 
-function generator(): layers.Sequential {
+/**
+ * The tutorial's networks.
+ * @param classes how many numbers of a label stand beside the noise, and maps of it beside the channels of an image; 0: no labels
+ */
+export function tutorialNetworks(classes = 0): Model['networks'] {
+  return { generator: generator(NOISE_SIZE + classes), discriminator: discriminator(1 + classes) };
+}
+
+function generator(inputs: number): layers.Sequential {
   return layers.sequential({
     name: 'generator',
     layers: [
-      project(7 * 7 * 256, NOISE_SIZE),
+      project(7 * 7 * 256, inputs),
       batchNorm('bn0'),
       leakyRelu(),
       layers.layers.reshape({ targetShape: [7, 7, 256] }),
@@ -41,11 +49,11 @@ function generator(): layers.Sequential {
   });
 }
 
-function discriminator(): layers.Sequential {
+function discriminator(channels: number): layers.Sequential {
   return layers.sequential({
     name: 'discriminator',
     layers: [
-      conv('conv1', 64, IMAGE_SHAPE), // [14,14,64]
+      conv('conv1', 64, [28, 28, channels]), // [14,14,64]
       leakyRelu(),
       dropout('dropout1'),
       conv('conv2', 128), // [7,7,128]
