@@ -5,6 +5,6 @@ export { checksumBegin, checksumEnd, checksumStripes } from './checksum';
 export { addScaled, addScaledToRoots, differences, differencesOfRoots, roots, squares } from './differences';
 export { keepMask } from './dropout';
 export { sgd, sgdMomentum } from './sgd';
-export { pushLeaf, sumOfLeaves } from './tree';
+export { LEAF_BYTES, LEAVES, sumInt8 } from './tree';
 export { add, allWithin, sumOfSquares } from './vectors';
 export { decodeBfloat16, decodeInt8, encodeBfloat16, encodeInt8, encodeInt8Stochastic } from './wire';

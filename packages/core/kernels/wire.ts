@@ -5,17 +5,17 @@ import { encrypt } from './philox';
 // exact where they matter. WebAssembly leaves the bits of a product that is NaN open, so no NaN is ever computed.
 
 /** Numbers that share an exponent. */
-const BLOCK: usize = 256;
+export const BLOCK: usize = 256;
 /** Where in B the exponents of int8 begin, behind a byte for each number of A. */
 const EXPONENTS: usize = B + <usize>(BLOCK_BYTES >> 2);
 
-const MIN_EXPONENT: i32 = -126;
-const MAX_EXPONENT: i32 = 120;
+export const MIN_EXPONENT: i32 = -126;
+export const MAX_EXPONENT: i32 = 120;
 /** The exponent of a block that holds what int8 cannot represent. */
 const UNUSABLE: i32 = 127;
 /** The bits of 127·2^120. */
 const LARGEST: i32 = 0x7efe0000;
-const NAN_BITS: i32 = 0x7fc00000;
+export const NAN_BITS: i32 = 0x7fc00000;
 const FLOAT_BIAS: i32 = 127;
 
 /** Random bits of a number that is rounded stochastically, and one for the half that is added to them. */
@@ -131,7 +131,7 @@ function exponentOf(from: usize): i32 {
 }
 
 /** 2^exponent in all lanes. @param exponent −126 … 127 */
-function powerOfTwo(exponent: i32): v128 {
+export function powerOfTwo(exponent: i32): v128 {
   return i32x4.splat((exponent + FLOAT_BIAS) << 23);
 }
 

@@ -52,17 +52,21 @@ export function assign(
 
 const isDoubtful = ({ nonFiniteAt }: UnitState): boolean => nonFiniteAt.length > 0;
 
-/** How many of the shards each worker gets. */
+/** How many of the shards each worker gets: each goes to who is done first then, of equal ones to the first. */
 function shareOut(entries: readonly RegisteredWorker[], shards: readonly UnitState[]): Map<RegisteredWorker, number> {
   const counts = new Map<RegisteredWorker, number>();
-  const samples = new Map<RegisteredWorker, number>();
+  const [first] = shards;
+  if (!first) return counts;
+  const loads = entries.map((entry) => ({ entry, samples: entry.samplesToCompute(first.work.round) }));
   for (const shard of shards) {
-    const withIt = (entry: RegisteredWorker) => (samples.get(entry) ?? 0) + shard.samples;
-    const finished = (entry: RegisteredWorker) => entry.expectedMs(shard.work.round, withIt(entry));
-    const [entry] = entries.toSorted((a, b) => finished(a) - finished(b));
-    if (!entry) break;
-    counts.set(entry, (counts.get(entry) ?? 0) + 1);
-    samples.set(entry, withIt(entry));
+    let [soonest, soonestMs] = [loads[0], Infinity];
+    for (const load of loads) {
+      const ms = load.entry.msFor(load.samples + shard.samples);
+      if (ms < soonestMs) [soonest, soonestMs] = [load, ms];
+    }
+    if (!soonest) break;
+    counts.set(soonest.entry, (counts.get(soonest.entry) ?? 0) + 1);
+    soonest.samples += shard.samples;
   }
   return counts;
 }
@@ -79,13 +83,14 @@ export function findTheft(
   thief: RegisteredWorker,
   round: number,
 ): { victim: RegisteredWorker; shard: UnitState } | undefined {
-  const expectedMs = (victim: RegisteredWorker) => (victim.isLate ? Infinity : victim.expectedMs(round));
-  for (const victim of [...workers].toSorted((a, b) => (expectedMs(b) < expectedMs(a) ? -1 : 1))) {
+  const candidates = [...workers].flatMap((victim) => {
     const shard = victim.heldOf(round).findLast(({ startedMs }) => startedMs === undefined)?.shard;
-    if (!shard || victim === thief || !shard.isNewTo(thief) || shard.wasNonFiniteAt(thief.link)) continue;
-    if (thief.expectedMs(round, shard.samples) < expectedMs(victim)) return { victim, shard };
-  }
-  return undefined;
+    if (!shard || victim === thief || !shard.isNewTo(thief) || shard.wasNonFiniteAt(thief.link)) return [];
+    return [{ victim, shard, expectedMs: victim.isLate ? Infinity : victim.expectedMs(round) }];
+  });
+  return candidates
+    .toSorted((a, b) => (b.expectedMs < a.expectedMs ? -1 : 1))
+    .find(({ shard, expectedMs }) => thief.expectedMs(round, shard.samples) < expectedMs);
 }
 
 /** A shard that its holder has been at for too long. */

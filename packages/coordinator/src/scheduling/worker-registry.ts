@@ -208,13 +208,19 @@ export class RegisteredWorker implements Holder {
     for (const held of this.toCompute(round).slice(0, this.link.slots)) held.startedMs ??= now;
   }
 
+  /** Of a round, what it holds and has not computed. */
+  samplesToCompute(round: number): number {
+    return this.toCompute(round).reduce((sum, { shard, progress }) => sum + shard.samples - (progress?.samples ?? 0), 0);
+  }
+
+  /** Expected time for so many samples, in ms. */
+  msFor(samples: number): number {
+    return (samples * this.msPerSample) / this.link.slots;
+  }
+
   /** Expected time until it has computed all that it has to compute of a round and `samples` more, in ms. */
   expectedMs(round: number, samples = 0): number {
-    const held = this.toCompute(round).reduce(
-      (sum, { shard, progress }) => sum + shard.samples - (progress?.samples ?? 0),
-      0,
-    );
-    return ((held + samples) * this.msPerSample) / this.link.slots;
+    return this.msFor(this.samplesToCompute(round) + samples);
   }
 }
 

@@ -8,9 +8,9 @@ interface Exports {
   readonly B: WebAssembly.Global<'i32'>;
   readonly C: WebAssembly.Global<'i32'>;
   readonly D: WebAssembly.Global<'i32'>;
+  readonly LEAF_BYTES: WebAssembly.Global<'i32'>;
+  readonly LEAVES: WebAssembly.Global<'i32'>;
   add(length: number): void;
-  pushLeaf(length: number, index: number): void;
-  sumOfLeaves(length: number, count: number): void;
   checksumBegin(): void;
   checksumStripes(length: number): void;
   checksumEnd(begin: number, length: number, total: number): bigint;
@@ -47,6 +47,7 @@ interface Exports {
     seedHigh: number,
   ): void;
   decodeInt8(blocks: number): void;
+  sumInt8(blocks: number, count: number): void;
   encodeBfloat16(length: number): void;
   decodeBfloat16(length: number): void;
 }
@@ -61,7 +62,12 @@ interface Kernels extends Exports {
   readonly bytes: Uint8Array;
   /** B once more, as bytes: where the numbers of A lie encoded. */
   readonly encoded: Uint8Array;
+  /** Where `sumInt8` reads a leaf: a byte for each number of A, and behind them the exponents. */
+  leaf(index: number): Uint8Array;
 }
+
+/** How many leaves `sumInt8` adds up at once. */
+export const MAX_LEAVES = 8;
 
 /** Made when they are first needed, once in every thread. */
 let made: Kernels | undefined;
@@ -73,7 +79,7 @@ export function kernels(): Kernels {
 function instantiate(): Kernels {
   const wasm = Uint8Array.from(atob(WASM_BASE64), (character) => character.charCodeAt(0));
   const exports = new WebAssembly.Instance(new WebAssembly.Module(wasm)).exports as unknown as Exports;
-  const { memory, BLOCK_BYTES, A, B, C, D } = exports;
+  const { memory, BLOCK_BYTES, A, B, C, D, LEAF_BYTES, LEAVES } = exports;
   const block = ({ value }: WebAssembly.Global<'i32'>) =>
     new Float32Array(memory.buffer, value, BLOCK_BYTES.value / Float32Array.BYTES_PER_ELEMENT);
   return {
@@ -84,6 +90,7 @@ function instantiate(): Kernels {
     d: block(D),
     bytes: new Uint8Array(memory.buffer, A.value, BLOCK_BYTES.value),
     encoded: new Uint8Array(memory.buffer, B.value, BLOCK_BYTES.value),
+    leaf: (index) => new Uint8Array(memory.buffer, LEAVES.value + index * LEAF_BYTES.value, LEAF_BYTES.value),
   };
 }
 

@@ -1,6 +1,7 @@
 import { GantryError } from '../errors.ts';
-import { MAX_ENCODED, sumEncoded, type EncodedVector } from '../wire/encoded-sum.ts';
+import { sumEncoded, type EncodedVector } from '../wire/encoded-sum.ts';
 import { decodeVector } from '../wire/wire.ts';
+import { MAX_LEAVES } from './kernels.ts';
 import { addInPlace } from './vectors.ts';
 
 /** A node of the reduction tree: level 0 holds the shards' leaves; node (level, index) covers leaves index·2^level … */
@@ -33,7 +34,7 @@ export class ReductionTree {
     this.#free = free;
     this.#depth = Math.ceil(Math.log2(leafCount));
     this.#covered = new Uint8Array(leafCount);
-    this.#groupLevel = Math.min(this.#depth, Math.log2(MAX_ENCODED));
+    this.#groupLevel = Math.min(this.#depth, Math.log2(MAX_LEAVES));
   }
 
   /** Number of leaves not covered yet. */

@@ -1,6 +1,6 @@
 import { inBlocks, kernels } from '../numerics/kernels.ts';
-import { LARGEST_GRADIENT, allUsable } from '../numerics/vectors.ts';
-import { decodeInt8Block, int8Bytes, int8IsWithin } from './int8.ts';
+import { LARGEST_GRADIENT, addInPlace, allUsable } from '../numerics/vectors.ts';
+import { INT8_BLOCK, copyInt8Block, int8Bytes, int8IsWithin } from './int8.ts';
 import { decodeVector, restBegin } from './wire.ts';
 
 /** A vector as int8 has it, see `encodeVector`. */
@@ -21,37 +21,31 @@ export function allUsableEncoded({ bytes, length, compact }: EncodedVector): boo
   return allUsable(decodeVector('int8', bytes, length, compact));
 }
 
-/** How many vectors `sumEncoded` takes: more of them would need more memory that is near. */
-export const MAX_ENCODED = 8;
-
 /**
- * The sum of some leaves along the tree over them, bit for bit that of the decoded ones: each is decoded in passing,
- * which takes a
- * fraction of the time that one vector after the other takes.
- * @param leaves of one shape, in order; `MAX_ENCODED` at most
+ * The sum of some leaves along the tree over them, bit for bit that of the decoded ones: all are decoded in passing,
+ * which takes a fraction of the time that one vector after the other takes.
+ * @param leaves of one shape, in order; `MAX_LEAVES` at most
  * @param into as long as they are, overwritten
  */
 export function sumEncoded(leaves: readonly EncodedVector[], into: Float32Array): void {
   const kernel = kernels();
-  const sumBlock = (length: number, begin: number, load: (leaf: EncodedVector) => void) => {
-    leaves.forEach((leaf, i) => {
-      load(leaf);
-      kernel.pushLeaf(length, i);
-    });
-    kernel.sumOfLeaves(length, leaves.length);
-    into.set(kernel.a.subarray(0, length), begin);
-  };
-  const { length, compact } = leaves[0] ?? { length: 0, compact: 0 };
+  const { compact } = leaves[0] ?? { compact: 0 };
   inBlocks(compact, (begin, end) => {
-    sumBlock(end - begin, begin, ({ bytes }) => decodeInt8Block(bytes, compact, begin, end));
+    leaves.forEach(({ bytes }, i) => copyInt8Block(bytes, compact, begin, end, kernel.leaf(i)));
+    kernel.sumInt8(Math.ceil((end - begin) / INT8_BLOCK), leaves.length);
+    into.set(kernel.a.subarray(0, end - begin), begin);
   });
-  const rests = new Map(leaves.map((leaf) => [leaf, restOf(leaf)]));
-  inBlocks(length - compact, (begin, end) => {
-    sumBlock(end - begin, compact + begin, (leaf) => {
-      const rest = rests.get(leaf);
-      if (rest) kernel.a.set(rest.subarray(begin, end));
-    });
-  });
+  into.set(sumAlongTree(leaves.map(restOf)), compact);
+}
+
+/** @param leaves one at least */
+function sumAlongTree(leaves: readonly Float32Array[]): Float32Array {
+  const [leaf = new Float32Array()] = leaves;
+  if (leaves.length === 1) return leaf.slice();
+  const half = 2 ** Math.ceil(Math.log2(leaves.length) - 1);
+  const sum = sumAlongTree(leaves.slice(0, half));
+  addInPlace(sum, sumAlongTree(leaves.slice(half)));
+  return sum;
 }
 
 /** What is not rounded. */

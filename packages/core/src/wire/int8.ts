@@ -2,7 +2,7 @@ import { inBlocks, kernels } from '../numerics/kernels.ts';
 import { Stream, keyHigh } from '../numerics/random.ts';
 
 /** Numbers that share an exponent. */
-const BLOCK = 256;
+export const INT8_BLOCK = 256;
 /** The smallest one; what is below stands for NaN. */
 const MIN_EXPONENT = -126;
 /** Numbers whose random bits are one Philox block. */
@@ -25,7 +25,7 @@ export type Rounding =
 
 /** Bytes of `count` numbers: one each, and an exponent for each block. */
 export function int8Bytes(count: number): number {
-  return count + Math.ceil(count / BLOCK);
+  return count + Math.ceil(count / INT8_BLOCK);
 }
 
 /**
@@ -38,9 +38,9 @@ export function encodeInt8(numbers: Float32Array, rounding: Rounding, into: Uint
   const kernel = kernels();
   inBlocks(numbers.length, (begin, end) => {
     const length = end - begin;
-    const blocks = Math.ceil(length / BLOCK);
+    const blocks = Math.ceil(length / INT8_BLOCK);
     kernel.a.set(numbers.subarray(begin, end));
-    kernel.a.fill(0, length, blocks * BLOCK);
+    kernel.a.fill(0, length, blocks * INT8_BLOCK);
     if (rounding === 'nearest') {
       kernel.encodeInt8(blocks);
     } else {
@@ -49,7 +49,7 @@ export function encodeInt8(numbers: Float32Array, rounding: Rounding, into: Uint
       kernel.encodeInt8Stochastic(blocks, first, replica, round, Stream.rounding, seed, keyHigh(seed));
     }
     into.set(kernel.encoded.subarray(0, length), begin);
-    into.set(kernel.encoded.subarray(kernel.a.length, kernel.a.length + blocks), numbers.length + begin / BLOCK);
+    into.set(kernel.encoded.subarray(kernel.a.length, kernel.a.length + blocks), numbers.length + begin / INT8_BLOCK);
   });
 }
 
@@ -61,19 +61,21 @@ export function encodeInt8(numbers: Float32Array, rounding: Rounding, into: Uint
 export function decodeInt8(bytes: Uint8Array, into: Float32Array): void {
   const kernel = kernels();
   inBlocks(into.length, (begin, end) => {
-    decodeInt8Block(bytes, into.length, begin, end);
+    copyInt8Block(bytes, into.length, begin, end, kernel.encoded);
+    kernel.decodeInt8(Math.ceil((end - begin) / INT8_BLOCK));
     into.set(kernel.a.subarray(0, end - begin), begin);
   });
 }
 
-/** Decodes a block of `inBlocks` to the kernels' memory. @param count of all numbers */
-export function decodeInt8Block(bytes: Uint8Array, count: number, begin: number, end: number): void {
-  const kernel = kernels();
-  const blocks = Math.ceil((end - begin) / BLOCK);
-  const exponents = count + begin / BLOCK;
-  kernel.encoded.set(bytes.subarray(begin, end));
-  kernel.encoded.set(bytes.subarray(exponents, exponents + blocks), kernel.a.length);
-  kernel.decodeInt8(blocks);
+/**
+ * Copies what stands for a block of `inBlocks` to where a kernel reads it.
+ * @param count of all numbers
+ * @param into the exponents come behind as many bytes as a block has numbers
+ */
+export function copyInt8Block(bytes: Uint8Array, count: number, begin: number, end: number, into: Uint8Array): void {
+  const exponents = count + begin / INT8_BLOCK;
+  into.set(bytes.subarray(begin, end));
+  into.set(bytes.subarray(exponents, exponents + Math.ceil((end - begin) / INT8_BLOCK)), kernels().a.length);
 }
 
 /** Whether exponents alone show that no number is beyond ±128·2^`most`, nor NaN. @param count of all numbers */
