@@ -84,7 +84,7 @@ export function findTheft(
   round: number,
 ): { victim: RegisteredWorker; shard: UnitState } | undefined {
   const candidates = [...workers].flatMap((victim) => {
-    const shard = victim.heldOf(round).findLast(({ startedMs }) => startedMs === undefined)?.shard;
+    const shard = victim.lastUnbegun(round);
     if (!shard || victim === thief || !shard.isNewTo(thief) || shard.wasNonFiniteAt(thief.link)) return [];
     return [{ victim, shard, expectedMs: victim.isLate ? Infinity : victim.expectedMs(round) }];
   });

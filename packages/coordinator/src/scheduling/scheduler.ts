@@ -475,7 +475,11 @@ export class Scheduler {
       const free = current.shards.filter(({ isFree }) => isFree);
       for (const [entry, shards] of assign(entries, free)) for (const shard of shards) this.#give(entry, shard);
       for (const shard of current.shards) if (shard.lacksSecond) this.#court.giveSecond(current, shard, entries);
-      for (const entry of entries) this.#steal(entry, current.round);
+      const { round } = current;
+      // Among many workers, looking for each of them would take longer than receiving an answer.
+      if ([...this.#registry.values()].some((victim) => victim.lastUnbegun(round))) {
+        for (const entry of entries) this.#steal(entry, round);
+      }
       this.#probation.give(current.shards);
     }
     for (const entry of entries) {

@@ -119,6 +119,11 @@ export class RegisteredWorker implements Holder {
     return this.#held.filter(({ shard }) => shard.work.round === round);
   }
 
+  /** The last shard of a round that it has not come to. */
+  lastUnbegun(round: number): UnitState | undefined {
+    return this.#held.findLast(({ shard, startedMs }) => startedMs === undefined && shard.work.round === round)?.shard;
+  }
+
   get heldShards(): readonly UnitState[] {
     return this.#held.map(({ shard }) => shard);
   }

@@ -81,5 +81,6 @@ export function copyInt8Block(bytes: Uint8Array, count: number, begin: number, e
 /** Whether exponents alone show that no number is beyond ±128·2^`most`, nor NaN. @param count of all numbers */
 export function int8IsWithin(bytes: Uint8Array, count: number, most: number): boolean {
   const exponents = new Int8Array(bytes.buffer, bytes.byteOffset + count, int8Bytes(count) - count);
-  return exponents.every((exponent) => exponent >= MIN_EXPONENT && exponent <= most);
+  for (const exponent of exponents) if (exponent < MIN_EXPONENT || exponent > most) return false;
+  return true;
 }
