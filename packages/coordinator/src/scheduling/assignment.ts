@@ -59,14 +59,14 @@ function shareOut(entries: readonly RegisteredWorker[], shards: readonly UnitSta
   if (!first) return counts;
   const loads = entries.map((entry) => ({ entry, samples: entry.samplesToCompute(first.work.round) }));
   for (const shard of shards) {
-    let [soonest, soonestMs] = [loads[0], Infinity];
+    let [least, leastMs] = [loads[0], Infinity];
     for (const load of loads) {
       const ms = load.entry.msFor(load.samples + shard.samples);
-      if (ms < soonestMs) [soonest, soonestMs] = [load, ms];
+      if (ms < leastMs) [least, leastMs] = [load, ms];
     }
-    if (!soonest) break;
-    counts.set(soonest.entry, (counts.get(soonest.entry) ?? 0) + 1);
-    soonest.samples += shard.samples;
+    if (!least) break;
+    counts.set(least.entry, (counts.get(least.entry) ?? 0) + 1);
+    least.samples += shard.samples;
   }
   return counts;
 }

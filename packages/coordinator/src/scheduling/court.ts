@@ -83,7 +83,7 @@ export class Court {
   /** An answer counts though nothing confirms it. */
   trust(current: RoundInProgress, shard: UnitState, opinion: Opinion): void {
     const { audit } = this.#options;
-    audit?.trusted(opinion.worker.link.identity, { round: current.round, step: stepOf(shard) - 1 });
+    audit?.trusted(opinion.worker.link.identity, { round: current.round, step: shard.firstStep - 1 });
     this.#count(current, shard, opinion);
   }
 
@@ -250,7 +250,7 @@ export class Court {
     const { audit, onEvent } = this.#options;
     const current = this.#options.current();
     const { round, index } = shard.work;
-    const step = stepOf(shard);
+    const step = shard.firstStep;
     const unconfirmed = audit?.unconfirmedSince(identity);
     const since = unconfirmed && unconfirmed.round < round ? unconfirmed : { round, step: step - 1 };
     const cause = `its answer to shard ${index} of step ${step} is not what ${other.name} computed`;
@@ -272,10 +272,5 @@ export class Court {
 
 function diverged(shard: UnitState, workers: readonly string[]): GantryError {
   const found = `${workers.join(' and ')} found gradients that are not finite`;
-  return new GantryError('E_DIVERGED', `training diverged in step ${stepOf(shard)}: ${found}`);
-}
-
-/** The step of a shard, or the first one of a unit of local steps, from 1, as people count. */
-function stepOf({ work }: UnitState): number {
-  return (work.batches[0]?.step ?? 0) + 1;
+  return new GantryError('E_DIVERGED', `training diverged in step ${shard.firstStep}: ${found}`);
 }

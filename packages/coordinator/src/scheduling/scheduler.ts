@@ -1,11 +1,12 @@
 import { GantryError, LARGEST_GRADIENT, type PlannedUnit, type RunEvent } from '@gantry/core';
 import { isUsable, opinionOf } from './answers.ts';
 import { Arrivals } from './arrivals.ts';
-import { assign, describeStalls, findLate, findTheft, freeFor, isAvailable, needsAnother } from './assignment.ts';
+import { describeStalls } from './assignment.ts';
 import { Audit, TaintedError, type Taint } from './audit.ts';
 import type { AuditOptions } from './audit-options.ts';
 import { ClassNames, type ClaimedClass } from './class-names.ts';
 import { Court } from './court.ts';
+import { Distribution } from './distribution.ts';
 import type { PublishedWeights } from './published-weights.ts';
 import { Quarantine } from './quarantine.ts';
 import type { Referee } from './referee.ts';
@@ -52,11 +53,10 @@ export class Scheduler {
   readonly #audit: Audit | undefined;
   readonly #court: Court;
   readonly #probation: Probation;
+  readonly #distribution: Distribution;
   #current: RoundInProgress | undefined;
   /** Rounds begun. */
   #round = 0;
-  /** Shards of the round after the current one: given to idle workers ahead, so that they prepare the inputs. */
-  #ahead: readonly UnitState[] = [];
   /** Memory of sums, used again with every round; the last result's is in use until the next one begins. */
   readonly #freeVectors: Float32Array[] = [];
   #root: Float32Array | undefined;
@@ -86,10 +86,19 @@ export class Scheduler {
       onEvent,
       current: () => this.#current,
       accept: (...accepted) => this.#accept(...accepted),
-      give: (entry, shard) => this.#give(entry, shard),
+      give: (entry, shard) => this.#distribution.give(entry, shard),
       invalid: (entry, error) => this.#invalid(entry, error),
       expel: (identity, error) => this.#expel(identity, error),
-      distribute: () => this.#distribute(),
+      distribute: () => this.#distribution.distribute(),
+    });
+    this.#distribution = new Distribution({
+      registry: this.#registry,
+      pace: this.#pace,
+      probation: this.#probation,
+      court: this.#court,
+      isAudited: audit !== undefined,
+      onEvent,
+      current: () => this.#current,
     });
   }
 
@@ -141,7 +150,7 @@ export class Scheduler {
       if (isFirst) this.#current.progressed();
       link.setWeights(this.#current.weights);
     }
-    this.#distribute();
+    this.#distribution.distribute();
   }
 
   /** A worker is gone; what it held goes to others. */
@@ -151,8 +160,8 @@ export class Scheduler {
     this.#registry.remove(entry, { state, cause });
     this.#probation.leave(entry);
     this.#event({ type: 'left', worker: link.name, cause });
-    this.#release(entry, entry.heldShards, cause);
-    this.#distribute();
+    this.#distribution.release(entry, entry.heldShards, cause);
+    this.#distribution.distribute();
   }
 
   /** Sends a worker away for good, at a user's wish. @returns whether there is such a worker */
@@ -172,7 +181,7 @@ export class Scheduler {
   goBack(): Taint {
     const { taint } = this.#court;
     if (!taint) throw new Error('there is nothing to go back for');
-    this.#ahead = [];
+    this.#distribution.ahead = [];
     for (const link of this.workers) {
       this.leave(link, 'the run goes back');
       link.restart('the run goes back');
@@ -203,9 +212,9 @@ export class Scheduler {
     if (taint) throw new TaintedError(taint.cause);
     if (this.#root) this.#freeVectors.push(this.#root);
     this.#root = undefined;
-    const prepared = this.#ahead;
+    const prepared = this.#distribution.ahead;
     const stateOf = (work: PlannedUnit) => new UnitState(work, this.#audit?.picks(work));
-    this.#ahead = ahead.map(stateOf);
+    this.#distribution.ahead = ahead.map(stateOf);
     this.#round = weights.round;
     const states = shards.map((work) => prepared.find((shard) => sameShard(shard.work, work)) ?? stateOf(work));
     const current = new RoundInProgress(weights, states, this.#freeVectors, this.#audit !== undefined);
@@ -222,11 +231,10 @@ export class Scheduler {
         entry.beginRound(this.#pace.medianMsPerSample);
         // Who is late has to answer from the weights that it has.
         if (!entry.isLate && !this.#probation.isTrying(entry)) entry.link.setWeights(weights);
-        if (entry.isLate) this.#spare(entry, weights.round, 'it is late with a shard of an earlier round');
-        else if (entry.link.isBehind())
-          this.#spare(entry, weights.round, 'it is still receiving the weights of an earlier round');
+        const cause = hindrance(entry);
+        if (cause) this.#distribution.spare(entry, weights.round, cause);
       }
-      this.#distribute();
+      this.#distribution.distribute();
       const result = await current.result;
       this.#root = result.root;
       return result;
@@ -240,7 +248,7 @@ export class Scheduler {
 
   /** The weights of the round are on their last way to a worker that was behind. */
   caughtUp(link: WorkerLink): void {
-    if (this.#registry.get(link)) this.#distribute();
+    if (this.#registry.get(link)) this.#distribution.distribute();
   }
 
   /** A worker has computed a shard that it will answer together with others. */
@@ -260,7 +268,7 @@ export class Scheduler {
     if (!shard) return;
     this.#measure(entry, shard, now);
     current.progressed();
-    this.#distribute();
+    this.#distribution.distribute();
   }
 
   /** A worker has computed some batches of a unit. That it no longer has that unit is not held against it: it may be late news. */
@@ -278,7 +286,8 @@ export class Scheduler {
     // Once for each unit, as where it is answered: one worker that tells much must not say what is usual.
     if (before === 0) this.#pace.record(entry.msPerSample);
     this.#current.progressed();
-    if (entry.heldOf(round).some((held) => held.shard.work.index === index && isAllDone(held))) this.#distribute();
+    const isDone = entry.heldOf(round).some((held) => held.shard.work.index === index && isAllDone(held));
+    if (isDone) this.#distribution.distribute();
   }
 
   /** A worker's answer; one that it should not have sent counts against it. */
@@ -293,7 +302,11 @@ export class Scheduler {
     if (wrong.length > 0) {
       const code = round < this.#round ? 'E_STALE_STEP' : 'E_NOT_ASSIGNED';
       const shards = `shard${wrong.length > 1 ? 's' : ''} ${wrong.slice(0, 4).join(', ')}`;
-      this.#release(entry, this.#heldAmong(entry, round, indices), 'it was in a sum with a shard of someone else');
+      this.#distribution.release(
+        entry,
+        this.#heldAmong(entry, round, indices),
+        'it was in a sum with a shard of someone else',
+      );
       this.#invalid(entry, new GantryError(code, `${link.name} was not given ${shards} of round ${round}`));
     } else if (this.#probation.answered(entry, result)) {
       // It counts for nothing else.
@@ -306,7 +319,7 @@ export class Scheduler {
     }
     // What remains came too late for its round, and that is nobody's fault.
     if (wasLate) this.#bringUpToDate(entry, round);
-    this.#distribute();
+    this.#distribution.distribute();
   }
 
   /** A worker says that something went wrong, where it concerns a shard with this one. */
@@ -316,11 +329,11 @@ export class Scheduler {
     const shard = entry.heldShards.find(({ work }) => work.round === round && work.index === index);
     const wasLate = entry.isLate;
     if (round !== undefined && index !== undefined) entry.answered(round, index);
-    if (shard) this.#release(entry, [shard], error.message);
+    if (shard) this.#distribution.release(entry, [shard], error.message);
     this.#probation.gaveUp(entry, round, index);
     if (wasLate && round !== undefined) this.#bringUpToDate(entry, round);
     this.#invalid(entry, error);
-    this.#distribute();
+    this.#distribution.distribute();
   }
 
   /** A worker broke the protocol, and its connection ends: that counts like an invalid result. */
@@ -364,7 +377,11 @@ export class Scheduler {
       return;
     }
     if (covered) {
-      this.#release(entry, shards, `it was in a sum with shard ${covered.work.index}, which another worker answered`);
+      this.#distribution.release(
+        entry,
+        shards,
+        `it was in a sum with shard ${covered.work.index}, which another worker answered`,
+      );
       return;
     }
     const [shard] = shards;
@@ -426,7 +443,7 @@ export class Scheduler {
 
   /** Does not accept an answer: the shards go to other workers. */
   #refuse(entry: RegisteredWorker, shards: readonly UnitState[], error: GantryError): void {
-    this.#release(entry, shards, error.message);
+    this.#distribution.release(entry, shards, error.message);
     this.#invalid(entry, error);
   }
 
@@ -450,67 +467,6 @@ export class Scheduler {
     }
   }
 
-  /** A worker will not answer shards: they wait for another one. */
-  #release(entry: RegisteredWorker, shards: readonly UnitState[], cause: string): void {
-    for (const shard of shards) {
-      entry.take(shard);
-      if (!shard.requeue()) continue;
-      const { index } = shard.work;
-      this.#event({ type: 'requeued', shard: index, of: stepOf([shard]), worker: entry.link.name, cause });
-    }
-  }
-
-  /** Takes back what a worker was given ahead: it will be long until it has the weights for that. */
-  #spare(entry: RegisteredWorker, round: number, cause: string): void {
-    const shards = entry.heldOf(round).map(({ shard }) => shard);
-    this.#release(entry, shards, cause);
-    for (const { work } of shards) entry.link.cancel(round, work.index);
-  }
-
-  #distribute(): void {
-    const current = this.#current;
-    const entries = this.#probation.ordinary([...this.#registry.values()].filter(isAvailable), current?.shards ?? []);
-    this.#probation.share([...(current?.shards ?? []), ...this.#ahead]);
-    if (current) {
-      const free = current.shards.filter(({ isFree }) => isFree);
-      for (const [entry, shards] of assign(entries, free)) for (const shard of shards) this.#give(entry, shard);
-      for (const shard of current.shards) if (shard.lacksSecond) this.#court.giveSecond(current, shard, entries);
-      const { round } = current;
-      // Among many workers, looking for each of them would take longer than receiving an answer.
-      if ([...this.#registry.values()].some((victim) => victim.lastUnbegun(round))) {
-        for (const entry of entries) this.#steal(entry, round);
-      }
-      this.#probation.give(current.shards);
-    }
-    for (const entry of entries) {
-      while (entry.toCompute().length < entry.link.slots) {
-        const free = this.#ahead.filter(({ holders }) => holders.size === 0);
-        // Who would get none gets one all the same: it has nothing else to do, and its speed would never be measured.
-        const shard = assign(entries, free).get(entry)?.[0] ?? free.at(-1);
-        if (!shard) break;
-        this.#give(entry, shard);
-      }
-      entry.noteStarts(current?.round ?? -1, performance.now());
-    }
-  }
-
-  #give(entry: RegisteredWorker, shard: UnitState): void {
-    entry.give(shard, shard.isShared || this.#audit !== undefined);
-  }
-
-  /** Keeps a worker busy with what others have not begun. */
-  #steal(thief: RegisteredWorker, round: number): void {
-    while (thief.toCompute(round).length < thief.link.slots) {
-      const theft = findTheft(this.#registry.values(), thief, round);
-      if (!theft) return;
-      const { victim, shard } = theft;
-      victim.take(shard);
-      victim.link.cancel(round, shard.work.index);
-      this.#event({ type: 'stolen', shard: shard.work.index, from: victim.link.name, worker: thief.link.name });
-      this.#give(thief, shard);
-    }
-  }
-
   /** Nobody waits for a round any more, nor for the next one. */
   #giveUp(current: RoundInProgress): void {
     for (const entry of this.#registry.values()) {
@@ -526,7 +482,7 @@ export class Scheduler {
     if (signal.aborted && this.#registry.size === 0) {
       current.fail(new GantryError('E_TIMEOUT', 'stopped while there was no worker'));
     }
-    this.#watchLateness(current, performance.now());
+    this.#distribution.watchLateness(current, performance.now());
     if (this.#registry.size > 0) {
       for (const stall of current.takeStalls(() => describeStalls(this.view))) this.#event({ type: 'stall', ...stall });
       return;
@@ -537,46 +493,15 @@ export class Scheduler {
     this.#event({ type: 'waiting', cause, ...(remedy !== undefined && { remedy }) });
   }
 
-  /** Gives what is late to others, too. */
-  #watchLateness(current: RoundInProgress, now: number): void {
-    const workers = [...this.#registry.values()];
-    const usual = this.#pace.medianMsPerSample;
-    const late = [...findLate(workers, current.round, usual, now)];
-    for (const { holder, shard } of late) holder.foundLate(shard);
-    // What they have not begun goes to others.
-    if (late.length > 0) this.#distribute();
-    for (const shard of current.shards) {
-      const [from] = shard.holders;
-      if (!from || shard.accepted || !needsAnother(shard, usual, now)) continue;
-      const helper = this.#probation.helper(workers, (among) => freeFor(shard, among));
-      if (!helper) {
-        if (shard.isHeard) void this.#court.judge(current, shard);
-        continue;
-      }
-      const elapsed = (from.timeOn(shard, now) / 1000).toFixed(1);
-      const expected =
-        usual === undefined ? 'nobody has answered yet' : `${((shard.samples * usual) / 1000).toFixed(1)} s is usual`;
-      this.#event({
-        type: 'duplicated',
-        shard: shard.work.index,
-        from: from.link.name,
-        worker: helper.link.name,
-        cause: `no answer for ${elapsed} s where ${expected}`,
-      });
-      shard.duplicate();
-      this.#give(helper, shard);
-      helper.noteStarts(current.round, now);
-    }
-  }
-
   #event(event: RunEvent): void {
     this.#onEvent(event);
   }
 }
 
-/** The step of shards, from 1, as people count. */
-function stepOf(shards: readonly UnitState[]): number {
-  return (shards[0]?.work.batches[0]?.step ?? 0) + 1;
+/** Why it will be long until a worker has the weights of a round that begins; undefined if it will not. */
+function hindrance({ isLate, link }: RegisteredWorker): string | undefined {
+  if (isLate) return 'it is late with a shard of an earlier round';
+  return link.isBehind() ? 'it is still receiving the weights of an earlier round' : undefined;
 }
 
 function sameShard(a: PlannedUnit, b: PlannedUnit): boolean {

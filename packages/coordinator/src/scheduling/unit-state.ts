@@ -43,6 +43,11 @@ export class UnitState {
     this.samples = samplesIn(work);
   }
 
+  /** The step of a shard, or the first one of a unit of local steps, from 1, as people count. */
+  get firstStep(): number {
+    return (this.work.batches[0]?.step ?? 0) + 1;
+  }
+
   /** Workers that were given it and whose answer is awaited. */
   get holders(): ReadonlySet<Holder> {
     return this.#holders;

@@ -215,7 +215,10 @@ export class RegisteredWorker implements Holder {
 
   /** Of a round, what it holds and has not computed. */
   samplesToCompute(round: number): number {
-    return this.toCompute(round).reduce((sum, { shard, progress }) => sum + shard.samples - (progress?.samples ?? 0), 0);
+    return this.toCompute(round).reduce(
+      (sum, { shard, progress }) => sum + shard.samples - (progress?.samples ?? 0),
+      0,
+    );
   }
 
   /** Expected time for so many samples, in ms. */
