@@ -1,12 +1,11 @@
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
 import type Axe from 'axe-core';
 import { withToken } from '@gantry/cli/bench';
 import type { MetricsLine, WorkLine } from '@gantry/coordinator';
 import { metricOf, type RecordedEvent, type WatchMessage } from '@gantry/core';
-import type { Browser, Locator, Page } from 'playwright-core';
+import type { Browser, Locator, Page, Route } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { DEFAULT_ENGINE } from './support/c-compiler.ts';
 import { chromiumExists, launchChromium, listenTo } from './support/chromium.ts';
@@ -164,15 +163,17 @@ describe.skipIf(!hasChromium)(`the dashboard${note}`, () => {
     expect(await saved('Download PNG')).toEqual({ name: 'run-epoch-0000.png', bytes: files('epoch-0000.png') });
     const gif = await saved('Download GIF');
     expect([gif.name, gif.bytes.subarray(0, 6).toString()]).toEqual(['run.gif', 'GIF89a']);
-    // Also where pictures take longer than one of them is shown.
-    await page.route('**/api/samples/*.png', async (route) => {
-      await delay(500);
-      await route.continue();
-    });
+    // Also where a picture takes longer than one of them is shown: none is passed over.
+    const asked = new Promise<Route>((resolve) => void page.route('**/api/samples/*.png', resolve, { times: 1 }));
+    await page.clock.install();
     await page.getByRole('button', { name: 'Play' }).click();
+    const picture = await asked;
+    const awaited = await epoch.inputValue();
+    await page.clock.runFor(60_000);
+    expect(await epoch.inputValue()).toBe(awaited);
+    await picture.continue();
     await page.getByAltText(/Sixteen generated pictures, after epoch 1\b/).waitFor();
     await page.getByRole('button', { name: 'Halt' }).click();
-    await page.unrouteAll({ behavior: 'wait' });
     await epoch.press('End');
     await page.getByAltText(/the newest/).waitFor();
   });
