@@ -39,7 +39,13 @@ export function Dashboard({ view, link, api }: { view: ShownRun; link: Link; api
         <Quality evaluations={evaluations} />
         <Curves metrics={metrics} reports={run.reports} evaluations={evaluations} unit={unit} api={api} />
         <Workers workers={workers} unit={unit} ask={ask} />
-        <Timeline steps={timeline} localSteps={run.localSteps} stepsPerEpoch={run.stepsPerEpoch} />
+        <Timeline
+          steps={timeline}
+          unit={unit}
+          localSteps={run.localSteps}
+          localStepsFrom={run.localStepsFrom}
+          stepsPerEpoch={run.stepsPerEpoch}
+        />
         <Events events={events} />
         <Attach join={run.join} api={api} hasEnded={hasEnded(run.state)} />
         <Reproducibility run={run} workers={workers} events={events} />

@@ -5,6 +5,7 @@ import { firstSteps, progressOf, secondsLeft, underWay, unitOf } from './rounds.
 const run = (parts: Partial<WatchedRun>) =>
   ({
     localSteps: 32,
+    localStepsFrom: 1,
     stepsPerEpoch: 100,
     step: 64,
     totalSteps: 1000,
@@ -36,7 +37,8 @@ describe('the rounds of the timeline', () => {
       [7, 7],
       [8, 8],
     ]);
-    expect(ranges([99, 100, 132]).slice(1)).toEqual([
+    expect(ranges([99, 100, 132], { localStepsFrom: 2 })).toEqual([
+      [99, 99],
       [100, 100],
       [101, 132],
     ]);
@@ -59,6 +61,9 @@ describe('the round under way', () => {
     expect(underWay(run({}))).toEqual({ done: 0, of: 32 });
     expect(underWay(run({ localSteps: 1, stepsUnderWay: 1 }))).toEqual({ done: 0, of: 1 });
     expect([run({}), run({ localSteps: 1 })].map(unitOf)).toEqual(['round', 'step']);
+    const soon = { localStepsFrom: 2, stepsUnderWay: 0.5 };
+    expect(underWay(run({ ...soon, step: 99 }))).toEqual({ done: 0, of: 1 });
+    expect([run({ ...soon, step: 99 }), run({ ...soon, step: 100 })].map(unitOf)).toEqual(['step', 'round']);
   });
 
   it('moves the progress and the time left', () => {

@@ -4,22 +4,29 @@ import type { WatchedRun, WatchedStep } from '@gantry/core';
 /** What people call the time between two exchanges. */
 export type Unit = 'step' | 'round';
 
-export function unitOf({ localSteps }: Pick<WatchedRun, 'localSteps'>): Unit {
-  return localSteps > 1 ? 'round' : 'step';
+type Rounds = Pick<WatchedRun, 'localSteps' | 'localStepsFrom' | 'stepsPerEpoch'>;
+
+/** Steps of a round at most, where so many are done: epochs before local steps exchange in each step. */
+function longest({ localSteps, localStepsFrom, stepsPerEpoch }: Rounds, step: number): number {
+  return 1 + Math.floor(step / stepsPerEpoch) < localStepsFrom ? 1 : localSteps;
 }
 
-type Rounds = Pick<WatchedRun, 'localSteps' | 'stepsPerEpoch'>;
+/** What the run exchanges in now. */
+export function unitOf(run: Rounds & Pick<WatchedRun, 'step'>): Unit {
+  return longest(run, run.step) > 1 ? 'round' : 'step';
+}
 
 /**
  * The first step of each entry of the timeline, whose own is the last one. A round begins where the one before ended; where
  * that one is not known, it is taken to be as long as it may be.
  */
-export function firstSteps(timeline: readonly WatchedStep[], { localSteps, stepsPerEpoch }: Rounds): number[] {
+export function firstSteps(timeline: readonly WatchedStep[], rounds: Rounds): number[] {
+  const { stepsPerEpoch } = rounds;
   return timeline.map(({ step }, i) => {
     const before = timeline[i - 1]?.step ?? 0;
     // A round ends with its epoch, if not earlier.
     const epochBegin = Math.floor((step - 1) / stepsPerEpoch) * stepsPerEpoch;
-    return 1 + Math.max(step - localSteps, epochBegin, before < step ? before : 0);
+    return 1 + Math.max(step - longest(rounds, step - 1), epochBegin, before < step ? before : 0);
   });
 }
 
@@ -32,9 +39,10 @@ export interface UnderWay {
 }
 
 /** The round under way, or else the next one. Nothing is done before there is news of it, and where a round is a step. */
-export function underWay({ localSteps, stepsPerEpoch, step, totalSteps, stepsUnderWay }: WatchedRun): UnderWay {
-  const of = Math.min(localSteps, stepsPerEpoch - (step % stepsPerEpoch), Math.max(1, totalSteps - step));
-  return { done: localSteps > 1 ? Math.min(stepsUnderWay, of) : 0, of };
+export function underWay(run: WatchedRun): UnderWay {
+  const { stepsPerEpoch, step, totalSteps, stepsUnderWay } = run;
+  const of = Math.min(longest(run, step), stepsPerEpoch - (step % stepsPerEpoch), Math.max(1, totalSteps - step));
+  return { done: unitOf(run) === 'round' ? Math.min(stepsUnderWay, of) : 0, of };
 }
 
 /** Steps done, those of the round under way included: not a whole number. */

@@ -266,6 +266,7 @@ export class RunWatch {
       shardSize: plan.shardSize,
       seed: config.seed,
       localSteps: config.localSteps,
+      localStepsFrom: config.localStepsFrom,
       wire: config.wire,
       stepsUnderWay: stepsUnderWay(this.#parts.scheduler.view),
       reports,

@@ -29,6 +29,8 @@ export interface WatchedRun {
   readonly seed: number;
   /** Steps between two exchanges, from 1. */
   readonly localSteps: number;
+  /** The epoch from which on there are local steps, from 1. */
+  readonly localStepsFrom: number;
   readonly wire: Wire;
   /** Of the steps of the round under way, how many the workers have behind them: not a whole number. 0 where a round is a step. */
   readonly stepsUnderWay: number;

@@ -2,7 +2,7 @@ import type { WatchedRun, WatchedStep } from '@gantry/core';
 import { memo, useMemo } from 'react';
 import { duration, whole } from '../format.ts';
 import { describeLanes, lanesOf, type Lane } from '../lanes.ts';
-import { firstSteps, unitOf } from '../rounds.ts';
+import { firstSteps, type Unit } from '../rounds.ts';
 import { Panel } from './panel.tsx';
 
 const STEPS_SHOWN = 10;
@@ -13,16 +13,19 @@ const BAR_PX = 12;
 /** Who computed which shard when in the last steps or rounds, on one axis of time; a straggler sticks out. */
 export const Timeline = memo(function Timeline({
   steps,
+  unit,
   localSteps,
+  localStepsFrom,
   stepsPerEpoch,
 }: {
   steps: readonly WatchedStep[];
+  unit: Unit;
   localSteps: WatchedRun['localSteps'];
+  localStepsFrom: WatchedRun['localStepsFrom'];
   stepsPerEpoch: WatchedRun['stepsPerEpoch'];
 }) {
   const shown = steps.slice(-STEPS_SHOWN);
-  const firsts = firstSteps(steps, { localSteps, stepsPerEpoch }).slice(-STEPS_SHOWN);
-  const unit = unitOf({ localSteps });
+  const firsts = firstSteps(steps, { localSteps, localStepsFrom, stepsPerEpoch }).slice(-STEPS_SHOWN);
   const lanes = lanesOf(shown);
   const totalMs = shown.reduce((sum, step) => sum + step.totalMs, 0);
   const height = lanes.length * LANE_PX;
