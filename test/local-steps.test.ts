@@ -85,6 +85,19 @@ describe('a run of local steps', () => {
     expect(eventsOf(run).map(({ type }) => type)).not.toContain('lied');
   });
 
+  it.each([
+    ['tiny', TINY, '408'],
+    ['dcgan', [], '88'],
+  ])(
+    'of many units is the same where a thread adds them up as they come, and where audits keep them (%s)',
+    async (...[, model, limit]) => {
+      const many = [...model, '--seed', '7', '--epochs', '1', '--limit', limit, '--batch', '64', '--shard-size', '4'];
+      const inThread = await trainedDigest(...many, ...INT8, '--workers', '1');
+      expect(await trainedDigest(...many, ...INT8, '--workers', '3')).toBe(inThread);
+      expect(await trainedDigest(...many, ...INT8, '--workers', '2', '--audit', '0.1')).toBe(inThread);
+    },
+  );
+
   it('is the same on a worker that keeps no images', async () => {
     const run = join(temporaryDirectory(), 'run');
     const coordinator = new Gantry(['coordinator', '--listen', '127.0.0.1:0', ...RUN, ...INT8, '--run', run]);

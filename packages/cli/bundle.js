@@ -18,6 +18,7 @@ const bundle = await rolldown({
     'coordinator-load': path('./dist/bench/coordinator-load.js'),
     'engine-thread-main': fileURLToPath(import.meta.resolve('@gantry/worker/engine-thread-main')),
     'evaluator-thread-main': fileURLToPath(import.meta.resolve('@gantry/evaluation/evaluator-thread-main')),
+    'sum-thread-main': fileURLToPath(import.meta.resolve('@gantry/coordinator/sum-thread-main')),
     // What model files import, and what loads them.
     library: path('./dist/model-file/library.js'),
     'tfjs-core': path('./dist/model-file/tfjs-core.js'),

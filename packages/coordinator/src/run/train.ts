@@ -8,6 +8,7 @@ import {
   type RunEvent,
   type Samples,
   type Scheme,
+  type TrainConfig,
 } from '@gantry/core';
 import { disposeModel, manifestOf } from '@gantry/core/tfjs';
 import { PictureRenderer } from '@gantry/evaluation';
@@ -32,6 +33,7 @@ import type { AuditOptions } from '../scheduling/audit-options.ts';
 import type { Referee } from '../scheduling/referee.ts';
 import { ClassNames } from '../scheduling/class-names.ts';
 import { Scheduler } from '../scheduling/scheduler.ts';
+import { SumThread } from '../scheduling/sum-thread.ts';
 import { TrainingRun, type RunObserver, type Summary } from './training-run.ts';
 
 export interface TrainOptions extends RunOptions {
@@ -51,6 +53,8 @@ export interface TrainOptions extends RunOptions {
   readonly stopWithinMs?: number | undefined;
 }
 
+/** Units of a round whose contributions are added up in a thread. */
+const MANY_UNITS = 16;
 const STOP_WITHIN_MS = 10_000;
 /** Images of a replica's shard: only 64 was compared with synchronous training. */
 const SMALL_SHARD = 32;
@@ -142,6 +146,8 @@ export async function train(options: TrainOptions): Promise<Summary | undefined>
       classNames,
       startReferee: startReferee && (() => startReferee(refereed, (unit) => loadUnit(unit, samples))),
       audit: options.audit,
+      // Audited contributions are kept apart until all are there.
+      sums: options.audit ? undefined : sumThreadFor(config),
     });
     const control = new RunControl(scheduler, config);
     const reports = reportsIn(config, model);
@@ -234,4 +240,9 @@ export async function train(options: TrainOptions): Promise<Summary | undefined>
       await (hasBegun ? directory.close() : directory.discard());
     }
   }
+}
+
+/** With int8, each unit's contribution travels alone: of many, decoding and adding them is too much for one thread. */
+function sumThreadFor({ wire, batch, shardSize }: TrainConfig): SumThread | undefined {
+  return wire === 'int8' && batch / shardSize >= MANY_UNITS ? new SumThread() : undefined;
 }

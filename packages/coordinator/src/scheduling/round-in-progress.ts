@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
-import { ReductionTree, type GantryError, type TreeNode } from '@gantry/core';
+import type { GantryError, TreeNode } from '@gantry/core';
 import type { Wait } from './arrivals.ts';
 import type { PublishedWeights } from './published-weights.ts';
+import type { RoundSums } from './sum-thread.ts';
 import type { UnitState } from './unit-state.ts';
 import type { ComputedShard, RegisteredWorker } from './worker-registry.ts';
 import type { AcceptedNode, AcceptedWork, RoundResult } from './round-result.ts';
@@ -18,7 +19,7 @@ export class RoundInProgress {
   readonly shards: readonly UnitState[];
   /** Rejects with what `fail` is given. */
   readonly result: Promise<RoundResult>;
-  readonly #tree: ReductionTree;
+  readonly #sums: RoundSums;
   /** Contributions that can be taken back until the last one is there; undefined where they are added as they come. */
   readonly #apart: Apart[] | undefined;
   readonly #free: Float32Array[];
@@ -34,15 +35,22 @@ export class RoundInProgress {
   #reject!: (error: GantryError) => void;
 
   /**
-   * @param free vectors whose memory the sums use
+   * @param sums where contributions are added up
+   * @param free vectors whose memory is used for copies of them
    * @param isApart whether contributions are kept apart until all are there
    */
-  constructor(weights: PublishedWeights, shards: readonly UnitState[], free: Float32Array[], isApart: boolean) {
+  constructor(
+    weights: PublishedWeights,
+    shards: readonly UnitState[],
+    sums: RoundSums,
+    free: Float32Array[],
+    isApart: boolean,
+  ) {
     this.weights = weights;
     this.shards = shards;
     this.#free = free;
     this.#apart = isApart ? [] : undefined;
-    this.#tree = new ReductionTree(shards.length, free);
+    this.#sums = sums;
     this.result = new Promise((resolve, reject) => {
       this.#resolve = resolve;
       this.#reject = reject;
@@ -99,9 +107,6 @@ export class RoundInProgress {
     receivedMs: number,
   ): void {
     const { level, index, encoded, samples, computeMs, waitMs } = result;
-    if (this.#apart) this.#apart.push({ entry, shards, node: { level, index }, sum: result.sum, samples });
-    else if (encoded) this.#tree.addEncoded(index, encoded);
-    else this.#tree.add({ level, index }, result.sum);
     const { name: worker, numericClass, place } = entry.link;
     for (const shard of shards) {
       shard.accept(entry, () => (level === 0 ? hashOf(result.sum) : undefined));
@@ -127,21 +132,25 @@ export class RoundInProgress {
     entry.accepted.samples += samples;
     const totalMs = this.#work.slice(-shards.length).reduce((total, shard) => total + shard.computeMs, 0);
     const { engine, device } = place;
+    // After all else that looks at it.
+    if (this.#apart) this.#apart.push({ entry, shards, node: { level, index }, sum: result.sum, samples });
+    else if (encoded) this.#sums.addEncoded(index, encoded);
+    else this.#sums.add({ level, index }, result.sum);
     this.#nodes.push({ level, index, worker, numericClass, engine, device, samples, computeMs: totalMs });
     this.#reduceMs += performance.now() - receivedMs;
     this.progressed();
     if (!this.isComplete) return;
     for (const apart of this.#apart ?? []) {
-      this.#tree.add(apart.node, apart.sum);
+      this.#sums.add(apart.node, apart.sum);
       this.#free.push(apart.sum);
     }
-    this.#resolve({
-      root: this.#tree.root(),
-      work: this.#work,
-      nodes: this.#nodes,
-      reduceMs: this.#reduceMs,
-      elapsedMs: performance.now() - this.#beginMs,
-    });
+    this.#complete().catch(this.#reject);
+  }
+
+  async #complete(): Promise<void> {
+    const root = await this.#sums.root();
+    const elapsedMs = performance.now() - this.#beginMs;
+    this.#resolve({ root, work: this.#work, nodes: this.#nodes, reduceMs: this.#reduceMs, elapsedMs });
   }
 
   /** Takes back what was accepted of a worker, where contributions are kept apart: the shards wait for another one. */

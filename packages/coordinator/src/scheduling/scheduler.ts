@@ -1,4 +1,4 @@
-import { GantryError, LARGEST_GRADIENT, type PlannedUnit, type RunEvent } from '@gantry/core';
+import { GantryError, LARGEST_GRADIENT, ReductionTree, type PlannedUnit, type RunEvent } from '@gantry/core';
 import { isUsable, opinionOf } from './answers.ts';
 import { Arrivals } from './arrivals.ts';
 import { describeStalls } from './assignment.ts';
@@ -15,6 +15,7 @@ import { RecentPace, WorkerRegistry, isAllDone, type RegisteredWorker } from './
 import type { RoundResult } from './round-result.ts';
 import { RoundInProgress, hashOf } from './round-in-progress.ts';
 import type { SchedulerView } from './scheduler-view.ts';
+import type { SumThread } from './sum-thread.ts';
 import { UnitState } from './unit-state.ts';
 import type { NodeResult, ShardComputed, UnitProgress, WorkerLink } from './worker-link.ts';
 
@@ -34,6 +35,8 @@ export interface SchedulerOptions {
   readonly startReferee?: (() => Promise<Referee>) | undefined;
   /** Absent: workers are believed. */
   readonly audit?: AuditOptions | undefined;
+  /** Absent: contributions are added up as they are received. */
+  readonly sums?: SumThread | undefined;
 }
 
 /**
@@ -51,6 +54,7 @@ export class Scheduler {
   readonly #pace = new RecentPace();
   readonly #onEvent: (event: RunEvent) => void;
   readonly #audit: Audit | undefined;
+  readonly #sums: SumThread | undefined;
   readonly #court: Court;
   readonly #probation: Probation;
   readonly #distribution: Distribution;
@@ -63,9 +67,10 @@ export class Scheduler {
 
   constructor(
     onEvent: (event: RunEvent) => void,
-    { classNames = new ClassNames(), startReferee, audit }: SchedulerOptions = {},
+    { classNames = new ClassNames(), startReferee, audit, sums }: SchedulerOptions = {},
   ) {
     this.#onEvent = onEvent;
+    this.#sums = sums;
     this.classNames = classNames;
     this.quarantine = new Quarantine(onEvent);
     this.#audit = audit && new Audit(audit);
@@ -117,6 +122,7 @@ export class Scheduler {
 
   async dispose(): Promise<void> {
     await this.#court.dispose();
+    await this.#sums?.dispose();
   }
 
   get workers(): readonly WorkerLink[] {
@@ -217,7 +223,9 @@ export class Scheduler {
     this.#distribution.ahead = ahead.map(stateOf);
     this.#round = weights.round;
     const states = shards.map((work) => prepared.find((shard) => sameShard(shard.work, work)) ?? stateOf(work));
-    const current = new RoundInProgress(weights, states, this.#freeVectors, this.#audit !== undefined);
+    const free = this.#freeVectors;
+    const sums = this.#sums?.begin(states.length, free) ?? new ReductionTree(states.length, free);
+    const current = new RoundInProgress(weights, states, sums, free, this.#audit !== undefined);
     this.#current = current;
     const watch = setInterval(() => this.#watch(current, signal), WATCH_MS);
     let stopping: NodeJS.Timeout | undefined;
