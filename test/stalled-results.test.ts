@@ -39,7 +39,7 @@ it('peers that begin a result and never end it are cut off at the deadline, and 
   const target = { url, token: readToken(path) };
   const peers = await Promise.all(Array.from({ length: PEERS }, (_, i) => HostilePeer.join(target, `stalls ${i}`)));
   await Promise.all(peers.map((peer) => peer.round()));
-  for (const peer of peers) peer.begin(new Uint8Array(PIECE_BYTES));
+  await Promise.all(peers.map((peer) => peer.begin(new Uint8Array(PIECE_BYTES))));
   const codes = await Promise.all(peers.map(async (peer) => (await peer.refusal()).code));
   expect([...new Set(codes)]).toEqual(['E_TIMEOUT']);
   const before = lineCount(path, 'metrics.jsonl');

@@ -130,9 +130,9 @@ export class HostilePeer {
     this.#socket.send(data);
   }
 
-  /** Sends the first piece of a message that it does not end. */
-  begin(piece: Uint8Array): void {
-    this.#socket.send(piece, { fin: false });
+  /** Sends the first piece of a message that it does not end, and waits until it has left. */
+  async begin(piece: Uint8Array): Promise<void> {
+    await new Promise<void>((resolve) => this.#socket.send(piece, { fin: false }, () => resolve()));
   }
 
   sendResult(round: number, index: number, options: { level?: number; samples?: number; leaf?: Float32Array } = {}) {

@@ -13,16 +13,13 @@ import { RoundPayloads } from './round-payloads.ts';
 import { startServer } from './server.ts';
 import { announce, type Announcement } from './announcement.ts';
 import type { Tokens } from './tokens.ts';
-import { UnfinishedMessages } from './unfinished-messages.ts';
+import { UnfinishedMessages, roomForUnfinished } from './unfinished-messages.ts';
 import { WatchHub } from '../monitoring/watch-hub.ts';
 import { WorkerDownload } from './worker-download.ts';
 import { WorkerConnection, type ConnectionContext } from './worker-connection.ts';
 
 /** Room for a frame's header beside a contribution. */
 const HEADER_ROOM_BYTES = 128 * 1024;
-/** For what has come of messages that are not complete, over all workers; or a few of the largest messages. */
-const UNFINISHED_AT_LEAST_BYTES = 2 ** 28;
-const UNFINISHED_MESSAGES = 4;
 
 export interface ClusterOptions {
   readonly host: string;
@@ -88,7 +85,7 @@ export async function openCluster(options: ClusterOptions): Promise<Cluster> {
   await deliveryFor(convolutions.settledOn('cpu'));
   const payloads = new RoundPayloads(scheme.shapes, samples);
   const messageBytes = payloads.longestResultBytes + HEADER_ROOM_BYTES;
-  const unfinished = new UnfinishedMessages(Math.max(UNFINISHED_AT_LEAST_BYTES, UNFINISHED_MESSAGES * messageBytes));
+  const unfinished = new UnfinishedMessages(roomForUnfinished(messageBytes));
   const trusted = new Set<string>();
   const context: ConnectionContext = {
     payloads,

@@ -1,3 +1,4 @@
+import { totalmem } from 'node:os';
 import { GantryError } from '@gantry/core';
 
 /** What a message may take beside the time for its bytes. */
@@ -8,6 +9,22 @@ const MIN_BYTES_PER_MS = 16;
 const COUNTED_SILENCE_MS = 3000;
 /** What keeping a received piece costs beside its bytes, roughly. */
 const PIECE_BYTES = 256;
+
+const ROOM_AT_LEAST_BYTES = 2 ** 28;
+const ROOM_MESSAGES = 4;
+/** Of the memory that this process may use. */
+const ROOM_SHARE = 1 / 8;
+
+/**
+ * Room for what has come of messages that are not complete, over all workers, in bytes: all of them may send at the same time,
+ * where a round ends for instance.
+ * @param longestBytes of a message
+ */
+export function roomForUnfinished(longestBytes: number): number {
+  // Without a limit of its container, Node says 0, nothing or far too much.
+  const memoryBytes = Math.min(totalmem(), process.constrainedMemory() || Infinity);
+  return Math.floor(Math.max(ROOM_AT_LEAST_BYTES, ROOM_MESSAGES * longestBytes, ROOM_SHARE * memoryBytes));
+}
 
 /** What all connections of a run have received of messages that are not complete: memory that peers keep in use. */
 export class UnfinishedMessages {
