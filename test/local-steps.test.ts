@@ -45,7 +45,8 @@ it('the DCGAN has the same weights with any number of workers, too', async () =>
 
 describe.each([
   ['float32', LOCAL],
-  ['int8', [...LOCAL, '--wire', 'int8']],
+  // So many units that a thread adds them up.
+  ['int8', [...LOCAL, '--wire', 'int8', '--shard-size', '4']],
 ])('the weights of local steps over %s stay the same when', (_, options) => {
   it('workers join, are killed and freeze, and the coordinator is killed', async () => {
     const cluster = new Cluster(options);
@@ -67,7 +68,7 @@ describe.each([
     // What the killed one had, the others computed: its units, and no more.
     const requeued = events.filter(({ type, worker }) => type === 'requeued' && worker === 'dies');
     expect(requeued.length).toBeGreaterThan(0);
-    expect(requeued.length).toBeLessThanOrEqual(4);
+    expect(requeued.length).toBeLessThanOrEqual(16);
     const takenOver = events.filter(
       ({ type, from }) => (type === 'duplicated' || type === 'stolen') && from === 'freezes',
     );

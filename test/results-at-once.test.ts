@@ -7,7 +7,9 @@ import { HostilePeer } from './support/hostile-peer.ts';
 /** Almost a leaf of the tutorial's model from each. */
 const [PEERS, BYTES] = [40, 9_900_000];
 
-it.skipIf(totalmem() < 10 * PEERS * BYTES)(
+const memoryBytes = Math.min(totalmem(), process.constrainedMemory() || Infinity);
+
+it.skipIf(memoryBytes < 10 * PEERS * BYTES)(
   'workers may all be in the middle of a result at the same time',
   async () => {
     const path = join(temporaryDirectory(), 'run');

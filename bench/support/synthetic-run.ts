@@ -80,7 +80,7 @@ export class SyntheticRun {
         shardSize: 64,
         seed: 0,
         localSteps: 1,
-      localStepsFrom: 1,
+        localStepsFrom: 1,
         wire: 'float32',
         stepsUnderWay: 0,
         reports: REPORTS,

@@ -148,8 +148,11 @@ export class RoundInProgress {
   }
 
   async #complete(): Promise<void> {
+    const sinceMs = performance.now();
     const root = await this.#sums.root();
-    const elapsedMs = performance.now() - this.#beginMs;
+    const now = performance.now();
+    this.#reduceMs += now - sinceMs;
+    const elapsedMs = now - this.#beginMs;
     this.#resolve({ root, work: this.#work, nodes: this.#nodes, reduceMs: this.#reduceMs, elapsedMs });
   }
 
@@ -178,8 +181,9 @@ export class RoundInProgress {
     return copy;
   }
 
+  /** It has no result any more, unless all of it is there already. */
   fail(error: GantryError): void {
-    this.#reject(error);
+    if (!this.isComplete) this.#reject(error);
   }
 }
 

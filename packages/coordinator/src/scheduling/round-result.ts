@@ -33,9 +33,9 @@ export interface RoundResult {
   readonly root: Float32Array;
   readonly work: readonly AcceptedWork[];
   readonly nodes: readonly AcceptedNode[];
-  /** Spent checking and adding contributions. */
+  /** Spent checking and adding contributions, and waiting for their sum. */
   readonly reduceMs: number;
-  /** From the publication of the weights to the last contribution. */
+  /** From the publication of the weights until the sum is there. */
   readonly elapsedMs: number;
 }
 

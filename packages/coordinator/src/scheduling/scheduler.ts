@@ -36,7 +36,7 @@ export interface SchedulerOptions {
   /** Absent: workers are believed. */
   readonly audit?: AuditOptions | undefined;
   /** Absent: contributions are added up as they are received. */
-  readonly sums?: SumThread | undefined;
+  readonly sums?: Pick<SumThread, 'begin' | 'dispose'> | undefined;
 }
 
 /**
@@ -54,7 +54,7 @@ export class Scheduler {
   readonly #pace = new RecentPace();
   readonly #onEvent: (event: RunEvent) => void;
   readonly #audit: Audit | undefined;
-  readonly #sums: SumThread | undefined;
+  readonly #sums: SchedulerOptions['sums'];
   readonly #court: Court;
   readonly #probation: Probation;
   readonly #distribution: Distribution;
@@ -121,8 +121,11 @@ export class Scheduler {
   }
 
   async dispose(): Promise<void> {
-    await this.#court.dispose();
-    await this.#sums?.dispose();
+    try {
+      await this.#court.dispose();
+    } finally {
+      await this.#sums?.dispose();
+    }
   }
 
   get workers(): readonly WorkerLink[] {
@@ -224,7 +227,8 @@ export class Scheduler {
     this.#round = weights.round;
     const states = shards.map((work) => prepared.find((shard) => sameShard(shard.work, work)) ?? stateOf(work));
     const free = this.#freeVectors;
-    const sums = this.#sums?.begin(states.length, free) ?? new ReductionTree(states.length, free);
+    const failed = (error: GantryError) => current.fail(error);
+    const sums = this.#sums?.begin(states.length, free, failed) ?? new ReductionTree(states.length, free);
     const current = new RoundInProgress(weights, states, sums, free, this.#audit !== undefined);
     this.#current = current;
     const watch = setInterval(() => this.#watch(current, signal), WATCH_MS);
@@ -487,6 +491,7 @@ export class Scheduler {
   }
 
   #watch(current: RoundInProgress, signal: AbortSignal): void {
+    if (current.isComplete) return;
     if (signal.aborted && this.#registry.size === 0) {
       current.fail(new GantryError('E_TIMEOUT', 'stopped while there was no worker'));
     }

@@ -24,7 +24,8 @@ port.on('message', (request: SumRequest) => {
       return;
     case 'leaf':
       tree.addEncoded(request.index, request.leaf);
-      freeFrame(request.leaf.bytes);
+      // All of it came for this leaf, the head of its frame included.
+      freeFrame(new Uint8Array(request.leaf.bytes.buffer));
       return;
     case 'root': {
       const root = tree.root();

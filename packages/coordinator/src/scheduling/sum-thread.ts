@@ -1,6 +1,5 @@
-import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
-import type { EncodedVector, TreeNode } from '@gantry/core';
+import { GantryError, type EncodedVector, type TreeNode } from '@gantry/core';
 import type { SumRequest } from './sum-thread-main.ts';
 
 /** Where the contributions of a round are added up, along the tree over its shards: `ReductionTree` is one. */
@@ -13,31 +12,38 @@ export interface RoundSums {
   root(): Float32Array | Promise<Float32Array>;
 }
 
-/** Messages of so many bytes lie in memory of their own: sockets are read in pieces of 64 KiB. */
+/** Messages of so many bytes lie in memory of their own: ws puts them together from pieces of 64 KiB at most. */
 const OWN_MEMORY_BYTES = 2 ** 20;
 
-/**
- * Adds contributions up beside the thread that receives them: where there are many, receiving alone keeps a core busy. One
- * round at a time.
- */
+/** Adds contributions up beside the thread that receives them: where there are many, receiving alone keeps a core busy. */
 export class SumThread {
   readonly #thread: Worker;
-  readonly #ended = new AbortController();
+  #death: GantryError | undefined;
+  #onDeath: (error: GantryError) => void = () => undefined;
+  #onRoot: ((root: Float32Array) => void) | undefined;
 
   constructor() {
     // What the process was started with, such as how to read the text of -e, is not for this module.
     this.#thread = new Worker(new URL('./sum-thread-main.js', import.meta.url), { execArgv: [] });
-    this.#thread.once('error', (cause) => this.#ended.abort(cause));
-    this.#thread.once('exit', () => this.#ended.abort(new Error('the thread of the sums has ended')));
+    this.#thread.unref();
+    this.#thread.on('message', (root: Float32Array) => this.#onRoot?.(root));
+    this.#thread.once('error', (cause) => this.#died(String(cause), cause));
+    this.#thread.once('exit', (code) => this.#died(`exit code ${code}`));
   }
 
-  /** @param free vectors as long as the sums, whose memory goes to the thread */
-  begin(leafCount: number, free: Float32Array[]): RoundSums {
+  /**
+   * One round at a time, until its root is there or it is given up.
+   * @param free vectors as long as the sums, whose memory goes to the thread
+   * @param failed is told if there will be no root
+   * @throws GantryError E_ENGINE if the thread has ended
+   */
+  begin(leafCount: number, free: Float32Array[], failed: (error: GantryError) => void): RoundSums {
+    if (this.#death) throw this.#death;
+    if (this.#onRoot) throw new Error('the sum of another round is awaited');
+    this.#onDeath = failed;
     const memory = free.splice(0);
-    this.#post(
-      { type: 'begin', leafCount, memory },
-      memory.map(({ buffer }) => buffer as ArrayBuffer),
-    );
+    const buffers = memory.map(({ buffer }) => buffer as ArrayBuffer);
+    this.#post({ type: 'begin', leafCount, memory }, buffers);
     return {
       add: (node, sum) => {
         const copy = sum.slice();
@@ -58,14 +64,21 @@ export class SumThread {
   }
 
   async #root(): Promise<Float32Array> {
-    const { signal } = this.#ended;
     this.#post({ type: 'root' });
     try {
-      const [root] = (await once(this.#thread, 'message', { signal })) as [Float32Array];
-      return root;
-    } catch (cause) {
-      throw signal.aborted ? signal.reason : cause;
+      return await new Promise<Float32Array>((resolve, reject) => {
+        this.#onRoot = resolve;
+        this.#onDeath = reject;
+        if (this.#death) reject(this.#death);
+      });
+    } finally {
+      this.#onRoot = undefined;
     }
+  }
+
+  #died(how: string, cause?: unknown): void {
+    this.#death ??= new GantryError('E_ENGINE', `the thread of the sums has ended: ${how}`, { cause });
+    this.#onDeath(this.#death);
   }
 
   #post(request: SumRequest, transfer: ArrayBuffer[] = []): void {

@@ -46,8 +46,11 @@ export class ScheduledRun {
     return [...(this.#held.get(link) ?? [])];
   }
 
-  /** @param steps batches of each unit */
-  round(shards: number, steps = 1) {
+  /**
+   * @param steps batches of each unit
+   * @param signal stops it, without giving it up
+   */
+  round(shards: number, steps = 1, signal: AbortSignal = new AbortController().signal) {
     this.#samples = steps * SAMPLES;
     const work: PlannedUnit[] = Array.from({ length: shards }, (_, index) => {
       const batches = Array.from({ length: steps }, (_each, step) => {
@@ -62,7 +65,7 @@ export class ScheduledRun {
       updateFrames: undefined,
       hold: () => () => undefined,
     };
-    return this.scheduler.runRound(weights, work, [], new AbortController().signal);
+    return this.scheduler.runRound(weights, work, [], signal);
   }
 
   /** @param computeMs that it claims to have taken */
