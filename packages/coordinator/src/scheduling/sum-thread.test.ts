@@ -58,17 +58,16 @@ it('takes sums as well, and leaves alone what shares its memory with others', as
 });
 
 it('says so where the thread ends, at once and to whoever comes later', async () => {
-  thread = new SumThread();
   const ended = expect.objectContaining({ code: 'E_ENGINE' }) as Error;
-  const failed = new Promise((resolve) => thread.begin(2, [], resolve));
-  await thread.dispose();
+  const idle = new SumThread();
+  const failed = new Promise((resolve) => idle.begin(2, [], resolve));
+  await idle.dispose();
   expect(await failed).toEqual(ended);
-  expect(() => thread.begin(2, [], neverFails)).toThrow(ended);
+  expect(() => idle.begin(2, [], neverFails)).toThrow(ended);
 
-  thread = new SumThread();
-  const sums = thread.begin(2, [], neverFails);
-  const root = sums.root();
-  await Promise.all([expect(root).rejects.toEqual(ended), thread.dispose()]);
+  const awaited = new SumThread();
+  const root = awaited.begin(2, [], neverFails).root();
+  await Promise.all([expect(root).rejects.toEqual(ended), awaited.dispose()]);
 });
 
 it('a round whose last contribution is there is done, whoever leaves or stops until its sum is there', async () => {
