@@ -13,6 +13,7 @@ import { RoundPayloads } from './round-payloads.ts';
 import { startServer } from './server.ts';
 import { announce, type Announcement } from './announcement.ts';
 import type { Tokens } from './tokens.ts';
+import { Uplink } from './uplink.ts';
 import { UnfinishedMessages, roomForUnfinished } from './unfinished-messages.ts';
 import { WatchHub } from '../monitoring/watch-hub.ts';
 import { WorkerDownload } from './worker-download.ts';
@@ -92,6 +93,7 @@ export async function openCluster(options: ClusterOptions): Promise<Cluster> {
     convolutions,
     deliveryFor,
     scheduler,
+    uplink: new Uplink(),
     unfinished,
     trusted,
     onRefused,

@@ -1,4 +1,5 @@
 import type { WebSocket } from 'ws';
+import type { Arrived } from './uplink.ts';
 
 /** How often a worker is pinged, and to show a sign of life. */
 export const HEARTBEAT_MS = 1000;
@@ -6,15 +7,21 @@ export const HEARTBEAT_MS = 1000;
 /** A peer may answer the newest ping only (RFC 6455, 5.5.3), or none. */
 const UNANSWERED_REMEMBERED = 16;
 
+interface Unanswered {
+  readonly sentMs: number;
+  /** Absent: nothing large was sent just before. */
+  readonly arrived: Arrived | undefined;
+}
+
 /** Pings a peer and measures how long it takes to answer. */
 export class Heartbeat {
   readonly #socket: WebSocket;
   #lastHeardMs = performance.now();
   #pings = 0;
-  /** The pings that were not answered, by their number: when they were sent, and what they had to wait for. */
-  readonly #unanswered = new Map<string, { readonly sentMs: number; readonly behindBytes: number }>();
+  /** The pings that were not answered, by their number. */
+  readonly #unanswered = new Map<string, Unanswered>();
   #roundTripMs: number | null = null;
-  #outRate: number | null = null;
+  #leastRoundTripMs: number | null = null;
 
   constructor(socket: WebSocket) {
     this.#socket = socket;
@@ -31,21 +38,16 @@ export class Heartbeat {
     return this.#roundTripMs;
   }
 
-  /** Bytes per second to the peer, from the ping behind a large message; null before it was answered. */
-  get outRate(): number | null {
-    return this.#outRate;
-  }
-
   /** Something else came from the peer. */
   heard(): void {
     this.#lastHeardMs = performance.now();
   }
 
-  /** @param behindBytes of a message that was sent just before: the answer tells how fast it got there */
-  ping(behindBytes = 0): void {
+  /** @param arrived called once the peer has what was sent before, where that was something large */
+  ping(arrived?: Arrived): void {
     // The number tells the answers to different pings apart; a peer may also send pongs on its own.
     const number = String(++this.#pings);
-    this.#unanswered.set(number, { sentMs: performance.now(), behindBytes });
+    this.#unanswered.set(number, { sentMs: performance.now(), arrived });
     const [oldest] = this.#unanswered.keys();
     if (oldest !== undefined && this.#unanswered.size > UNANSWERED_REMEMBERED) this.#unanswered.delete(oldest);
     this.#socket.ping(number);
@@ -55,11 +57,15 @@ export class Heartbeat {
     this.heard();
     const ping = this.#unanswered.get(number);
     if (!ping) return;
-    this.#unanswered.delete(number);
-    const elapsedMs = performance.now() - ping.sentMs;
-    if (ping.behindBytes > 0) {
-      const travelMs = elapsedMs - (this.#roundTripMs ?? 0);
-      this.#outRate = travelMs > 0 ? (1000 * ping.behindBytes) / travelMs : Infinity;
-    } else this.#roundTripMs = elapsedMs;
+    if (!ping.arrived) {
+      this.#roundTripMs = performance.now() - ping.sentMs;
+      this.#leastRoundTripMs = Math.min(this.#leastRoundTripMs ?? Infinity, this.#roundTripMs);
+    }
+    // Whoever answers this one has what was sent before, whether or not it answered for that.
+    for (const [earlier, { arrived }] of this.#unanswered) {
+      this.#unanswered.delete(earlier);
+      arrived?.(this.#leastRoundTripMs ?? 0);
+      if (earlier === number) return;
+    }
   }
 }

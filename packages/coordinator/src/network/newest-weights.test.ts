@@ -1,14 +1,21 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import type { WebSocket } from 'ws';
 import type { PublishedWeights } from '../scheduling/published-weights.ts';
 import { NewestWeights } from './newest-weights.ts';
+import { LARGE_BYTES, Uplink, type Arrived, type Ping } from './uplink.ts';
 
 const BYTES = 1000;
+/** Of a link that takes its time. */
+const SLOW_BYTES_PER_MS = LARGE_BYTES / 1000;
 
-/** A socket from which nothing leaves until the test says so. */
-function connection() {
+/**
+ * A socket from which nothing leaves until the test says so.
+ * @param uplink absent: nobody else is there
+ */
+function connection(uplink = new Uplink()) {
   const unsent: (() => void)[] = [];
   const said: number[] = [];
+  const pings: Arrived[] = [];
   let caughtUp = 0;
   const socket = {
     get bufferedAmount() {
@@ -19,13 +26,20 @@ function connection() {
       unsent.push(sent);
     },
   };
-  const weights = new NewestWeights(socket as unknown as WebSocket, () => caughtUp++);
-  return { weights, said, leave: () => unsent.shift()?.(), caughtUp: () => caughtUp };
+  const ping: Ping = (arrived) => void pings.push(arrived);
+  const weights = new NewestWeights(socket as unknown as WebSocket, uplink, ping, () => caughtUp++);
+  const arrive = () => pings.splice(0).forEach((arrived) => arrived(0));
+  return { weights, said, leave: () => unsent.shift()?.(), arrive, caughtUp: () => caughtUp };
 }
 
-function published(round: number): PublishedWeights {
-  const frames = [new Uint8Array(BYTES).fill(round)];
-  return { round, values: new Float32Array(1), frames, updateFrames: undefined, hold: () => () => undefined };
+/** @param holders how many hold it is counted here */
+function published(round: number, bytes = BYTES, holders = { count: 0 }): PublishedWeights {
+  const frames = [new Uint8Array(bytes).fill(round)];
+  const hold = () => {
+    holders.count++;
+    return () => void holders.count--;
+  };
+  return { round, values: new Float32Array(1), frames, updateFrames: undefined, hold };
 }
 
 describe('weights', () => {
@@ -61,5 +75,42 @@ describe('weights', () => {
     leave();
     leave();
     expect([weights.isBehind, caughtUp()]).toEqual([false, 1]);
+  });
+
+  it('that wait for their turn on a slow link are replaced by newer ones, and the worker hears when it has come', () => {
+    vi.useFakeTimers();
+    try {
+      const uplink = new Uplink();
+      const [first, second] = [connection(uplink), connection(uplink)];
+      const holders = { count: 0 };
+      const send = (round: number) => {
+        for (const { weights } of [first, second]) weights.send(published(round, LARGE_BYTES, holders));
+      };
+      const all = () => {
+        for (const each of [first, second]) each.arrive();
+        for (const each of [first, second]) each.leave();
+      };
+      send(0);
+      vi.advanceTimersByTime((2 * LARGE_BYTES) / SLOW_BYTES_PER_MS);
+      all();
+      expect([first.weights.bytesPerSecond, second.weights.bytesPerSecond]).toEqual([500_000, 500_000]);
+      first.weights.arrived(0);
+      send(1);
+      second.weights.send(published(2, LARGE_BYTES, holders));
+      expect([first.said, second.said, second.weights.isWaiting, second.weights.isBehind]).toEqual([
+        [0, 1],
+        [0],
+        true,
+        false,
+      ]);
+      vi.advanceTimersByTime(LARGE_BYTES / SLOW_BYTES_PER_MS);
+      expect([second.said, second.weights.isWaiting, second.caughtUp()]).toEqual([[0, 2], false, 1]);
+      second.weights.stop();
+      first.weights.stop();
+      for (let i = 0; i < 3; i++) all();
+      expect(holders.count).toBe(0);
+    } finally {
+      vi.useRealTimers();
+    }
   });
 });

@@ -1,12 +1,18 @@
 import type { WebSocket } from 'ws';
 import type { PublishedWeights } from '../scheduling/published-weights.ts';
+import type { Ping, Receiver, Uplink } from './uplink.ts';
 
 /** Weights of so many rounds may be on their way: that the first ones have left may be noticed later than that they were answered. */
 const MAX_UNNOTICED = 2;
 
-/** Sends a worker the newest weights there are, one set at a time: on a slow connection, those in between are left out. */
+/**
+ * Sends a worker the newest weights there are, one set at a time, in turn with other workers: on a slow connection, those in between are
+ * left out.
+ */
 export class NewestWeights {
   readonly #socket: WebSocket;
+  readonly #uplink: Uplink;
+  readonly #receiver: Receiver;
   readonly #caughtUp: () => void;
   /** Of the weights that are on their way. */
   #round: number | undefined;
@@ -17,10 +23,13 @@ export class NewestWeights {
   #waiting: { readonly weights: PublishedWeights; readonly release: () => void } | undefined;
   #isBehind = false;
   #stopped = false;
+  #bytesPerSecond: number | null = null;
 
-  /** @param caughtUp called when the worker is no longer behind */
-  constructor(socket: WebSocket, caughtUp: () => void) {
+  /** @param caughtUp called when the worker is no longer behind, or need no longer wait for its turn */
+  constructor(socket: WebSocket, uplink: Uplink, ping: Ping, caughtUp: () => void) {
     this.#socket = socket;
+    this.#uplink = uplink;
+    this.#receiver = uplink.join(ping);
     this.#caughtUp = caughtUp;
   }
 
@@ -29,17 +38,24 @@ export class NewestWeights {
     return this.#isBehind;
   }
 
+  /** Whether the newest weights are not on their way yet. */
+  get isWaiting(): boolean {
+    return this.#waiting !== undefined;
+  }
+
+  /** How fast they got there, at best; null before the first large ones did. */
+  get bytesPerSecond(): number | null {
+    return this.#bytesPerSecond;
+  }
+
   /** @param isSlow whether the worker is taken to be behind until these have left */
   send(weights: PublishedWeights, isSlow = false): void {
-    this.#forgetWaiting();
-    // Of what has left, one is told a little later only.
-    if (this.#hasRoom || this.#socket.bufferedAmount === 0) {
-      this.#isBehind = isSlow;
-      this.#start(weights);
-      return;
-    }
-    this.#isBehind = true;
+    this.#waiting?.release();
     this.#waiting = { weights, release: weights.hold() };
+    // Of what has left, one is told a little later only.
+    const hasRoom = this.#hasRoom || this.#socket.bufferedAmount === 0;
+    this.#isBehind = isSlow || !hasRoom;
+    if (hasRoom) this.#takeTurn(weights);
   }
 
   /** The worker has answered with weights of this round, which nobody may have noticed to have left. */
@@ -50,19 +66,35 @@ export class NewestWeights {
   /** Nothing more is sent. */
   stop(): void {
     this.#stopped = true;
-    this.#forgetWaiting();
+    this.#waiting?.release();
+    this.#waiting = undefined;
+    this.#uplink.leave(this.#receiver);
   }
 
-  #start(weights: PublishedWeights): void {
+  #takeTurn(weights: PublishedWeights): void {
+    const frames = (this.#lastRound === weights.round - 1 ? weights.updateFrames : undefined) ?? weights.frames;
+    const bytes = frames.reduce((sum, frame) => sum + frame.length, 0);
+    let hasWaited = false;
+    const begin = () => {
+      this.#start(weights, frames);
+      if (hasWaited) this.#caughtUp();
+    };
+    this.#uplink.send(this.#receiver, bytes, begin, (bytesPerSecond) => {
+      this.#bytesPerSecond = Math.max(this.#bytesPerSecond ?? 0, bytesPerSecond);
+    });
+    hasWaited = true;
+  }
+
+  #start(weights: PublishedWeights, frames: readonly Uint8Array[]): void {
     const { round } = weights;
     this.#unnoticed++;
-    const frames = (this.#lastRound === round - 1 ? weights.updateFrames : undefined) ?? weights.frames;
     this.#lastRound = round;
     this.#round = round;
+    const waiting = this.#waiting;
+    this.#waiting = undefined;
     // They leave in order, and are overwritten together.
-    const release = weights.hold();
     const sent = () => {
-      release();
+      waiting?.release();
       this.#unnoticed--;
       this.#left(round);
     };
@@ -75,20 +107,11 @@ export class NewestWeights {
 
   #left(round: number): void {
     if (this.#round === round) this.#round = undefined;
-    if (this.#stopped || !this.#hasRoom) return;
-    const waiting = this.#waiting;
-    if (waiting) {
-      this.#waiting = undefined;
-      this.#start(waiting.weights);
-      waiting.release();
-    } else if (this.#isBehind) {
+    if (this.#stopped || !this.#hasRoom || this.#uplink.isWaiting(this.#receiver)) return;
+    if (this.#waiting) this.#takeTurn(this.#waiting.weights);
+    else if (this.#isBehind) {
       this.#isBehind = false;
       this.#caughtUp();
     }
-  }
-
-  #forgetWaiting(): void {
-    this.#waiting?.release();
-    this.#waiting = undefined;
   }
 }

@@ -9,6 +9,7 @@ import { SMALL } from '../testing/checkpoints.ts';
 import { prepareDelivery } from './program-delivery.ts';
 import { RoundPayloads } from './round-payloads.ts';
 import { startServer, type CoordinatorServer } from './server.ts';
+import { Uplink } from './uplink.ts';
 import { UnfinishedMessages } from './unfinished-messages.ts';
 import { WorkerConnection } from './worker-connection.ts';
 
@@ -36,6 +37,7 @@ beforeEach(async () => {
     convolutions: new ConvolutionChoice({ config: {}, numericClasses: [] }, () => undefined),
     deliveryFor: () => delivery,
     scheduler: new Scheduler(() => undefined),
+    uplink: new Uplink(),
     unfinished,
     trusted: new Set<string>(),
     onRefused: (_: string, { code }: { code: string }) => void refused.push(code),

@@ -17,11 +17,11 @@ import { NewestWeights } from './newest-weights.ts';
 import type { Delivery } from './program-delivery.ts';
 import type { ConvolutionChoice } from '../run/convolution-choice.ts';
 import type { Scheduler } from '../scheduling/scheduler.ts';
-import type { PublishedWeights } from '../scheduling/published-weights.ts';
 import type { RoundPayloads } from './round-payloads.ts';
 import type { Peer } from './server.ts';
 import type { Traffic, WorkerLink } from '../scheduling/worker-link.ts';
 import { UnitSender } from './unit-sender.ts';
+import { LARGE_BYTES, type Uplink } from './uplink.ts';
 import type { UnfinishedMessage, UnfinishedMessages } from './unfinished-messages.ts';
 
 /** A connection on which nobody says hello is closed after this time. */
@@ -33,8 +33,6 @@ const HEARTBEATS_MISSED = 3;
 /** WebSocket close code "policy violation" (RFC 6455, 7.4.1). */
 const CLOSE_POLICY = 1008;
 const CLOSE_NORMAL = 1000;
-/** A message of so many bytes tells how fast a link is. */
-const LARGE_BYTES = 1_000_000;
 /** What a ping or pong of a client takes beside its data (RFC 6455, 5.2). */
 const CONTROL_FRAME_BYTES = 6;
 
@@ -46,6 +44,7 @@ export interface ConnectionContext {
   readonly convolutions: ConvolutionChoice;
   readonly deliveryFor: (convolutions: ConvolutionForm) => Promise<Delivery>;
   readonly scheduler: Scheduler;
+  readonly uplink: Uplink;
   readonly unfinished: UnfinishedMessages;
   /** Identities of the workers that the run starts itself. */
   readonly trusted: ReadonlySet<string>;
@@ -71,9 +70,9 @@ export class WorkerConnection {
   #delivery: Delivery | undefined;
   #link: WorkerLink | undefined;
   readonly #heartbeat: Heartbeat;
-  readonly #weights: NewestWeights;
+  /** Of a worker that has joined. */
+  #weights: NewestWeights | undefined;
   #inRate: number | null = null;
-  #isOutMeasured = false;
   #cause = 'the connection was closed';
   #ended = false;
 
@@ -82,9 +81,6 @@ export class WorkerConnection {
     this.#peer = peer;
     this.#context = context;
     this.#heartbeat = new Heartbeat(socket);
-    this.#weights = new NewestWeights(socket, () => {
-      if (this.#link) this.#context.scheduler.caughtUp(this.#link);
-    });
     this.#unfinished = context.unfinished.of((error) => this.#cut(error));
     // Before ws has taken messages from it.
     peer.socket.prependListener('data', (piece: Buffer) => {
@@ -142,15 +138,6 @@ export class WorkerConnection {
     this.#inRate ??= Number.isFinite(bytesPerMs) ? 1000 * bytesPerMs : Infinity;
   }
 
-  /** … and how fast the first ones get there. */
-  #setWeights(weights: PublishedWeights, isSlow?: boolean): void {
-    this.#weights.send(weights, isSlow);
-    const bytes = weights.values.byteLength;
-    if (this.#isOutMeasured || bytes < LARGE_BYTES) return;
-    this.#isOutMeasured = true;
-    this.#heartbeat.ping(bytes);
-  }
-
   #receiveControl(data: Buffer): void {
     this.#unfinished.discount(CONTROL_FRAME_BYTES + data.length);
     if (!this.#controlFrames.add()) return;
@@ -172,14 +159,14 @@ export class WorkerConnection {
     const link = this.#linkFor(message.type);
     switch (message.type) {
       case 'computed':
-        this.#weights.arrived(message.round);
+        this.#weights?.arrived(message.round);
         scheduler.computed(link, message);
         return;
       case 'progress':
         scheduler.progress(link, message);
         return;
       case 'result':
-        this.#weights.arrived(message.round);
+        this.#weights?.arrived(message.round);
         // Assigned, not spread: what is decoded only where it is needed must not be decoded here.
         scheduler.result(link, Object.assign(this.#context.payloads.contributionIn(message, payload), message));
         return;
@@ -254,6 +241,15 @@ export class WorkerConnection {
     }
     this.#clearTimers();
     this.#startHeartbeat();
+    const weights = new NewestWeights(
+      this.#socket,
+      this.#context.uplink,
+      (arrived) => this.#heartbeat.ping(arrived),
+      () => {
+        if (this.#link) scheduler.caughtUp(this.#link);
+      },
+    );
+    this.#weights = weights;
     const taken = new Set(scheduler.workers.map(({ name }) => name));
     this.#link = {
       name: uniqueName(hello.name, taken),
@@ -262,9 +258,10 @@ export class WorkerConnection {
       numericClass: scheduler.classNames.nameOf(ready),
       slots: hello.threads,
       place: { address: this.#peer.address, engine: hello.engine, device: hello.device },
-      traffic: () => this.#traffic(units.imageBytes),
-      setWeights: (weights, isSlow) => this.#setWeights(weights, isSlow),
-      isBehind: () => this.#weights.isBehind,
+      traffic: () => ({ ...this.#traffic(), imageBytes: units.imageBytes, outRate: weights.bytesPerSecond }),
+      setWeights: (...newest) => weights.send(...newest),
+      isBehind: () => weights.isBehind,
+      isWaiting: () => weights.isWaiting,
       assign: (work, isAlone) => units.send(work, isAlone),
       cancel: (round, index) => this.#send({ type: 'cancel', round, index }),
       refuse: (error) => this.#send({ type: 'error', code: error.code, message: error.message }),
@@ -276,10 +273,10 @@ export class WorkerConnection {
     scheduler.join(this.#link);
   }
 
-  #traffic(imageBytes: number): Traffic {
-    const { silentMs: lastSeenMs, roundTripMs, outRate } = this.#heartbeat;
+  #traffic(): Omit<Traffic, 'imageBytes' | 'outRate'> {
+    const { silentMs: lastSeenMs, roundTripMs } = this.#heartbeat;
     const { bytesRead: bytesIn, bytesWritten: bytesOut } = this.#peer.socket;
-    return { bytesIn, bytesOut, imageBytes, roundTripMs, lastSeenMs, outRate, inRate: this.#inRate };
+    return { bytesIn, bytesOut, roundTripMs, lastSeenMs, inRate: this.#inRate };
   }
 
   #send(message: CoordinatorMessage): void {
@@ -321,13 +318,15 @@ export class WorkerConnection {
     if (this.#hello) this.#context.scheduler.arrivals.end(this.#hello);
     if (this.#hello && this.#form) this.#context.convolutions.left(this.#hello.device, this.#hello.identity);
     this.#form = undefined;
-    this.#weights.stop();
+    this.#weights?.stop();
     const link = this.#link;
     this.#link = undefined;
     if (link) this.#context.scheduler.leave(link, this.#cause);
   }
 
   #startHeartbeat(): void {
+    // How long an answer takes is known best before anything large is on its way.
+    this.#heartbeat.ping();
     this.#timers.push(setInterval(() => this.#heartbeat.ping(), HEARTBEAT_MS));
     this.#endSilence(HEARTBEATS_MISSED * HEARTBEAT_MS, HEARTBEATS_MISSED * HEARTBEAT_MS);
   }

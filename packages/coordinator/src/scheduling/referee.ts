@@ -26,6 +26,7 @@ export function refereeLink({ engine }: Referee, numericClass: string): WorkerLi
     traffic: () => NO_TRAFFIC,
     setWeights: nothing,
     isBehind: () => false,
+    isWaiting: () => false,
     assign: nothing,
     cancel: nothing,
     refuse: nothing,

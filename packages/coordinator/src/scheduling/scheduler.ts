@@ -258,7 +258,7 @@ export class Scheduler {
     }
   }
 
-  /** The weights of the round are on their last way to a worker that was behind. */
+  /** The weights of the round are on their last way to a worker that was behind, or on their way to one that waited for its turn. */
   caughtUp(link: WorkerLink): void {
     if (this.#registry.get(link)) this.#distribution.distribute();
   }

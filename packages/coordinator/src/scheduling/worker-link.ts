@@ -18,8 +18,9 @@ export interface Traffic {
   readonly lastSeenMs: number;
   /** Of `bytesOut`, those of images. */
   readonly imageBytes: number;
-  /** Bytes per second of the link to it and from it, as the first large messages took; null before, Infinity where that was no time. */
+  /** Bytes per second of the link to it, as the fastest of the large messages got there; null before the first one did. */
   readonly outRate: number | null;
+  /** … and from it, as the first large message took; Infinity where that was no time. */
   readonly inRate: number | null;
 }
 
@@ -62,6 +63,8 @@ export interface WorkerLink {
   setWeights(weights: PublishedWeights, isSlow?: boolean): void;
   /** Whether the weights of the round wait for earlier ones, or did: `Scheduler.caughtUp` says when they have left. */
   isBehind(): boolean;
+  /** Whether the weights of the round are not on their way yet: `Scheduler.caughtUp` says when they are. */
+  isWaiting(): boolean;
   /**
    * Hands over a shard; it is computed once the weights of its round are there.
    * @param isAlone whether the answer is to be of this shard alone

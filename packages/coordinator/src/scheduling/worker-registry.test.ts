@@ -21,6 +21,7 @@ function link(name: string): WorkerLink {
     },
     setWeights: nothing,
     isBehind: () => false,
+    isWaiting: () => false,
     assign: nothing,
     cancel: nothing,
     refuse: nothing,
@@ -71,6 +72,18 @@ test('nobody is late where answers take long for everyone', () => {
   if (!holding) throw new Error('it holds nothing');
   expect(lateness(entry, holding, pace.medianMsPerSample, 1500)).toBeUndefined();
   expect(lateness(entry, holding, pace.medianMsPerSample, 3500)).toBeDefined();
+});
+
+test('nobody is late, and all of its work may go to others, as long as its weights wait for their turn', () => {
+  let isWaiting = true;
+  const entry = new RegisteredWorker({ ...link('last in turn'), isWaiting: () => isWaiting }, 1);
+  const held = shard();
+  entry.give(held, false);
+  entry.noteStarts(0, 0);
+  expect([entry.timeOn(held, 1e6), entry.lastUnbegun(0)]).toEqual([0, held]);
+  isWaiting = false;
+  entry.noteStarts(0, 5000);
+  expect([entry.timeOn(held, 6000), entry.lastUnbegun(0)]).toEqual([1000, undefined]);
 });
 
 describe('a unit of many batches', () => {

@@ -208,8 +208,9 @@ export class RegisteredWorker implements Holder {
     return this.#unreported.use(round, index);
   }
 
-  /** Notes which shards of the round have come to the front, where they are computed. */
+  /** Notes which shards of the round have come to the front, where they are computed once the weights are on their way. */
   noteStarts(round: number, now: number): void {
+    if (this.link.isWaiting()) return;
     for (const held of this.toCompute(round).slice(0, this.link.slots)) held.startedMs ??= now;
   }
 

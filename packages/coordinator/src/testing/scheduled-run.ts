@@ -28,6 +28,7 @@ export class ScheduledRun {
       traffic: () => NO_TRAFFIC,
       setWeights: () => undefined,
       isBehind: () => false,
+      isWaiting: () => false,
       assign: ({ index }) => void held.push(index),
       cancel: (_, index) => void held.splice(held.indexOf(index), 1),
       refuse: () => undefined,

@@ -1,0 +1,209 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { Uplink, type Receiver } from './uplink.ts';
+
+const BYTES = 5_000_000;
+/** 100 Mbit/s. */
+const BYTES_PER_MS = 12_500;
+/** What a message takes that travels alone. */
+const ALONE_MS = BYTES / BYTES_PER_MS;
+/** One way. */
+const DELAY_MS = 20;
+
+interface Transfer {
+  readonly link: string;
+  left: number;
+  readonly arrived: () => void;
+}
+
+/** Links that carry at a rate each, which what travels at the same time shares. */
+class Network {
+  readonly #transfers = new Set<Transfer>();
+  readonly #rates: Readonly<Record<string, number>>;
+
+  constructor(rates: Readonly<Record<string, number>>) {
+    this.#rates = rates;
+    setInterval(() => this.#millisecond(), 1);
+  }
+
+  start(link: string, bytes: number, arrived: () => void): void {
+    this.#transfers.add({ link, left: bytes, arrived });
+  }
+
+  #millisecond(): void {
+    for (const [link, rate] of Object.entries(this.#rates)) {
+      const sharing = [...this.#transfers].filter((each) => each.link === link);
+      for (const transfer of sharing) {
+        transfer.left -= rate / sharing.length;
+        if (transfer.left > 1e-6) continue;
+        this.#transfers.delete(transfer);
+        transfer.arrived();
+      }
+    }
+  }
+}
+
+/** Receivers, each on a link of the network, and when messages to them began and were there. */
+class Cluster {
+  readonly uplink = new Uplink();
+  readonly #network: Network;
+  readonly #receivers = new Map<string, Receiver>();
+  readonly began = new Map<string, number>();
+  readonly arrived = new Map<string, number>();
+  readonly rates = new Map<string, number>();
+
+  constructor(rates: Readonly<Record<string, number>>) {
+    this.#network = new Network(rates);
+  }
+
+  /** @param answers whether it answers pings */
+  join(name: string, link = 'card', answers = true): void {
+    const receiver = this.uplink.join((answered) => {
+      this.#network.start(link, BYTES, () => {
+        setTimeout(() => this.arrived.set(name, performance.now()), DELAY_MS);
+        if (answers) setTimeout(() => answered(2 * DELAY_MS), 2 * DELAY_MS);
+      });
+    });
+    this.#receivers.set(name, receiver);
+  }
+
+  leave(name: string): void {
+    this.uplink.leave(this.receiver(name));
+  }
+
+  receiver(name: string): Receiver {
+    const receiver = this.#receivers.get(name);
+    if (!receiver) throw new Error(`${name} has not joined`);
+    return receiver;
+  }
+
+  /** Sends a message to each at the same time. @returns when each one began and arrived, from then on, in the time of one alone */
+  round(ms = 60 * ALONE_MS): { began: number[]; arrived: (number | undefined)[] } {
+    const startMs = performance.now();
+    this.arrived.clear();
+    for (const [name, receiver] of this.#receivers) {
+      const begin = () => this.began.set(name, performance.now());
+      this.uplink.send(receiver, BYTES, begin, (bytesPerSecond) => this.rates.set(name, bytesPerSecond));
+    }
+    vi.advanceTimersByTime(ms);
+    const times = (of: ReadonlyMap<string, number>) => (name: string) => {
+      const atMs = of.get(name);
+      return atMs === undefined ? NaN : Math.round((10 * (atMs - startMs)) / ALONE_MS) / 10;
+    };
+    const names = [...this.#receivers.keys()];
+    return { began: names.map(times(this.began)), arrived: names.map(times(this.arrived)) };
+  }
+}
+
+beforeEach(() => void vi.useFakeTimers());
+afterEach(() => void vi.useRealTimers());
+
+describe('large messages', () => {
+  it('leave at once at first, and one after the other once the link is known to be slow', () => {
+    const cluster = new Cluster({ card: BYTES_PER_MS });
+    for (const name of ['a', 'b', 'c']) cluster.join(name);
+    const first = cluster.round();
+    expect(first.began).toEqual([0, 0, 0]);
+    expect(first.arrived).toEqual([3.1, 3.1, 3.1]);
+    for (const round of [cluster.round(), cluster.round()]) {
+      expect(round.began).toEqual([0, 1, 2]);
+      expect(round.arrived).toEqual([1.1, 2.1, 3.1]);
+    }
+    for (const rate of cluster.rates.values()) expect(rate / 1000 / BYTES_PER_MS).toBeCloseTo(1, 1);
+  });
+
+  it('all leave at about the same time where each receiver has a slow link of its own', () => {
+    const names = ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h'];
+    const cluster = new Cluster(Object.fromEntries(names.map((name) => [name, BYTES_PER_MS])));
+    for (const name of names) cluster.join(name, name);
+    for (let round = 0; round < 5; round++) {
+      expect(Math.max(...cluster.round().arrived.map(Number))).toBeLessThanOrEqual(2);
+    }
+  });
+
+  it('do not wait for one that is on a far slower link of its own', () => {
+    const cluster = new Cluster({ card: BYTES_PER_MS, modem: BYTES_PER_MS / 50 });
+    cluster.join('slow', 'modem');
+    for (const name of ['a', 'b']) cluster.join(name);
+    cluster.round();
+    const [slow, a, b] = cluster.round().arrived.map(Number);
+    expect(slow).toBeCloseTo(50, 0);
+    expect(Math.max(a ?? NaN, b ?? NaN)).toBeLessThanOrEqual(3.5);
+  });
+
+  it('leave at once where the link is fast', () => {
+    const cluster = new Cluster({ card: 50 * BYTES_PER_MS });
+    for (const name of ['a', 'b', 'c']) cluster.join(name);
+    cluster.round();
+    expect(cluster.round().began).toEqual([0, 0, 0]);
+  });
+
+  it('wait no longer for what has arrived before it was expected', () => {
+    const rates = { card: BYTES_PER_MS };
+    const cluster = new Cluster(rates);
+    for (const name of ['a', 'b']) cluster.join(name);
+    cluster.round();
+    rates.card *= 4;
+    expect(Math.max(...cluster.round().began)).toBeLessThan(0.5);
+    expect(cluster.round().arrived.map(Number)[1]).toBeLessThanOrEqual(0.6);
+  });
+
+  it('go to others while one does not answer, and none to one that has left', () => {
+    const cluster = new Cluster({ card: BYTES_PER_MS });
+    for (const name of ['a', 'b', 'c']) cluster.join(name);
+    cluster.round();
+    cluster.began.clear();
+    cluster.round(0.5 * ALONE_MS);
+    cluster.leave('b');
+    vi.advanceTimersByTime(10 * ALONE_MS);
+    expect([...cluster.began.keys()]).toEqual(['a', 'c']);
+
+    const silent = new Cluster({ card: BYTES_PER_MS });
+    silent.join('a');
+    silent.join('b', 'card', false);
+    for (let round = 0; round < 3; round++) expect(silent.round().arrived.map(Number)[0]).toBeLessThanOrEqual(2.1);
+  });
+
+  it('leave at once to all again after somebody has joined', () => {
+    const cluster = new Cluster({ card: BYTES_PER_MS });
+    for (const name of ['a', 'b']) cluster.join(name);
+    cluster.round();
+    expect(cluster.round().began).toEqual([0, 1]);
+    cluster.join('c');
+    expect(cluster.round().began).toEqual([0, 0, 0]);
+    expect(cluster.round().began).toEqual([0, 1, 2]);
+  });
+
+  it('leave at once to all from time to time, as links may have changed', () => {
+    const cluster = new Cluster({ card: BYTES_PER_MS });
+    for (const name of ['a', 'b', 'c']) cluster.join(name);
+    const rounds = Array.from({ length: 60 }, () => Math.max(...cluster.round().began));
+    const atOnce = rounds.filter((last) => last === 0);
+    expect(atOnce.length).toBeGreaterThan(2);
+    expect(atOnce.length).toBeLessThan(6);
+  });
+
+  it('are the newest only, in the place of what waited', () => {
+    const cluster = new Cluster({ card: BYTES_PER_MS });
+    for (const name of ['a', 'b', 'c']) cluster.join(name);
+    cluster.round();
+    cluster.began.clear();
+    cluster.round(0.5 * ALONE_MS);
+    const begun: string[] = [];
+    cluster.uplink.send(cluster.receiver('b'), BYTES, () => begun.push('newest of b'), vi.fn());
+    cluster.uplink.send(cluster.receiver('c'), BYTES, () => begun.push('newest of c'), vi.fn());
+    expect([cluster.uplink.isWaiting(cluster.receiver('b')), begun]).toEqual([true, []]);
+    vi.advanceTimersByTime(10 * ALONE_MS);
+    expect([begun, [...cluster.began.keys()]]).toEqual([['newest of b', 'newest of c'], ['a']]);
+  });
+});
+
+it('small messages never wait', () => {
+  const cluster = new Cluster({ card: BYTES_PER_MS });
+  for (const name of ['a', 'b']) cluster.join(name);
+  cluster.round();
+  cluster.round(0);
+  expect(cluster.uplink.isWaiting(cluster.receiver('b'))).toBe(true);
+  const begin = vi.fn();
+  cluster.uplink.send(cluster.receiver('a'), 1000, begin, vi.fn());
+  expect(begin).toHaveBeenCalledOnce();
+});
