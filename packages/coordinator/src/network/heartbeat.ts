@@ -1,11 +1,14 @@
+import { randomBytes } from 'node:crypto';
 import type { WebSocket } from 'ws';
 import type { Arrived } from './uplink.ts';
 
 /** How often a worker is pinged, and to show a sign of life. */
 export const HEARTBEAT_MS = 1000;
 
-/** A peer may answer the newest ping only (RFC 6455, 5.5.3), or none. */
+/** A peer may answer the newest ping only (RFC 6455, 5.5.3), or none. So many are remembered of those behind something large, and of others. */
 const UNANSWERED_REMEMBERED = 16;
+/** Of what a ping says. */
+const PING_BYTES = 8;
 
 interface Unanswered {
   readonly sentMs: number;
@@ -17,8 +20,7 @@ interface Unanswered {
 export class Heartbeat {
   readonly #socket: WebSocket;
   #lastHeardMs = performance.now();
-  #pings = 0;
-  /** The pings that were not answered, by their number. */
+  /** The pings that were not answered, by what they say. */
   readonly #unanswered = new Map<string, Unanswered>();
   #roundTripMs: number | null = null;
   #leastRoundTripMs: number | null = null;
@@ -45,17 +47,18 @@ export class Heartbeat {
 
   /** @param arrived called once the peer has what was sent before, where that was something large */
   ping(arrived?: Arrived): void {
-    // The number tells the answers to different pings apart; a peer may also send pongs on its own.
-    const number = String(++this.#pings);
-    this.#unanswered.set(number, { sentMs: performance.now(), arrived });
-    const [oldest] = this.#unanswered.keys();
-    if (oldest !== undefined && this.#unanswered.size > UNANSWERED_REMEMBERED) this.#unanswered.delete(oldest);
-    this.#socket.ping(number);
+    // What it says tells the answers to different pings apart, and shows that a peer has received it: it may send pongs on its own.
+    const text = randomBytes(PING_BYTES).toString('latin1');
+    this.#unanswered.set(text, { sentMs: performance.now(), arrived });
+    const alike = [...this.#unanswered].filter(([, each]) => !each.arrived === !arrived);
+    const [oldest] = alike[0] ?? [];
+    if (oldest !== undefined && alike.length > UNANSWERED_REMEMBERED) this.#unanswered.delete(oldest);
+    this.#socket.ping(Buffer.from(text, 'latin1'));
   }
 
-  #answered(number: string): void {
+  #answered(text: string): void {
     this.heard();
-    const ping = this.#unanswered.get(number);
+    const ping = this.#unanswered.get(text);
     if (!ping) return;
     if (!ping.arrived) {
       this.#roundTripMs = performance.now() - ping.sentMs;
@@ -65,7 +68,7 @@ export class Heartbeat {
     for (const [earlier, { arrived }] of this.#unanswered) {
       this.#unanswered.delete(earlier);
       arrived?.(this.#leastRoundTripMs ?? 0);
-      if (earlier === number) return;
+      if (earlier === text) return;
     }
   }
 }

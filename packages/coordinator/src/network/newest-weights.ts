@@ -5,6 +5,11 @@ import type { Ping, Receiver, Uplink } from './uplink.ts';
 /** Weights of so many rounds may be on their way: that the first ones have left may be noticed later than that they were answered. */
 const MAX_UNNOTICED = 2;
 
+interface Waiting {
+  readonly weights: PublishedWeights;
+  readonly release: () => void;
+}
+
 /**
  * Sends a worker the newest weights there are, one set at a time, in turn with other workers: on a slow connection, those in between are
  * left out.
@@ -20,7 +25,7 @@ export class NewestWeights {
   #unnoticed = 0;
   /** Of those that were sent last. */
   #lastRound = -1;
-  #waiting: { readonly weights: PublishedWeights; readonly release: () => void } | undefined;
+  #waiting: Waiting | undefined;
   #isBehind = false;
   #stopped = false;
   #bytesPerSecond: number | null = null;
@@ -50,12 +55,13 @@ export class NewestWeights {
 
   /** @param isSlow whether the worker is taken to be behind until these have left */
   send(weights: PublishedWeights, isSlow = false): void {
+    if (this.#stopped) return;
     this.#waiting?.release();
     this.#waiting = { weights, release: weights.hold() };
     // Of what has left, one is told a little later only.
     const hasRoom = this.#hasRoom || this.#socket.bufferedAmount === 0;
     this.#isBehind = isSlow || !hasRoom;
-    if (hasRoom) this.#takeTurn(weights);
+    if (hasRoom) this.#takeTurn(this.#waiting);
   }
 
   /** The worker has answered with weights of this round, which nobody may have noticed to have left. */
@@ -71,12 +77,11 @@ export class NewestWeights {
     this.#uplink.leave(this.#receiver);
   }
 
-  #takeTurn(weights: PublishedWeights): void {
-    const frames = (this.#lastRound === weights.round - 1 ? weights.updateFrames : undefined) ?? weights.frames;
-    const bytes = frames.reduce((sum, frame) => sum + frame.length, 0);
+  #takeTurn({ weights }: Waiting): void {
+    const bytes = this.#framesOf(weights).reduce((sum, frame) => sum + frame.length, 0);
     let hasWaited = false;
     const begin = () => {
-      this.#start(weights, frames);
+      this.#start();
       if (hasWaited) this.#caughtUp();
     };
     this.#uplink.send(this.#receiver, bytes, begin, (bytesPerSecond) => {
@@ -85,16 +90,22 @@ export class NewestWeights {
     hasWaited = true;
   }
 
-  #start(weights: PublishedWeights, frames: readonly Uint8Array[]): void {
+  #framesOf(weights: PublishedWeights): readonly Uint8Array[] {
+    return (this.#lastRound === weights.round - 1 ? weights.updateFrames : undefined) ?? weights.frames;
+  }
+
+  #start(): void {
+    if (!this.#waiting) return;
+    const { weights, release } = this.#waiting;
     const { round } = weights;
+    const frames = this.#framesOf(weights);
+    this.#waiting = undefined;
     this.#unnoticed++;
     this.#lastRound = round;
     this.#round = round;
-    const waiting = this.#waiting;
-    this.#waiting = undefined;
     // They leave in order, and are overwritten together.
     const sent = () => {
-      waiting?.release();
+      release();
       this.#unnoticed--;
       this.#left(round);
     };
@@ -108,7 +119,7 @@ export class NewestWeights {
   #left(round: number): void {
     if (this.#round === round) this.#round = undefined;
     if (this.#stopped || !this.#hasRoom || this.#uplink.isWaiting(this.#receiver)) return;
-    if (this.#waiting) this.#takeTurn(this.#waiting.weights);
+    if (this.#waiting) this.#takeTurn(this.#waiting);
     else if (this.#isBehind) {
       this.#isBehind = false;
       this.#caughtUp();

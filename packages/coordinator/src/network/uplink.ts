@@ -1,10 +1,12 @@
+import { LinkRates, rateOf, type Sending } from './link-rates.ts';
+
 /** A message of so many bytes tells how fast a link is, and is worth waiting for. */
 export const LARGE_BYTES = 1_000_000;
 /** Messages that take less leave at once: in which order they arrive makes no difference. */
 const SLOW_MS = 20;
-/** Messages that begin within this time of the first one are sent at once. */
-const BURST_MS = 50;
-/** To each receiver so many messages are sent in turn, then the link is measured again. */
+/** So many leave at once to measure: on a shared link, a shard whose weights take three times as long as usual is not late. */
+const MEASURED_BY = 3;
+/** Links are measured again after so many messages for each receiver. */
 const MEASURED_FOR = 16;
 
 /** Called once a message has arrived. @param roundTripMs the least time that the receiver took to answer anything; 0 before the first */
@@ -13,31 +15,15 @@ export type Arrived = (roundTripMs: number) => void;
 /** Sends a ping, and calls `arrived` once the receiver has what was sent before. */
 export type Ping = (arrived: Arrived) => void;
 
-/** Messages sent at once. */
-interface Burst {
-  /** By performance.now(). */
-  readonly beganMs: number;
-  arrivedBytes: number;
-}
-
-/** A message on its way. */
-interface Sending {
-  readonly bytes: number;
-  /** By performance.now(). */
-  readonly beganMs: number;
-  readonly burst: Burst;
-}
-
 /** Who is sent large messages. */
 export interface Receiver {
   readonly ping: Ping;
-  readonly onTheirWay: Set<Sending>;
 }
 
 interface Turn {
   readonly receiver: Receiver;
   readonly bytes: number;
-  readonly begin: () => void;
+  readonly begin: (sending: Sending) => void;
 }
 
 /**
@@ -45,29 +31,27 @@ interface Turn {
  * all arrive when the last one does; one after the other, the first receiver has its own long before, and what it answers travels while
  * the last one still computes.
  *
- * Where each receiver has a slow link of its own, waiting would be a loss. So a message waits only for as long as those before it take
- * at the rate of all links together, and not if they have arrived before. That rate shows where a message to each leaves at once, as it
- * does when somebody has joined, and from time to time.
+ * Where each receiver has a slow link of its own, messages leave at once. Which it is shows in the first messages after somebody has
+ * joined, and again from time to time: a few leave at once, the next ones in turn. Nobody's answer is waited for: a message waits as long
+ * as those before it should take, and shorter if all that were sent have arrived.
  */
 export class Uplink {
   readonly #receivers = new Set<Receiver>();
-  readonly #onTheirWay = new Set<Sending>();
-  /** The last messages that left at once. */
-  #burst: Burst = { beganMs: -Infinity, arrivedBytes: 0 };
-  /** Those that have yet to receive a message, for the rate to be known. */
-  #unmeasured = new Set<Receiver>();
-  /** Messages until it is measured again. */
-  #untilMeasured = 0;
-  /** Of all links together: the most that arrived of a burst, in the time that it took. */
-  #bytesPerMs = 0;
+  /** The last message to each, until it has arrived. */
+  readonly #onTheirWay = new Map<Receiver, Sending>();
   /** At most one of each receiver, in order. */
   #turns: Turn[] = [];
   /** When those that have begun will have left, by performance.now(). */
   #freeMs = 0;
   #timer: NodeJS.Timeout | undefined;
+  /** As they are being measured, and as they were measured before. */
+  #rates = new LinkRates();
+  #before = this.#rates;
+  /** Messages since links began to be measured. */
+  #begun = 0;
 
   join(ping: Ping): Receiver {
-    const receiver = { ping, onTheirWay: new Set<Sending>() };
+    const receiver = { ping };
     this.#receivers.add(receiver);
     this.#measure();
     return receiver;
@@ -75,33 +59,36 @@ export class Uplink {
 
   leave(receiver: Receiver): void {
     this.#receivers.delete(receiver);
-    this.#unmeasured.delete(receiver);
-    for (const sending of receiver.onTheirWay) this.#onTheirWay.delete(sending);
+    this.#onTheirWay.delete(receiver);
     this.#forget(receiver);
   }
 
   /**
-   * A newer message takes the place of one that waits for its turn.
+   * A newer message takes the place of one that waits for its turn. Who has left gets none.
    * @param begin sends a message of so many bytes; called at once, or when it is its turn
    * @param arrived told how many bytes of it left in a second, where it was a large one
    */
   send(receiver: Receiver, bytes: number, begin: () => void, arrived: (bytesPerSecond: number) => void): void {
+    if (!this.#receivers.has(receiver)) return;
     if (bytes < LARGE_BYTES) {
       this.#forget(receiver);
       begin();
       return;
     }
-    const beginAndWatch = () => {
-      const sending = this.#begin(receiver, bytes);
+    const beginAndWatch = (sending: Sending) => {
+      this.#onTheirWay.set(receiver, sending);
       begin();
       receiver.ping((roundTripMs) => {
-        if (receiver.onTheirWay.delete(sending)) arrived(1000 * this.#arrived(receiver, sending, roundTripMs));
+        arrived(1000 * rateOf(bytes, sending.beganMs, roundTripMs));
+        this.#arrived(receiver, sending, roundTripMs);
       });
     };
     const turn = { receiver, bytes, begin: beginAndWatch };
     const place = this.#turns.findIndex((each) => each.receiver === receiver);
     this.#turns.splice(place < 0 ? this.#turns.length : place, 1, turn);
-    this.#next();
+    // Those before it begin later: their receivers may be about to be sent something newer.
+    if (this.#turns[0] === turn) this.#beginFirst();
+    this.#schedule();
   }
 
   /** Whether a message to it waits for its turn. */
@@ -111,56 +98,66 @@ export class Uplink {
 
   #forget(receiver: Receiver): void {
     this.#turns = this.#turns.filter((turn) => turn.receiver !== receiver);
-    this.#next();
+    this.#schedule();
   }
 
   #measure(): void {
-    this.#unmeasured = new Set(this.#receivers);
-    this.#untilMeasured = MEASURED_FOR * this.#receivers.size;
-    this.#bytesPerMs = 0;
+    this.#begun = 0;
+    if (!this.#isKnown(this.#rates)) return;
+    this.#before = this.#rates;
+    this.#rates = new LinkRates();
   }
 
-  #next(): void {
+  #isKnown(rates: LinkRates): boolean {
+    return rates.inTurn >= this.#receivers.size;
+  }
+
+  get #isMeasuring(): boolean {
+    return this.#begun < MEASURED_BY;
+  }
+
+  /** How long the next message has to wait, in ms. */
+  get #waitMs(): number {
+    return this.#isMeasuring || this.#onTheirWay.size === 0 ? 0 : Math.max(0, this.#freeMs - performance.now());
+  }
+
+  #schedule(): void {
     clearTimeout(this.#timer);
-    for (let turn = this.#turns[0]; turn; turn = this.#turns[0]) {
-      const nowMs = performance.now();
-      // Those that took less than was expected need not be waited for.
-      if (nowMs < this.#freeMs && this.#onTheirWay.size > 0) {
-        this.#timer = setTimeout(() => this.#next(), this.#freeMs - nowMs);
-        return;
-      }
-      this.#turns.shift();
-      if (--this.#untilMeasured < 0) this.#measure();
-      const ms = this.#unmeasured.size > 0 ? 0 : turn.bytes / this.#bytesPerMs;
-      this.#freeMs = nowMs + (ms < SLOW_MS ? 0 : ms);
-      turn.begin();
-    }
+    if (this.#turns.length > 0) this.#timer = setTimeout(() => this.#takeTurns(), this.#waitMs);
   }
 
-  #begin(receiver: Receiver, bytes: number): Sending {
-    const nowMs = performance.now();
-    if (nowMs > this.#burst.beganMs + BURST_MS) this.#burst = { beganMs: nowMs, arrivedBytes: 0 };
-    const sending = { bytes, beganMs: nowMs, burst: this.#burst };
-    this.#onTheirWay.add(sending);
-    receiver.onTheirWay.add(sending);
-    return sending;
+  #takeTurns(): void {
+    while (this.#beginFirst());
+    this.#schedule();
   }
 
-  /** @returns bytes in a millisecond, of this message alone */
-  #arrived(receiver: Receiver, sending: Sending, roundTripMs: number): number {
-    const { bytes, beganMs, burst } = sending;
-    this.#onTheirWay.delete(sending);
-    this.#unmeasured.delete(receiver);
-    burst.arrivedBytes += bytes;
-    this.#bytesPerMs = Math.max(this.#bytesPerMs, rateOf(burst.arrivedBytes, burst.beganMs, roundTripMs));
-    this.#next();
-    return rateOf(bytes, beganMs, roundTripMs);
+  /** @returns whether the first one need not wait any longer */
+  #beginFirst(): boolean {
+    const [turn] = this.#turns;
+    if (!turn || this.#waitMs > 0) return false;
+    this.#turns.shift();
+    if (this.#begun >= MEASURED_FOR * this.#receivers.size) this.#measure();
+    const ms = this.#expectedMs(turn.bytes);
+    const isInTurn = !this.#isMeasuring && ms > 0;
+    const freeMs = this.#onTheirWay.size > 0 ? this.#freeMs : 0;
+    this.#freeMs = Math.max(freeMs, performance.now()) + ms;
+    this.#begun++;
+    turn.begin(this.#rates.began(turn.bytes, isInTurn));
+    return true;
   }
-}
 
-/** Of what has just arrived, in bytes in a millisecond. */
-function rateOf(bytes: number, beganMs: number, roundTripMs: number): number {
-  const elapsedMs = performance.now() - beganMs;
-  // The answer travelled, too; but it may have taken longer then than it did now.
-  return bytes / Math.max(elapsedMs - roundTripMs, elapsedMs / 2);
+  /** How long a message should take; 0 where others need not wait for it. */
+  #expectedMs(bytes: number): number {
+    const rates = !this.#isKnown(this.#rates) && this.#isKnown(this.#before) ? this.#before : this.#rates;
+    if (rates.bytesPerMs === 0 || (this.#isKnown(rates) && !rates.isShared)) return 0;
+    const ms = bytes / rates.bytesPerMs;
+    return ms < SLOW_MS ? 0 : ms;
+  }
+
+  #arrived(receiver: Receiver, sending: Sending, roundTripMs: number): void {
+    if (this.#onTheirWay.get(receiver) !== sending) return;
+    this.#onTheirWay.delete(receiver);
+    this.#rates.arrived(sending, roundTripMs);
+    this.#schedule();
+  }
 }

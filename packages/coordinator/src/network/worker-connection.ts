@@ -318,10 +318,10 @@ export class WorkerConnection {
     if (this.#hello) this.#context.scheduler.arrivals.end(this.#hello);
     if (this.#hello && this.#form) this.#context.convolutions.left(this.#hello.device, this.#hello.identity);
     this.#form = undefined;
-    this.#weights?.stop();
     const link = this.#link;
     this.#link = undefined;
     if (link) this.#context.scheduler.leave(link, this.#cause);
+    this.#weights?.stop();
   }
 
   #startHeartbeat(): void {

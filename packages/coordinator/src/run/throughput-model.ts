@@ -25,8 +25,8 @@ const UNITS_PER_SUM = 4;
 
 /**
  * What a cluster is expected to reach, in images per second. The links are taken to be one: the coordinator's, as fast as the fastest
- * of them was. Computing hides what is sent meanwhile; what follows a worker's last unit, and what is published after the last of all,
- * nobody hides.
+ * of them was. What is published reaches one worker after the other. Computing hides what is sent meanwhile; what follows a worker's
+ * last units travels after them, and after what others sent before.
  * @param localSteps 1: each round is one step
  */
 export function predictedImagesPerSecond(
@@ -36,25 +36,19 @@ export function predictedImagesPerSecond(
   { published, result, isSummed }: RoundBytes,
 ): number {
   const samples = Math.min(batch, images);
-  const units = Math.ceil(samples / shardSize);
-  const busy = shares(workers, units);
-  const [outRate, inRate] = [
-    Math.max(...workers.map((each) => each.outRate)),
-    Math.max(...workers.map((each) => each.inRate)),
-  ];
-  const computeMs = Math.max(
-    ...busy.map(({ worker, units: own }) => {
-      const perUnit = (shardSize * localSteps * worker.slots * 1000) / worker.imagesPerSecond;
-      return Math.ceil(own / worker.slots) * perUnit;
-    }),
-  );
-  const sent = (own: number) => (isSummed ? Math.ceil(own / UNITS_PER_SUM) : own) * result;
-  const all = busy.reduce((sum, { units: own }) => sum + sent(own), 0);
-  const last = busy.reduce((sum, { worker, units: own }) => sum + sent(Math.min(own, worker.slots)), 0);
-  const inMs = (1000 * all) / inRate;
-  const outMs = (1000 * busy.length * published) / outRate;
-  const roundMs = Math.max(computeMs + (1000 * last) / inRate, inMs) + outMs;
-  return (samples * localSteps * 1000) / roundMs;
+  const busy = shares(workers, Math.ceil(samples / shardSize));
+  const outMs = (1000 * published) / Math.max(...workers.map((each) => each.outRate));
+  const inRate = Math.max(...workers.map((each) => each.inRate));
+  const inMs = (units: number) => (1000 * result * (isSummed ? Math.ceil(units / UNITS_PER_SUM) : units)) / inRate;
+  const last = busy.map(({ worker: { imagesPerSecond, slots }, units }, i) => {
+    const unitMs = (1000 * shardSize * localSteps * slots) / imagesPerSecond;
+    return { computedMs: (i + 1) * outMs + Math.ceil(units / slots) * unitMs, inMs: inMs(Math.min(units, slots)) };
+  });
+  const lastInMs = last
+    .toSorted((a, b) => a.computedMs - b.computedMs)
+    .reduce((freeMs, each) => Math.max(freeMs, each.computedMs) + each.inMs, 0);
+  const allInMs = busy.reduce((sum, { units }) => sum + inMs(units), 0);
+  return (samples * localSteps * 1000) / Math.max(lastInMs, outMs + allInMs);
 }
 
 /** How many units each worker gets that gets any, so that all end at about the same time. */

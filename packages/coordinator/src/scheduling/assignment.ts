@@ -164,7 +164,10 @@ export function needsAnother(shard: UnitState, usual: number | undefined, now: n
 /** A worker with nothing to do for a shard that is late with others; one that has done something before, if there is one. */
 export function freeFor(shard: UnitState, workers: readonly RegisteredWorker[]): RegisteredWorker | undefined {
   const isFree = (entry: RegisteredWorker) =>
-    isAvailable(entry) && shard.isNewTo(entry) && entry.toCompute(shard.work.round).length < entry.link.slots;
+    isAvailable(entry) &&
+    !entry.link.isWaiting() &&
+    shard.isNewTo(entry) &&
+    entry.toCompute(shard.work.round).length < entry.link.slots;
   const free = workers.filter(isFree);
   return free.find(({ accepted }) => accepted.shards > 0) ?? free[0];
 }

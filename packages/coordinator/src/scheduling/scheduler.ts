@@ -358,7 +358,7 @@ export class Scheduler {
   /** A worker that was late has answered a shard of a round: it may have no weights of later ones. */
   #bringUpToDate(entry: RegisteredWorker, round: number): void {
     const current = this.#current;
-    if (entry.isLate || !current || current.round === round) return;
+    if (entry.isLate || entry.departure || !current || current.round === round) return;
     // It may have been late because of its connection: it gets work once it has these.
     entry.link.setWeights(current.weights, true);
   }

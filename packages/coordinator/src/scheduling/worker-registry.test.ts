@@ -74,13 +74,15 @@ test('nobody is late where answers take long for everyone', () => {
   expect(lateness(entry, holding, pace.medianMsPerSample, 3500)).toBeDefined();
 });
 
-test('nobody is late, and all of its work may go to others, as long as its weights wait for their turn', () => {
+test('nobody is late as long as its weights wait for their turn, and it keeps what it will begin with', () => {
   let isWaiting = true;
   const entry = new RegisteredWorker({ ...link('last in turn'), isWaiting: () => isWaiting }, 1);
-  const held = shard();
-  entry.give(held, false);
+  const [held, next] = [shard(), shard()];
+  for (const each of [held, next]) entry.give(each, false);
   entry.noteStarts(0, 0);
-  expect([entry.timeOn(held, 1e6), entry.lastUnbegun(0)]).toEqual([0, held]);
+  expect([entry.timeOn(held, 1e6), entry.lastUnbegun(0)]).toEqual([0, next]);
+  entry.take(next);
+  expect(entry.lastUnbegun(0)).toBeUndefined();
   isWaiting = false;
   entry.noteStarts(0, 5000);
   expect([entry.timeOn(held, 6000), entry.lastUnbegun(0)]).toEqual([1000, undefined]);

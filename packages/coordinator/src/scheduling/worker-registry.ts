@@ -119,9 +119,10 @@ export class RegisteredWorker implements Holder {
     return this.#held.filter(({ shard }) => shard.work.round === round);
   }
 
-  /** The last shard of a round that it has not come to. */
+  /** The last shard of a round that it has not come to, and will not come to as soon as it has the weights. */
   lastUnbegun(round: number): UnitState | undefined {
-    return this.#held.findLast(({ shard, startedMs }) => startedMs === undefined && shard.work.round === round)?.shard;
+    const first = this.link.isWaiting() ? this.toCompute(round).slice(0, this.link.slots) : [];
+    return this.heldOf(round).findLast((held) => held.startedMs === undefined && !first.includes(held))?.shard;
   }
 
   get heldShards(): readonly UnitState[] {

@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import { addAbortSignal } from 'node:stream';
 import { GantryError, MAX_FRAME_BYTES, plainText } from '@gantry/core';
-import { WebSocket, type ClientOptions } from 'ws';
+import { WebSocket, type ClientOptions, type RawData } from 'ws';
 import { ConnectionError, type Connection, type ConnectionEvents } from './connection.ts';
 import type { Endpoint } from './endpoint.ts';
 import type { WorkerOptions } from './worker-options.ts';
@@ -50,19 +50,27 @@ export class NodeConnection implements Connection {
       });
     });
     socket.on('message', (data, isBinary) => {
-      if (this.#ended) return;
-      // As `binaryType` is left at its default, there are only buffers.
-      if (isBinary && data instanceof Uint8Array) this.#events.frame(data);
-      else this.#end(new GantryError('E_PROTOCOL', 'the coordinator sent text where binary frames are spoken'));
+      // A ping behind weights asks when they arrived, and is answered before they are decoded.
+      setImmediate(() => this.#receive(data, isBinary));
     });
     socket.on('unexpected-response', (_request, response) => {
       void refusalOf(response).then((refusal) => this.#end(refusal));
     });
     socket.on('error', (error) => (this.#cause ??= new ConnectionError(describe(error), { cause: error })));
     socket.on('close', (code, reason) => {
-      this.#end(this.#cause ?? new ConnectionError(describeClose(code, plainText(reason.toString()))));
       this.#resolveClosed();
+      // After what was said before.
+      setImmediate(() => {
+        this.#end(this.#cause ?? new ConnectionError(describeClose(code, plainText(reason.toString()))));
+      });
     });
+  }
+
+  #receive(data: RawData, isBinary: boolean): void {
+    if (this.#ended) return;
+    // As `binaryType` is left at its default, there are only buffers.
+    if (isBinary && data instanceof Uint8Array) this.#events.frame(data);
+    else this.#end(new GantryError('E_PROTOCOL', 'the coordinator sent text where binary frames are spoken'));
   }
 
   limitSilence(limitMs: number): void {
