@@ -77,7 +77,7 @@ describe('weights', () => {
     expect([weights.isBehind, caughtUp()]).toEqual([false, 1]);
   });
 
-  it('that wait for their turn on a slow link are replaced by newer ones, and the worker hears when it has come', () => {
+  it('that wait for their turn on a slow link are replaced by newer ones, and the worker hears when it has come', async () => {
     vi.useFakeTimers();
     try {
       const uplink = new Uplink();
@@ -103,7 +103,7 @@ describe('weights', () => {
         true,
         false,
       ]);
-      vi.advanceTimersByTime(LARGE_BYTES / SLOW_BYTES_PER_MS);
+      await vi.advanceTimersByTimeAsync(LARGE_BYTES / SLOW_BYTES_PER_MS);
       expect([second.said, second.weights.isWaiting, second.caughtUp()]).toEqual([[0, 2], false, 1]);
       second.weights.stop();
       first.weights.stop();

@@ -28,7 +28,6 @@ export class NewestWeights {
   #waiting: Waiting | undefined;
   #isBehind = false;
   #stopped = false;
-  #bytesPerSecond: number | null = null;
 
   /** @param caughtUp called when the worker is no longer behind, or need no longer wait for its turn */
   constructor(socket: WebSocket, uplink: Uplink, ping: Ping, caughtUp: () => void) {
@@ -48,9 +47,10 @@ export class NewestWeights {
     return this.#waiting !== undefined;
   }
 
-  /** How fast they got there, at best; null before the first large ones did. */
+  /** How fast they got there, at best lately; null before the first large ones did. */
   get bytesPerSecond(): number | null {
-    return this.#bytesPerSecond;
+    const { bytesPerMs } = this.#receiver;
+    return bytesPerMs > 0 ? 1000 * bytesPerMs : null;
   }
 
   /** @param isSlow whether the worker is taken to be behind until these have left */
@@ -80,12 +80,10 @@ export class NewestWeights {
   #takeTurn({ weights }: Waiting): void {
     const bytes = this.#framesOf(weights).reduce((sum, frame) => sum + frame.length, 0);
     let hasWaited = false;
-    const begin = () => {
+    this.#uplink.send(this.#receiver, bytes, () => {
       this.#start();
-      if (hasWaited) this.#caughtUp();
-    };
-    this.#uplink.send(this.#receiver, bytes, begin, (bytesPerSecond) => {
-      this.#bytesPerSecond = Math.max(this.#bytesPerSecond ?? 0, bytesPerSecond);
+      // Later, as what it brings about may send something, too.
+      if (hasWaited) queueMicrotask(this.#caughtUp);
     });
     hasWaited = true;
   }
@@ -118,7 +116,7 @@ export class NewestWeights {
 
   #left(round: number): void {
     if (this.#round === round) this.#round = undefined;
-    if (this.#stopped || !this.#hasRoom || this.#uplink.isWaiting(this.#receiver)) return;
+    if (this.#stopped || !this.#hasRoom || this.#uplink.hasTurn(this.#receiver)) return;
     if (this.#waiting) this.#takeTurn(this.#waiting);
     else if (this.#isBehind) {
       this.#isBehind = false;

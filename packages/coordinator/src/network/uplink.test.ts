@@ -47,9 +47,9 @@ class Cluster {
   readonly uplink = new Uplink();
   readonly #network: Network;
   readonly #receivers = new Map<string, Receiver>();
+  readonly links = new Map<string, string>();
   readonly began = new Map<string, number>();
   readonly arrived = new Map<string, number>();
-  readonly rates = new Map<string, number>();
 
   constructor(rates: Readonly<Record<string, number>>) {
     this.#network = new Network(rates);
@@ -57,10 +57,12 @@ class Cluster {
 
   /** @param answers whether it answers pings */
   join(name: string, link = 'card', answers = true): void {
+    this.links.set(name, link);
+    const delayMs = link === 'loopback' ? 0 : DELAY_MS;
     const receiver = this.uplink.join((answered) => {
-      this.#network.start(link, BYTES, () => {
-        setTimeout(() => this.arrived.set(name, performance.now()), DELAY_MS);
-        if (answers) setTimeout(() => answered(2 * DELAY_MS), 2 * DELAY_MS);
+      this.#network.start(this.links.get(name) ?? '', BYTES, () => {
+        setTimeout(() => this.arrived.set(name, performance.now()), delayMs);
+        if (answers) setTimeout(() => answered(2 * delayMs), 2 * delayMs);
       });
     });
     this.#receivers.set(name, receiver);
@@ -82,7 +84,7 @@ class Cluster {
     this.arrived.clear();
     for (const [name, receiver] of this.#receivers) {
       const begin = () => this.began.set(name, performance.now());
-      this.uplink.send(receiver, BYTES, begin, (bytesPerSecond) => this.rates.set(name, bytesPerSecond));
+      this.uplink.send(receiver, BYTES, begin);
     }
     vi.advanceTimersByTime(ms);
     const times = (of: ReadonlyMap<string, number>) => (name: string) => {
@@ -108,7 +110,7 @@ describe('large messages', () => {
       expect(round.began).toEqual([0, 1, 2, 3]);
       expect(round.arrived).toEqual([1.1, 2.1, 3.1, 4.1]);
     }
-    for (const rate of cluster.rates.values()) expect(rate / 1000 / BYTES_PER_MS).toBeCloseTo(1, 1);
+    for (const name of ['a', 'b', 'c', 'd']) expect(cluster.receiver(name).bytesPerMs / BYTES_PER_MS).toBeCloseTo(1, 1);
   });
 
   it('leave at once, but for a round now and then, where each receiver has a slow link of its own', () => {
@@ -132,6 +134,37 @@ describe('large messages', () => {
       expect(Math.max(...others)).toBeLessThanOrEqual(4.2);
       if (round > 1) expect(others).toEqual([2.1, 3.1, 4.1]);
     }
+  });
+
+  it('are in turn again once links of their own have become one, and at once when it is the other way round', () => {
+    const names = ['a', 'b', 'c', 'd'];
+    const cluster = new Cluster(Object.fromEntries(['card', ...names].map((link) => [link, BYTES_PER_MS])));
+    for (const name of names) cluster.join(name, name);
+    const rounds = (count: number) => Array.from({ length: count }, () => cluster.round(10 * ALONE_MS));
+    rounds(5);
+    for (const name of names) cluster.links.set(name, 'card');
+    expect(rounds(20).at(-1)?.arrived).toEqual([1.1, 2.1, 3.1, 4.1]);
+    for (const name of names) cluster.links.set(name, name);
+    expect(rounds(20).at(-1)?.arrived).toEqual([1.1, 1.1, 1.1, 1.1]);
+  });
+
+  it('wait for a slow receiver no longer than its message would take on a faster link', () => {
+    const cluster = new Cluster({ card: BYTES_PER_MS, modem: BYTES_PER_MS / 20 });
+    cluster.join('slow', 'modem');
+    for (let round = 0; round < 3; round++) cluster.round();
+    cluster.join('fast');
+    for (let round = 0; round < 5; round++) expect(cluster.round().arrived.map(Number)[1]).toBeLessThan(2.2);
+  });
+
+  it('leave at once to who is on a fast link, while others wait for theirs', () => {
+    const cluster = new Cluster({ loopback: 100 * BYTES_PER_MS, card: BYTES_PER_MS });
+    for (const name of ['a', 'b']) cluster.join(name);
+    cluster.join('near', 'loopback');
+    for (let round = 0; round < 4; round++) cluster.round();
+    // The one that is near was among those by which the link was measured first.
+    expect(cluster.round().began).toEqual([0, 0.7, 0]);
+    for (let round = 0; round < 20; round++) cluster.round();
+    expect(cluster.round().began).toEqual([0, 1, 0]);
   });
 
   it('leave at once where the link is fast', () => {
@@ -172,7 +205,7 @@ describe('large messages', () => {
     vi.advanceTimersByTime(10 * ALONE_MS);
     expect([...cluster.began.keys()]).toEqual(['a', 'c', 'd']);
     const begin = vi.fn();
-    cluster.uplink.send(cluster.receiver('b'), BYTES, begin, vi.fn());
+    cluster.uplink.send(cluster.receiver('b'), BYTES, begin);
     vi.advanceTimersByTime(10 * ALONE_MS);
     expect(begin).not.toHaveBeenCalled();
     expect(vi.getTimerCount()).toBe(1);
@@ -200,9 +233,9 @@ describe('large messages', () => {
     cluster.began.clear();
     cluster.round(0.5 * ALONE_MS);
     const begun: string[] = [];
-    cluster.uplink.send(cluster.receiver('b'), BYTES, () => begun.push('newest of b'), vi.fn());
-    cluster.uplink.send(cluster.receiver('c'), BYTES, () => begun.push('newest of c'), vi.fn());
-    expect([cluster.uplink.isWaiting(cluster.receiver('b')), begun]).toEqual([true, []]);
+    cluster.uplink.send(cluster.receiver('b'), BYTES, () => begun.push('newest of b'));
+    cluster.uplink.send(cluster.receiver('c'), BYTES, () => begun.push('newest of c'));
+    expect([cluster.uplink.hasTurn(cluster.receiver('b')), begun]).toEqual([true, []]);
     vi.advanceTimersByTime(10 * ALONE_MS);
     expect([begun, [...cluster.began.keys()]]).toEqual([['newest of b', 'newest of c'], ['a']]);
   });
@@ -213,8 +246,8 @@ it('small messages never wait', () => {
   for (const name of ['a', 'b']) cluster.join(name);
   cluster.round();
   cluster.round(0);
-  expect(cluster.uplink.isWaiting(cluster.receiver('b'))).toBe(true);
+  expect(cluster.uplink.hasTurn(cluster.receiver('b'))).toBe(true);
   const begin = vi.fn();
-  cluster.uplink.send(cluster.receiver('a'), 1000, begin, vi.fn());
+  cluster.uplink.send(cluster.receiver('a'), 1000, begin);
   expect(begin).toHaveBeenCalledOnce();
 });

@@ -1,13 +1,17 @@
-import { LinkRates, rateOf, type Sending } from './link-rates.ts';
+import { Burst, rateOf } from './burst.ts';
 
 /** A message of so many bytes tells how fast a link is, and is worth waiting for. */
 export const LARGE_BYTES = 1_000_000;
 /** Messages that take less leave at once: in which order they arrive makes no difference. */
 const SLOW_MS = 20;
-/** So many leave at once to measure: on a shared link, a shard whose weights take three times as long as usual is not late. */
+/** So many leave at once to measure: a shard whose weights take three times as long as usual is not late. */
 const MEASURED_BY = 3;
-/** Links are measured again after so many messages for each receiver. */
+/** Links are measured again after so many messages for each receiver … */
 const MEASURED_FOR = 16;
+/** … and as much of what they carried counts then, lest it counts for ever. */
+const REMEMBERED = 0.9;
+/** Messages at once that together reach so much of what each receiver's link carries have links of their own. */
+const OWN_LINKS = 0.8;
 
 /** Called once a message has arrived. @param roundTripMs the least time that the receiver took to answer anything; 0 before the first */
 export type Arrived = (roundTripMs: number) => void;
@@ -18,12 +22,14 @@ export type Ping = (arrived: Arrived) => void;
 /** Who is sent large messages. */
 export interface Receiver {
   readonly ping: Ping;
+  /** Of large messages to it, at best; 0 before the first. */
+  bytesPerMs: number;
 }
 
 interface Turn {
   readonly receiver: Receiver;
   readonly bytes: number;
-  readonly begin: (sending: Sending) => void;
+  readonly begin: () => void;
 }
 
 /**
@@ -31,85 +37,65 @@ interface Turn {
  * all arrive when the last one does; one after the other, the first receiver has its own long before, and what it answers travels while
  * the last one still computes.
  *
- * Where each receiver has a slow link of its own, messages leave at once. Which it is shows in the first messages after somebody has
- * joined, and again from time to time: a few leave at once, the next ones in turn. Nobody's answer is waited for: a message waits as long
- * as those before it should take, and shorter if all that were sent have arrived.
+ * Where receivers have slow links of their own, messages leave at once. Which it is shows where some did that: after somebody has joined,
+ * and from time to time, a few do. A message waits until the one before it has arrived, but no longer than that should take: whoever
+ * does not answer, or has a far slower link, holds up nobody.
  */
 export class Uplink {
   readonly #receivers = new Set<Receiver>();
-  /** The last message to each, until it has arrived. */
-  readonly #onTheirWay = new Map<Receiver, Sending>();
   /** At most one of each receiver, in order. */
   #turns: Turn[] = [];
-  /** When those that have begun will have left, by performance.now(). */
+  /** The message that began last, until it has arrived: those before it have left then, or have other links. */
+  #last: Turn | undefined;
+  /** When the last message should have arrived, by performance.now(). */
   #freeMs = 0;
   #timer: NodeJS.Timeout | undefined;
-  /** As they are being measured, and as they were measured before. */
-  #rates = new LinkRates();
-  #before = this.#rates;
   /** Messages since links began to be measured. */
   #begun = 0;
+  #burst = new Burst();
+  /** The last burst of which two messages have arrived. */
+  #measured: Burst | undefined;
+  /** Whether any message has arrived that was sent in turn: before, nobody knows what one alone takes. */
+  #knowsAlone = false;
 
   join(ping: Ping): Receiver {
-    const receiver = { ping };
+    const receiver = { ping, bytesPerMs: 0 };
     this.#receivers.add(receiver);
-    this.#measure();
+    this.#begun = 0;
     return receiver;
   }
 
   leave(receiver: Receiver): void {
     this.#receivers.delete(receiver);
-    this.#onTheirWay.delete(receiver);
     this.#forget(receiver);
+    this.#schedule();
   }
 
   /**
    * A newer message takes the place of one that waits for its turn. Who has left gets none.
    * @param begin sends a message of so many bytes; called at once, or when it is its turn
-   * @param arrived told how many bytes of it left in a second, where it was a large one
    */
-  send(receiver: Receiver, bytes: number, begin: () => void, arrived: (bytesPerSecond: number) => void): void {
+  send(receiver: Receiver, bytes: number, begin: () => void): void {
+    this.#forget(receiver);
     if (!this.#receivers.has(receiver)) return;
-    if (bytes < LARGE_BYTES) {
-      this.#forget(receiver);
-      begin();
-      return;
+    const turn = { receiver, bytes, begin };
+    if (bytes < LARGE_BYTES) begin();
+    else if (bytes < receiver.bytesPerMs * SLOW_MS) this.#begin(turn, false);
+    else {
+      this.#turns.push(turn);
+      // Those before it begin later: their receivers may be about to be sent something newer.
+      if (this.#turns[0] === turn) this.#beginFirst();
     }
-    const beginAndWatch = (sending: Sending) => {
-      this.#onTheirWay.set(receiver, sending);
-      begin();
-      receiver.ping((roundTripMs) => {
-        arrived(1000 * rateOf(bytes, sending.beganMs, roundTripMs));
-        this.#arrived(receiver, sending, roundTripMs);
-      });
-    };
-    const turn = { receiver, bytes, begin: beginAndWatch };
-    const place = this.#turns.findIndex((each) => each.receiver === receiver);
-    this.#turns.splice(place < 0 ? this.#turns.length : place, 1, turn);
-    // Those before it begin later: their receivers may be about to be sent something newer.
-    if (this.#turns[0] === turn) this.#beginFirst();
     this.#schedule();
   }
 
   /** Whether a message to it waits for its turn. */
-  isWaiting(receiver: Receiver): boolean {
+  hasTurn(receiver: Receiver): boolean {
     return this.#turns.some((turn) => turn.receiver === receiver);
   }
 
   #forget(receiver: Receiver): void {
     this.#turns = this.#turns.filter((turn) => turn.receiver !== receiver);
-    this.#schedule();
-  }
-
-  #measure(): void {
-    this.#begun = 0;
-    if (!this.#isKnown(this.#rates)) return;
-    this.#before = this.#rates;
-    this.#rates = new LinkRates();
-  }
-
-  #isKnown(rates: LinkRates): boolean {
-    return rates.inTurn >= this.#receivers.size;
   }
 
   get #isMeasuring(): boolean {
@@ -118,7 +104,7 @@ export class Uplink {
 
   /** How long the next message has to wait, in ms. */
   get #waitMs(): number {
-    return this.#isMeasuring || this.#onTheirWay.size === 0 ? 0 : Math.max(0, this.#freeMs - performance.now());
+    return this.#isMeasuring || !this.#last ? 0 : Math.max(0, this.#freeMs - performance.now());
   }
 
   #schedule(): void {
@@ -136,28 +122,55 @@ export class Uplink {
     const [turn] = this.#turns;
     if (!turn || this.#waitMs > 0) return false;
     this.#turns.shift();
-    if (this.#begun >= MEASURED_FOR * this.#receivers.size) this.#measure();
-    const ms = this.#expectedMs(turn.bytes);
-    const isInTurn = !this.#isMeasuring && ms > 0;
-    const freeMs = this.#onTheirWay.size > 0 ? this.#freeMs : 0;
-    this.#freeMs = Math.max(freeMs, performance.now()) + ms;
+    if (this.#begun >= MEASURED_FOR * this.#receivers.size) this.#measureAgain();
+    const ms = this.#expectedMs(turn);
+    const isInTurn = ms > 0 && !this.#isMeasuring;
+    this.#freeMs = Math.max(this.#last ? this.#freeMs : 0, performance.now()) + ms;
+    this.#last = turn;
     this.#begun++;
-    turn.begin(this.#rates.began(turn.bytes, isInTurn));
+    this.#begin(turn, isInTurn);
     return true;
   }
 
-  /** How long a message should take; 0 where others need not wait for it. */
-  #expectedMs(bytes: number): number {
-    const rates = !this.#isKnown(this.#rates) && this.#isKnown(this.#before) ? this.#before : this.#rates;
-    if (rates.bytesPerMs === 0 || (this.#isKnown(rates) && !rates.isShared)) return 0;
-    const ms = bytes / rates.bytesPerMs;
-    return ms < SLOW_MS ? 0 : ms;
+  #measureAgain(): void {
+    this.#begun = 0;
+    for (const receiver of this.#receivers) receiver.bytesPerMs *= REMEMBERED;
   }
 
-  #arrived(receiver: Receiver, sending: Sending, roundTripMs: number): void {
-    if (this.#onTheirWay.get(receiver) !== sending) return;
-    this.#onTheirWay.delete(receiver);
-    this.#rates.arrived(sending, roundTripMs);
-    this.#schedule();
+  /** How long a message should take at most, on the fastest of slow links; 0 where others need not wait for it. */
+  #expectedMs({ bytes }: Turn): number {
+    const isSlow = (bytesPerMs: number) => bytes >= bytesPerMs * SLOW_MS;
+    const together = this.#measured?.bytesPerMs ?? 0;
+    if (!this.#isShared || !isSlow(together)) return 0;
+    const alone = [...this.#receivers].map(({ bytesPerMs }) => bytesPerMs).filter(isSlow);
+    const rate = Math.max(together, ...alone);
+    return rate > 0 ? bytes / rate : 0;
+  }
+
+  /** Whether messages at once get there hardly faster than one after the other; taken for granted until that is known. */
+  get #isShared(): boolean {
+    if (!this.#measured || !this.#knowsAlone) return true;
+    const { bytesPerMs, fastest } = this.#measured;
+    return bytesPerMs < OWN_LINKS * fastest.reduce((sum, each) => sum + each.bytesPerMs, 0);
+  }
+
+  #begin(turn: Turn, isInTurn: boolean): void {
+    const { receiver, bytes } = turn;
+    const beganMs = performance.now();
+    const burst = this.#last === turn && !isInTurn ? this.#openBurst() : undefined;
+    turn.begin();
+    receiver.ping((roundTripMs) => {
+      if (this.#last === turn) this.#last = undefined;
+      receiver.bytesPerMs = Math.max(receiver.bytesPerMs, rateOf(bytes, beganMs, roundTripMs));
+      burst?.arrived(receiver, bytes, roundTripMs);
+      if (burst && burst.bytesPerMs > 0) this.#measured = burst;
+      if (isInTurn) this.#knowsAlone = true;
+      this.#schedule();
+    });
+  }
+
+  #openBurst(): Burst {
+    if (!this.#burst.isOpen) this.#burst = new Burst();
+    return this.#burst;
   }
 }

@@ -46,7 +46,8 @@ export class Distribution {
       probation.give(current.shards);
     }
     for (const entry of entries) {
-      while (entry.toCompute().length < entry.link.slots) {
+      // Who has no weights yet will not have those of the next round soon.
+      while (!entry.link.isWaiting() && entry.toCompute().length < entry.link.slots) {
         const free = this.ahead.filter(({ holders }) => holders.size === 0);
         // Who would get none gets one all the same: it has nothing else to do, and its speed would never be measured.
         const shard = assign(entries, free).get(entry)?.[0] ?? free.at(-1);

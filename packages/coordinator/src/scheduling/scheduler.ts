@@ -239,7 +239,9 @@ export class Scheduler {
     if (signal.aborted) stop();
     else signal.addEventListener('abort', stop, { once: true });
     try {
-      for (const entry of this.#registry.values()) {
+      // Where weights leave in turn, those come first that have something to compute.
+      const isIdle = (entry: RegisteredWorker) => Number(entry.heldOf(weights.round).length === 0);
+      for (const entry of [...this.#registry.values()].toSorted((a, b) => isIdle(a) - isIdle(b))) {
         entry.beginRound(this.#pace.medianMsPerSample);
         // Who is late has to answer from the weights that it has.
         if (!entry.isLate && !this.#probation.isTrying(entry)) entry.link.setWeights(weights);
@@ -260,7 +262,11 @@ export class Scheduler {
 
   /** The weights of the round are on their last way to a worker that was behind, or on their way to one that waited for its turn. */
   caughtUp(link: WorkerLink): void {
-    if (this.#registry.get(link)) this.#distribution.distribute();
+    const entry = this.#registry.get(link);
+    if (!entry) return;
+    // Before others look for what nobody has begun.
+    entry.noteStarts(this.#round, performance.now());
+    this.#distribution.distribute();
   }
 
   /** A worker has computed a shard that it will answer together with others. */
