@@ -1,15 +1,22 @@
-import type { Receiver } from './uplink.ts';
-
 /** Messages that begin within this time of the first one are sent at once. */
 const LONGEST_MS = 50;
+
+/** Messages that together reach so much of what each receiver's link carries have links of their own. */
+const OWN_LINKS = 0.8;
+
+interface Reached {
+  /** Of messages to it alone, at best. */
+  readonly bytesPerMs: number;
+}
 
 /** Messages to several receivers that were sent at once. */
 export class Burst {
   readonly #beganMs = performance.now();
-  readonly #reached: Receiver[] = [];
+  readonly #reached: Reached[] = [];
   #bytes = 0;
   #bytesPerMs = 0;
-  #fastest: readonly Receiver[] = [];
+  /** Whom those were for. */
+  #fastest: readonly Reached[] = [];
 
   /** Whether what begins now is sent at the same time. */
   get isOpen(): boolean {
@@ -21,13 +28,13 @@ export class Burst {
     return this.#bytesPerMs;
   }
 
-  /** Whose messages those were. */
-  get fastest(): readonly Receiver[] {
-    return this.#fastest;
+  /** Whether they get there hardly faster than they would one after the other. */
+  get isShared(): boolean {
+    return this.#bytesPerMs < OWN_LINKS * this.#fastest.reduce((sum, { bytesPerMs }) => sum + bytesPerMs, 0);
   }
 
   /** @param roundTripMs as of `rateOf` */
-  arrived(receiver: Receiver, bytes: number, roundTripMs: number): void {
+  arrived(receiver: Reached, bytes: number, roundTripMs: number): void {
     this.#reached.push(receiver);
     this.#bytes += bytes;
     const rate = rateOf(this.#bytes, this.#beganMs, roundTripMs);

@@ -10,8 +10,6 @@ const MEASURED_BY = 3;
 const MEASURED_FOR = 16;
 /** … and as much of what they carried counts then, lest it counts for ever. */
 const REMEMBERED = 0.9;
-/** Messages at once that together reach so much of what each receiver's link carries have links of their own. */
-const OWN_LINKS = 0.8;
 
 /** Called once a message has arrived. @param roundTripMs the least time that the receiver took to answer anything; 0 before the first */
 export type Arrived = (roundTripMs: number) => void;
@@ -149,9 +147,7 @@ export class Uplink {
 
   /** Whether messages at once get there hardly faster than one after the other; taken for granted until that is known. */
   get #isShared(): boolean {
-    if (!this.#measured || !this.#knowsAlone) return true;
-    const { bytesPerMs, fastest } = this.#measured;
-    return bytesPerMs < OWN_LINKS * fastest.reduce((sum, each) => sum + each.bytesPerMs, 0);
+    return !this.#knowsAlone || (this.#measured?.isShared ?? true);
   }
 
   #begin(turn: Turn, isInTurn: boolean): void {
