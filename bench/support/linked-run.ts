@@ -2,7 +2,7 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Answers, SyntheticWorker, temporaryDirectory } from '@gantry/cli/bench';
 import type { MetricsLine } from '@gantry/coordinator';
-import type { Wire } from '@gantry/core';
+import type { RecordedEvent, Wire } from '@gantry/core';
 import { freePort } from '../../test/chaos/free-port.ts';
 import { Dashboard } from '../../test/support/dashboard.ts';
 import { Gantry } from '../../test/support/gantry-process.ts';
@@ -40,10 +40,22 @@ export interface EpochFigures {
  * @returns the epochs, in order; the next one's time has the checkpoint of the one before
  */
 export async function linkedRun(
-  { localSteps, wire, images }: Setting,
+  setting: Setting,
   rate: LinkRate,
   deviceRate: number | undefined,
 ): Promise<EpochFigures[]> {
+  for (;;) {
+    const epochs = await attempt(setting, rate, deviceRate);
+    if (epochs) return epochs;
+  }
+}
+
+/** @returns undefined where a worker began before the others were there: it would have computed alone */
+async function attempt(
+  { localSteps, wire, images }: Setting,
+  rate: LinkRate,
+  deviceRate: number | undefined,
+): Promise<EpochFigures[] | undefined> {
   const run = join(temporaryDirectory(), 'run');
   const port = await freePort();
   const tally = new MessageTally(IMAGE_BYTES);
@@ -70,6 +82,7 @@ export async function linkedRun(
       else joinDevice({ port: card.port, token, name: `device-${i}` }, deviceRate);
     }
     await dashboard.watch().until((message) => message.workers.length === WORKERS);
+    if (!readJsonLines<RecordedEvent>(run, 'events.jsonl').some(({ type }) => type === 'paused')) return undefined;
     await dashboard.control({ action: 'resume' });
     const { code, stderr } = await coordinator.finished;
     if (code !== 0) throw new Error(stderr);
