@@ -5,7 +5,7 @@ import type { Arrived } from './uplink.ts';
 /** How often a worker is pinged, and to show a sign of life. */
 export const HEARTBEAT_MS = 1000;
 
-/** A peer may answer the newest ping only (RFC 6455, 5.5.3), or none. So many are remembered of those behind something large, and of others. */
+/** Of those behind something large, and of others: a peer may answer the newest ping only (RFC 6455, 5.5.3), or none. */
 const UNANSWERED_REMEMBERED = 16;
 /** Of what a ping says. */
 const PING_BYTES = 8;

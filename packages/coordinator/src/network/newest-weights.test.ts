@@ -5,6 +5,8 @@ import { NewestWeights } from './newest-weights.ts';
 import { LARGE_BYTES, Uplink, type Arrived, type Ping } from './uplink.ts';
 
 const BYTES = 1000;
+/** Frames begin with the number of their round, and those of updates with so much more. */
+const UPDATE = 100;
 /** Of a link that takes its time. */
 const SLOW_BYTES_PER_MS = LARGE_BYTES / 1000;
 
@@ -34,12 +36,13 @@ function connection(uplink = new Uplink()) {
 
 /** @param holders how many hold it is counted here */
 function published(round: number, bytes = BYTES, holders = { count: 0 }): PublishedWeights {
-  const frames = [new Uint8Array(bytes).fill(round)];
+  const framesOf = (first: number) => [new Uint8Array(bytes).fill(first)];
   const hold = () => {
     holders.count++;
     return () => void holders.count--;
   };
-  return { round, values: new Float32Array(1), frames, updateFrames: undefined, hold };
+  const values = new Float32Array(1);
+  return { round, values, frames: framesOf(round), updateFrames: framesOf(UPDATE + round), hold };
 }
 
 describe('weights', () => {
@@ -60,7 +63,7 @@ describe('weights', () => {
       weights.arrived(round);
       if (round > 0) leave();
     }
-    expect([said, weights.isBehind]).toEqual([[0, 1, 2, 3], false]);
+    expect([said, weights.isBehind]).toEqual([[0, ...[1, 2, 3].map((round) => UPDATE + round)], false]);
   });
 
   it('do not pile up for who answers and receives nothing', () => {
@@ -69,9 +72,10 @@ describe('weights', () => {
       weights.send(published(round));
       weights.arrived(round);
     }
-    expect([said, weights.isBehind]).toEqual([[0, 1], true]);
+    expect([said, weights.isBehind]).toEqual([[0, UPDATE + 1], true]);
     leave();
-    expect(said).toEqual([0, 1, 19]);
+    // The whole, as it has not got the round before.
+    expect(said).toEqual([0, UPDATE + 1, 19]);
     leave();
     leave();
     expect([weights.isBehind, caughtUp()]).toEqual([false, 1]);
@@ -98,7 +102,7 @@ describe('weights', () => {
       send(1);
       second.weights.send(published(2, LARGE_BYTES, holders));
       expect([first.said, second.said, second.weights.isWaiting, second.weights.isBehind]).toEqual([
-        [0, 1],
+        [0, UPDATE + 1],
         [0],
         true,
         false,

@@ -23,8 +23,8 @@ export class NewestWeights {
   #round: number | undefined;
   /** How many sets have not left, as the socket has it: a worker may lie about those that it received. */
   #unnoticed = 0;
-  /** Of those that were sent last. */
-  #lastRound = -1;
+  /** Of those that were sent last; undefined before. */
+  #lastRound: number | undefined;
   #waiting: Waiting | undefined;
   #isBehind = false;
   #stopped = false;

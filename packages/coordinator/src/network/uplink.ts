@@ -78,7 +78,7 @@ export class Uplink {
     if (!this.#receivers.has(receiver)) return;
     const turn = { receiver, bytes, begin };
     if (bytes < LARGE_BYTES) begin();
-    else if (bytes < receiver.bytesPerMs * SLOW_MS) this.#begin(turn, false);
+    else if (bytes < receiver.bytesPerMs * SLOW_MS) this.#begin(turn, {});
     else {
       this.#turns.push(turn);
       // Those before it begin later: their receivers may be about to be sent something newer.
@@ -126,7 +126,7 @@ export class Uplink {
     this.#freeMs = Math.max(this.#last ? this.#freeMs : 0, performance.now()) + ms;
     this.#last = turn;
     this.#begun++;
-    this.#begin(turn, isInTurn);
+    this.#begin(turn, isInTurn ? { isInTurn } : { burst: this.#openBurst() });
     return true;
   }
 
@@ -150,10 +150,10 @@ export class Uplink {
     return !this.#knowsAlone || (this.#measured?.isShared ?? true);
   }
 
-  #begin(turn: Turn, isInTurn: boolean): void {
+  /** @param burst that it is one of @param isInTurn whether none began shortly before; neither where its link is fast */
+  #begin(turn: Turn, { burst, isInTurn = false }: { readonly burst?: Burst; readonly isInTurn?: boolean }): void {
     const { receiver, bytes } = turn;
     const beganMs = performance.now();
-    const burst = this.#last === turn && !isInTurn ? this.#openBurst() : undefined;
     turn.begin();
     receiver.ping((roundTripMs) => {
       if (this.#last === turn) this.#last = undefined;

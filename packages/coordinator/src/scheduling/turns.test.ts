@@ -32,3 +32,21 @@ it('a worker that waits for its turn keeps what it will begin with, and is late 
   vi.advanceTimersByTime(10 * SECOND);
   expect(taken()[1]).toMatchObject({ type: 'duplicated', shard: own[0], from: 'last', worker: 'first' });
 });
+
+it('who waits for weights gets nothing of the next round, and who has something of it gets those first', async () => {
+  const sent: string[] = [];
+  const run = new ScheduledRun();
+  const join = (name: string, state: { isBehind?: () => boolean; isWaiting?: () => boolean } = {}) =>
+    run.join(name, { setWeights: () => void sent.push(name), ...state });
+  join('behind', { isBehind: () => true });
+  const [ready, waits] = [join('ready'), join('waits', { isWaiting: () => true })];
+  const round = run.round(1, 1, undefined, { ahead: 2 });
+  const [index = -1] = run.heldBy(ready);
+  expect(run.heldBy(waits)).toEqual([]);
+  run.answer(ready, index, 1);
+  await round;
+  expect([run.heldBy(ready).length, run.heldBy(waits).length]).toEqual([1, 0]);
+  sent.length = 0;
+  void run.round(2, 1, undefined, { number: 1 });
+  expect(sent).toEqual(['ready', 'behind', 'waits']);
+});

@@ -50,23 +50,23 @@ export class ScheduledRun {
   /**
    * @param steps batches of each unit
    * @param signal stops it, without giving it up
+   * @param ahead shards of the next round
    */
-  round(shards: number, steps = 1, signal: AbortSignal = new AbortController().signal) {
+  round(
+    shards: number,
+    steps = 1,
+    signal: AbortSignal = new AbortController().signal,
+    { number = 0, ahead = 0 }: { readonly number?: number; readonly ahead?: number } = {},
+  ) {
     this.#samples = steps * SAMPLES;
-    const work: PlannedUnit[] = Array.from({ length: shards }, (_, index) => {
-      const batches = Array.from({ length: steps }, (_each, step) => {
-        return { step, iteration: 0, first: index * SAMPLES, samples: SAMPLES };
-      });
-      return { round: 0, index, batches, samples: new Uint32Array(this.#samples) };
-    });
     const weights = {
-      round: 0,
+      round: number,
       values: new Float32Array(1),
       frames: [],
       updateFrames: undefined,
       hold: () => () => undefined,
     };
-    return this.scheduler.runRound(weights, work, [], signal);
+    return this.scheduler.runRound(weights, unitsOf(number, shards, steps), unitsOf(number + 1, ahead, steps), signal);
   }
 
   /** @param computeMs that it claims to have taken */
@@ -76,4 +76,13 @@ export class ScheduledRun {
     const sum = Float32Array.of(value);
     this.scheduler.result(link, { round: 0, level: 0, index, samples: this.#samples, sum, computeMs, waitMs: 0 });
   }
+}
+
+function unitsOf(round: number, count: number, steps: number): PlannedUnit[] {
+  return Array.from({ length: count }, (_, index) => {
+    const batches = Array.from({ length: steps }, (_each, step) => {
+      return { step, iteration: 0, first: index * SAMPLES, samples: SAMPLES };
+    });
+    return { round, index, batches, samples: new Uint32Array(steps * SAMPLES) };
+  });
 }
