@@ -75,12 +75,14 @@ describe('between processes', () => {
         refused(new RegExp(`one is being written by process ${child.pid} on ${os.hostname()}; stop it first`)),
       );
     }
+    const events = () => readFile(join(path, 'events.jsonl'), 'utf8');
+    // It says that the run is open before it writes the first line.
+    await vi.waitFor(async () => expect(await events()).not.toBe(''));
     await kill(child);
     expect((await locks()).length).toBeGreaterThan(0);
     const run = await RunDirectory.open(path);
     // One write to a line: the kill cannot have torn one.
-    const events = await readFile(join(path, 'events.jsonl'), 'utf8');
-    expect(events).toMatch(/^(\{[^\n]*"tick"[^\n]*\}\n)+$/);
+    expect(await events()).toMatch(/^(\{[^\n]*"tick"[^\n]*\}\n)+$/);
     await run.close();
     expect(await locks()).toEqual([]);
   });
